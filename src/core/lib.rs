@@ -1,1 +1,20 @@
-//! What the app knows.
+//! What the app knows: changes, records, merge, packs, the replica and one turn of sync.
+//!
+//! No disk, no network, no clock and no chance of its own: time comes in as [`time::Millis`], chance as
+//! [`chance::Chance`], storage as [`journal::Journal`], the network as [`sync::Endpoint`]. The same code
+//! runs in the browser, at the endpoint and in the simulator.
+
+pub mod audience;
+pub mod chance;
+pub mod change;
+pub mod codec;
+pub mod fixture;
+pub mod id;
+pub mod journal;
+pub mod merge;
+pub mod record;
+pub mod stamp;
+pub mod sync;
+pub mod time;
+pub mod value;
+pub mod wire;

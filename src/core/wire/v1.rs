@@ -1,0 +1,610 @@
+//! Wire version 1: JSON bodies of `/v1`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    audience::{Audience, Role},
+    change::{CHANGE_EDITS_MAX, Change, EDIT_WRITES_MAX, Edit, Hash, Header, Key, Op, Ranked, Slot, Write},
+    id::{ChangeId, DeviceNumber, OrganisationId, RecordId, StaffId, VenueId},
+    stamp::Stamp,
+    time::{Day, Millis},
+    value::Value as Domain,
+};
+
+/// The number that every message carries.
+pub const VERSION: u32 = 1;
+/// Changes in one push: of 4 kB each they stay under 2 MB.
+pub const PUSH_CHANGES_MAX: usize = 500;
+/// Changes in one page: at about 300 bytes each a page is taken in within some frames.
+pub const PAGE_CHANGES_MAX: usize = 1_000;
+/// Bytes of a request's body once it is unpacked.
+pub const BODY_BYTES_MAX: usize = 4 << 20;
+
+// ---- Changes ------------------------------------------------------------------------------------------------
+
+/// A value as JSON: text, whole numbers, true, false and null as they are; the rest in an object of one member.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Value {
+    Empty(()),
+    Bool(bool),
+    Int(i64),
+    Text(Box<str>),
+    List(Vec<Value>),
+    Tagged(Tagged),
+}
+
+/// A value that JSON has no form for. Exactly one member.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Tagged {
+    /// Milliseconds since 1970, UTC.
+    At(Millis),
+    /// `2026-11-22`
+    Day(Box<str>),
+    Id(RecordId),
+    /// Base 64 with the URL-safe alphabet, unpadded.
+    Bytes(Box<str>),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GuardedWrite {
+    pub values: BTreeMap<Key, Value>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaces: Vec<ChangeId>,
+}
+
+/// One edit: the fields it sets, by merge kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShownEdit {
+    pub record: RecordId,
+    pub kind: Key,
+    pub audience: Audience,
+    /// 16 hexadecimal digits.
+    pub salt: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub latest: BTreeMap<Key, Value>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub first: BTreeMap<Key, Value>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sticky: BTreeMap<Key, Value>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub once: BTreeMap<Key, Value>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub add: BTreeMap<Key, Vec<Value>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub remove: BTreeMap<Key, Vec<Value>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub guarded: BTreeMap<Key, GuardedWrite>,
+}
+
+/// An edit, or the 64 hexadecimal digits of the hash of one that is not for this reader.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum WireSlot {
+    Shown(Box<ShownEdit>),
+    Hidden { hash: String },
+}
+
+/// A change and its rank.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WireChange {
+    pub id: ChangeId,
+    pub stamp: Stamp,
+    /// The device of the rank, where it is not the one that made the change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranked_by: Option<DeviceNumber>,
+    pub organisation: OrganisationId,
+    pub author: StaffId,
+    pub device: DeviceNumber,
+    pub made_at: Millis,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub clock_offset_ms: i64,
+    pub pack: u32,
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub form: Box<str>,
+    pub edits: Vec<WireSlot>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(number: &i64) -> bool {
+    *number == 0
+}
+
+// ---- Sync ---------------------------------------------------------------------------------------------------
+
+/// An unsent change as the tablet sealed it to the organisation's recovery key: ECDH P-256 with an ephemeral
+/// key, HKDF-SHA-256, AES-256-GCM. Only the endpoint opens it; inside is one row of codec 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SealedChange {
+    pub id: ChangeId,
+    pub author: StaffId,
+    /// The sender's ephemeral public key, uncompressed point, base 64 (URL-safe, unpadded).
+    pub sender: String,
+    /// 12 bytes, base 64.
+    pub nonce: String,
+    /// Sealed bytes with the tag, base 64.
+    pub sealed: String,
+}
+
+/// How far along one audience's stream a reader is, and the proof that it has all until there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct StreamMark {
+    /// The ledger's number of the last change taken in; 0 at the start.
+    pub number: u64,
+    /// Changes in the stream until there.
+    pub count: u64,
+    /// Sum, modulo 2^64, of the first 8 bytes (big-endian) of SHA-256(number big-endian, id) of each.
+    pub digest: u64,
+}
+
+/// `POST /v1/sync`, from a device. Without a person's token it may push and gets verdicts, but no page.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Push {
+    pub version: u32,
+    /// The endpoint's epoch as the device last knew it; absent at first contact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<String>,
+    /// Grows with each push of a device. One that goes backwards shows a restored or cloned tablet.
+    pub push_counter: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<WireChange>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sealed: Vec<SealedChange>,
+    /// The audiences that the device holds, and how far it has read each.
+    #[serde(default)]
+    pub since: BTreeMap<Audience, StreamMark>,
+}
+
+/// The endpoint's word on one pushed change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum Verdict {
+    /// Kept, now or before (`had`), under this rank and number. Number, epoch and hash are the receipt.
+    Accepted { id: ChangeId, stamp: Stamp, device: DeviceNumber, number: u64, had: bool, hash: String },
+    /// Not kept; the device moves it to the tray of its author.
+    Refused { id: ChangeId, reason: Refusal },
+    /// Not kept now: it waits for another change, or the endpoint was short of something. Send it again.
+    Later { id: ChangeId, detail: String },
+}
+
+impl Verdict {
+    #[must_use]
+    pub fn id(&self) -> ChangeId {
+        match self {
+            Self::Accepted { id, .. } | Self::Refused { id, .. } | Self::Later { id, .. } => *id,
+        }
+    }
+}
+
+/// Why a change was not taken, in a form that the tablet can say in its user's language.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum Refusal {
+    /// It belongs to another organisation.
+    WrongOrganisation,
+    /// Its author is unknown or no longer works here.
+    UnknownAuthor,
+    /// Its author may not write there.
+    NotAllowed { audience: String },
+    /// A field holds what the form does not allow.
+    Invalid { record: RecordId, field: String, detail: String },
+    /// It cannot be read, or it is too large.
+    Malformed { detail: String },
+    /// The id was used before for a change with other content.
+    Different,
+}
+
+/// One accepted change of a page: whole, or the part that the reader may see.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Numbered {
+    pub number: u64,
+    #[serde(flatten)]
+    pub change: WireChange,
+}
+
+/// What is new, in the order of the ledger, with the proof of each stream at its end.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Page {
+    pub changes: Vec<Numbered>,
+    /// Every audience that the person holds, as far as this page brings it.
+    pub streams: BTreeMap<Audience, StreamMark>,
+    /// Whether there is more than this page.
+    pub more: bool,
+}
+
+/// The answer to a [`Push`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    pub version: u32,
+    pub epoch: String,
+    pub server_time: Millis,
+    pub verdicts: Vec<Verdict>,
+    /// Absent when no person's token came with the push.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<Page>,
+    /// Changes whenever the staff or venues do: ask `GET /v1/directory` again.
+    pub directory: String,
+    /// Changes whenever the filter of known phones does: ask `GET /v1/known-phones` again.
+    pub known_phones: String,
+}
+
+// ---- People and tablets -------------------------------------------------------------------------------------
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Venue {
+    pub id: VenueId,
+    pub name: String,
+    /// `fitness`, `sports`, …
+    pub pack: String,
+    /// How far its clocks are ahead of UTC.
+    pub utc_offset_minutes: i32,
+    /// Until when a person's reading lasts without contact, in days.
+    pub lease_days: u32,
+    /// Minutes without a touch until the tablet locks.
+    pub lock_minutes: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Staff {
+    pub id: StaffId,
+    pub name: String,
+    pub role: Role,
+    pub venue: VenueId,
+    pub active: bool,
+}
+
+/// `GET /v1/directory`: who works where. The lock screen shows the names, so it holds no more than that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Directory {
+    pub version: String,
+    pub organisation: OrganisationId,
+    pub organisation_name: String,
+    pub venues: Vec<Venue>,
+    pub staff: Vec<Staff>,
+}
+
+/// `POST /v1/enrol`: a tablet presents the code that a supervisor was given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enrol {
+    pub version: u32,
+    pub code: String,
+    /// What the tablet is called, such as `A-07`.
+    pub name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enrolled {
+    pub device: DeviceNumber,
+    pub venue: VenueId,
+    pub name: String,
+    /// The device's credential: `Authorization: Bearer <token>` of every later request.
+    pub token: String,
+    /// The organisation's recovery key: an uncompressed P-256 point, base 64 (URL-safe, unpadded).
+    pub recovery_key: String,
+    pub epoch: String,
+    pub server_time: Millis,
+    pub directory: Directory,
+}
+
+/// `POST /v1/sign-in`, with the device's token: a person's first unlock on a tablet, or a renewal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignIn {
+    pub version: u32,
+    pub staff: StaffId,
+    pub pin: String,
+}
+
+/// What a person's unlock opens on this tablet. Sealed in the vault as soon as it arrives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedIn {
+    /// The person's credential: `Yingke-Person: <token>` beside the device's.
+    pub token: String,
+    pub expires_at: Millis,
+    /// The key of each audience that the person holds on this tablet: 32 bytes, base 64.
+    pub keys: BTreeMap<Audience, String>,
+    /// The key of the person's own drafts on this tablet: 32 bytes, base 64.
+    pub own_key: String,
+    pub server_time: Millis,
+}
+
+/// `GET /v1/me`: whom the tokens belong to. Keys are for audiences that came into being since the sign-in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Me {
+    pub device: DeviceNumber,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staff: Option<StaffId>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub keys: BTreeMap<Audience, String>,
+    pub server_time: Millis,
+}
+
+/// RFC 9457. `type` is `about:blank#<code>` so that a client can decide by it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub title: String,
+    pub status: u16,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+    /// Seconds to wait before the next try, where that helps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_s: Option<u64>,
+}
+
+// ---- Conversions --------------------------------------------------------------------------------------------
+
+/// A message that is well-formed JSON and still makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct WireError(pub &'static str);
+
+impl From<&Domain> for Value {
+    fn from(value: &Domain) -> Self {
+        match value {
+            Domain::Empty => Self::Empty(()),
+            Domain::Bool(yes) => Self::Bool(*yes),
+            Domain::Int(number) => Self::Int(*number),
+            Domain::Text(text) => Self::Text(text.clone()),
+            Domain::At(at) => Self::Tagged(Tagged::At(*at)),
+            Domain::Day(day) => Self::Tagged(Tagged::Day(day.to_string().into())),
+            Domain::Id(id) => Self::Tagged(Tagged::Id(*id)),
+            Domain::List(values) => Self::List(values.iter().map(Self::from).collect()),
+            Domain::Bytes(bytes) => Self::Tagged(Tagged::Bytes(base64_text(bytes).into())),
+        }
+    }
+}
+
+impl TryFrom<Value> for Domain {
+    type Error = WireError;
+    fn try_from(value: Value) -> Result<Self, WireError> {
+        Ok(match value {
+            Value::Empty(()) => Self::Empty,
+            Value::Bool(yes) => Self::Bool(yes),
+            Value::Int(number) => Self::Int(number),
+            Value::Text(text) => Self::Text(text),
+            Value::List(values) => Self::List(values.into_iter().map(Self::try_from).collect::<Result<_, _>>()?),
+            Value::Tagged(Tagged::At(at)) => Self::At(at),
+            Value::Tagged(Tagged::Day(day)) => Self::Day(Day::parse(&day).ok_or(WireError("a day that is none"))?),
+            Value::Tagged(Tagged::Id(id)) => Self::Id(id),
+            Value::Tagged(Tagged::Bytes(text)) => {
+                Self::Bytes(base64_bytes(&text).ok_or(WireError("bytes that are not base 64"))?.into())
+            }
+        })
+    }
+}
+
+impl From<&Edit> for ShownEdit {
+    fn from(edit: &Edit) -> Self {
+        let mut shown = Self {
+            record: edit.record,
+            kind: edit.kind.clone(),
+            audience: edit.audience.clone(),
+            salt: hex_text(&edit.salt),
+            latest: BTreeMap::new(),
+            first: BTreeMap::new(),
+            sticky: BTreeMap::new(),
+            once: BTreeMap::new(),
+            add: BTreeMap::new(),
+            remove: BTreeMap::new(),
+            guarded: BTreeMap::new(),
+        };
+        for Write { key, op } in &edit.writes {
+            let key = key.clone();
+            match op {
+                Op::Latest(value) => drop(shown.latest.insert(key, value.into())),
+                Op::First(value) => drop(shown.first.insert(key, value.into())),
+                Op::Sticky(value) => drop(shown.sticky.insert(key, value.into())),
+                Op::Once(value) => drop(shown.once.insert(key, value.into())),
+                Op::Add(value) => shown.add.entry(key).or_default().push(value.into()),
+                Op::Remove(value) => shown.remove.entry(key).or_default().push(value.into()),
+                Op::Guarded { values, replaces } => {
+                    let values = values.iter().map(|(key, value)| (key.clone(), value.into())).collect();
+                    shown.guarded.insert(key, GuardedWrite { values, replaces: replaces.clone() });
+                }
+            }
+        }
+        shown
+    }
+}
+
+impl TryFrom<ShownEdit> for Edit {
+    type Error = WireError;
+    fn try_from(shown: ShownEdit) -> Result<Self, WireError> {
+        let mut writes = Vec::new();
+        let single: [(_, fn(Domain) -> Op); 4] =
+            [(shown.latest, Op::Latest), (shown.first, Op::First), (shown.sticky, Op::Sticky), (shown.once, Op::Once)];
+        for (fields, op) in single {
+            for (key, value) in fields {
+                writes.push(Write { key, op: op(value.try_into()?) });
+            }
+        }
+        let several: [(_, fn(Domain) -> Op); 2] = [(shown.add, Op::Add), (shown.remove, Op::Remove)];
+        for (fields, op) in several {
+            for (key, values) in fields {
+                for value in values {
+                    writes.push(Write { key: key.clone(), op: op(value.try_into()?) });
+                }
+            }
+        }
+        for (key, write) in shown.guarded {
+            let values = write.values.into_iter().map(|(key, value)| Ok((key, value.try_into()?)));
+            let values = values.collect::<Result<_, WireError>>()?;
+            writes.push(Write { key, op: Op::Guarded { values, replaces: write.replaces } });
+        }
+        if writes.len() > EDIT_WRITES_MAX {
+            return Err(WireError("an edit with too many fields"));
+        }
+        writes.sort();
+        let salt = hex_bytes(&shown.salt).ok_or(WireError("a salt that is not 16 hexadecimal digits"))?;
+        Ok(Self { record: shown.record, kind: shown.kind, audience: shown.audience, salt, writes })
+    }
+}
+
+impl From<&Ranked> for WireChange {
+    fn from(ranked: &Ranked) -> Self {
+        let header = &ranked.change.header;
+        let edits = ranked.change.slots().iter().map(|slot| match slot {
+            Slot::Shown(edit) => WireSlot::Shown(Box::new(edit.into())),
+            Slot::Hidden(hash) => WireSlot::Hidden { hash: hex_text(&hash.0) },
+        });
+        Self {
+            id: header.id,
+            stamp: ranked.stamp,
+            ranked_by: (ranked.device != header.device).then_some(ranked.device),
+            organisation: header.organisation,
+            author: header.author,
+            device: header.device,
+            made_at: header.made_at,
+            clock_offset_ms: header.clock_offset_ms,
+            pack: header.pack,
+            form: header.form.clone(),
+            edits: edits.collect(),
+        }
+    }
+}
+
+impl TryFrom<WireChange> for Ranked {
+    type Error = WireError;
+    fn try_from(change: WireChange) -> Result<Self, WireError> {
+        if change.edits.len() > CHANGE_EDITS_MAX {
+            return Err(WireError("a change of too many records"));
+        }
+        let header = Header {
+            id: change.id,
+            organisation: change.organisation,
+            author: change.author,
+            device: change.device,
+            made_at: change.made_at,
+            clock_offset_ms: change.clock_offset_ms,
+            pack: change.pack,
+            form: change.form,
+        };
+        let slots = change.edits.into_iter().map(|slot| {
+            Ok(match slot {
+                WireSlot::Shown(edit) => Slot::Shown((*edit).try_into()?),
+                WireSlot::Hidden { hash } => {
+                    Slot::Hidden(Hash(hex_bytes(&hash).ok_or(WireError("a hash that is not 64 hexadecimal digits"))?))
+                }
+            })
+        });
+        let slots = slots.collect::<Result<_, WireError>>()?;
+        let device = change.ranked_by.unwrap_or(change.device);
+        Ok(Self { stamp: change.stamp, device, change: Change::from_parts(header, slots) })
+    }
+}
+
+/// Lower-case hexadecimal digits.
+#[must_use]
+pub fn hex_text(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|digit| char::from(b"0123456789abcdef"[digit as usize]))
+        .collect()
+}
+
+#[must_use]
+pub fn hex_bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let digit = |c: u8| char::from(c).to_digit(16).map(|digit| digit as u8);
+    let text = text.as_bytes();
+    if text.len() != 2 * N {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some(bytes)
+}
+
+/// Base 64 with the URL-safe alphabet, unpadded. Source: RFC 4648, section 5.
+#[must_use]
+pub fn base64_text(bytes: &[u8]) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}
+
+#[must_use]
+pub fn base64_bytes(text: &str) -> Option<Vec<u8>> {
+    use base64::Engine;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use arbtest::arbtest;
+    use expect_test::expect;
+
+    use super::*;
+    use crate::fixture;
+
+    #[test]
+    fn a_change_on_the_wire() {
+        let change = WireChange::from(&fixture::phone_change());
+        expect![[r#"
+            {
+              "id": "01000000000000000000000003",
+              "stamp": "01a200fb5100-0000",
+              "organisation": "01000000000000000000000009",
+              "author": "01000000000000000000000001",
+              "device": 7,
+              "made_at": 1795312800000,
+              "pack": 1,
+              "form": "F-03",
+              "edits": [
+                {
+                  "record": "01000000000000000000000005",
+                  "kind": "person",
+                  "audience": "own:01000000000000000000000001:01000000000000000000000001",
+                  "salt": "ed8f01dbe4140b1d",
+                  "latest": {
+                    "name": "李娜",
+                    "phone": "+8613800138000"
+                  },
+                  "add": {
+                    "interests": [
+                      "yoga"
+                    ]
+                  }
+                }
+              ]
+            }"#]].assert_eq(&serde_json::to_string_pretty(&change).unwrap());
+    }
+
+    #[test]
+    fn what_is_sent_arrives() {
+        arbtest(|u| {
+            for change in fixture::changes(u)? {
+                let text = serde_json::to_string(&WireChange::from(&change)).unwrap();
+                let read: WireChange = serde_json::from_str(&text).unwrap();
+                assert_eq!(Ranked::try_from(read), Ok(change));
+            }
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn a_part_arrives_with_the_hash_of_the_whole() {
+        let whole = fixture::two_audience_change();
+        let part = whole.part_for(|audience| matches!(audience, Audience::Desk(_))).unwrap();
+        let part = Ranked::provisional(Stamp::at(fixture::NOW), part);
+        let text = serde_json::to_string(&WireChange::from(&part)).unwrap();
+        let read = Ranked::try_from(serde_json::from_str::<WireChange>(&text).unwrap()).unwrap();
+        assert_eq!(read.change.hash(), whole.hash());
+    }
+
+    #[test]
+    fn arbitrary_text_is_refused_without_a_panic() {
+        arbtest(|u| {
+            let text: String = u.arbitrary()?;
+            let _ = serde_json::from_str::<Push>(&text);
+            let _ = serde_json::from_str::<Answer>(&text);
+            let _ = hex_bytes::<8>(&text);
+            Ok(())
+        });
+    }
+}
