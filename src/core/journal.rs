@@ -1,1 +1,72 @@
-//! x
+//! What a device keeps, and how surely.
+//!
+//! The journal hands out no transactions: each method is one, from start to finish, so a page that dies on
+//! any line has taken a step or has not. Its tail, the changes that the endpoint has not acknowledged, is all
+//! that others call an outbox. The browser's journal is `app/browser/idb.rs`; [`memory`] is its twin.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    audience::Audience,
+    change::Ranked,
+    sync::News,
+    wire::v1::{SealedChange, StreamMark},
+};
+
+pub mod memory;
+
+/// Why nothing was kept. The variant says what can be done next.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// Shed caches, keep the form, offer the file export.
+    #[error("no room: {free_bytes:?} bytes free")]
+    Full { free_bytes: Option<u64> },
+    /// The browser dropped the database and would not open it again.
+    #[error("the database was closed")]
+    Closed,
+    /// Something is missing or unreadable: say what, bring it back.
+    #[error("damaged: {detail}")]
+    Damaged { detail: String },
+    /// A bug, theirs or ours: keep the form, report it.
+    #[error("not kept: {detail}")]
+    Aborted { detail: String },
+}
+
+/// A change of the tail, as it can be sent.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TailChange {
+    /// Opened by somebody's unlock.
+    Open(Ranked),
+    /// Its author is not unlocked here: it goes out in the form that only the endpoint opens.
+    Sealed(SealedChange),
+}
+
+/// What a device knows of the endpoint, and what it has to send.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Outgoing {
+    pub epoch: Option<String>,
+    pub push_counter: u64,
+    /// The start of the tail, oldest first.
+    pub tail: Vec<TailChange>,
+    /// Whether the tail is longer than that.
+    pub more: bool,
+    /// How far each held audience has been read. Empty while nobody is unlocked.
+    pub since: BTreeMap<Audience, StreamMark>,
+}
+
+/// What a device keeps between two moments of power.
+#[expect(async_fn_in_trait, reason = "the browser has one thread, so futures need not be Send")]
+pub trait Journal {
+    /// Keeps one change, durably: once this is done the tick may show.
+    async fn append(&self, change: &Ranked) -> Result<(), AppendError>;
+
+    /// Counts one more push, durably, and gives what goes out with it.
+    async fn begin_push(&self, changes_max: usize) -> Result<Outgoing, AppendError>;
+
+    /// In one transaction: accepted changes leave the tail with their rank, refused ones move to the tray with
+    /// their reason, pulled ones are kept together with the cursor.
+    async fn take_in(&self, news: &News) -> Result<(), AppendError>;
+
+    /// The endpoint was restored or replaced: its numbers mean nothing any more, so reading starts again.
+    async fn begin_epoch(&self, epoch: &str) -> Result<(), AppendError>;
+}
