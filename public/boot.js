@@ -1,0 +1,139 @@
+// Opens the database, starts the client, keeps the service worker. Runs before anything else on the page.
+(() => {
+  "use strict";
+  const { glue, wasm } = document.currentScript.dataset;
+  const failures = "yingke.failed-starts:" + glue; // by build, so a new one starts afresh
+
+  // The first touch of IndexedDB costs up to 100 ms, so it happens while the wasm is on its way. Opened without a
+  // version: whatever a newer or older app left is opened as it is. Only a database that is not there yet is laid out
+  // here; every later step is the client's.
+  const stores = ["journal", "blocks", "meta", "drafts", "tray", "blobs"];
+  const open = new Promise((resolve, reject) => {
+    const request = indexedDB.open("yingke");
+    request.onupgradeneeded = () => {
+      for (const name of stores) request.result.createObjectStore(name, { autoIncrement: name === "journal" });
+    };
+    request.onsuccess = () => {
+      const database = request.result;
+      database.onversionchange = () => database.close(); // until the client has a say of its own
+      resolve(database);
+    };
+    request.onerror = () => reject(request.error);
+  });
+  open.catch(() => {}); // the client asks again, and tells people what is wrong
+
+  const yingke = { open, updateReady: false, takeOver };
+  globalThis.yingkeStores = stores;
+  globalThis.yingke = yingke;
+
+  start();
+  if ("serviceWorker" in navigator) addEventListener("load", () => watchForUpdates().catch(() => {}));
+
+  async function start() {
+    try {
+      const client = await import(glue);
+      await parsed();
+      await client.default({ module_or_path: wasm });
+      forgetFailures();
+    } catch (error) {
+      console.error(error);
+      open.then((database) => database.close(), () => {}); // a page that cannot use it must not block the others
+      await parsed();
+      await sayItCannotStart(error);
+    }
+  }
+
+  function parsed() {
+    if (document.readyState !== "loading") return;
+    return new Promise((resolve) => addEventListener("DOMContentLoaded", resolve, { once: true }));
+  }
+
+  // ---- Updates: installed in the background, taken over when the person agrees -----------------------------------
+
+  async function watchForUpdates() {
+    const registration = await navigator.serviceWorker.register("/sw.js", { updateViaCache: "none" });
+    const tell = () => {
+      if (!registration.waiting || !navigator.serviceWorker.controller) return;
+      yingke.updateReady = true;
+      dispatchEvent(new Event("yingke-update"));
+    };
+    tell();
+    registration.addEventListener("updatefound", () => {
+      registration.installing?.addEventListener("statechange", tell);
+    });
+    // A tablet's page stays open for days, and the browser looks for updates only when a page is opened.
+    const hour = 3600e3;
+    let looked = Date.now();
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState !== "visible" || Date.now() - looked < hour) return;
+      looked = Date.now();
+      registration.update().catch(() => {});
+    });
+  }
+
+  // The person agreed: the waiting version takes over, and this page reloads once. Other tabs go on as they are.
+  async function takeOver() {
+    const registration = await navigator.serviceWorker.getRegistration();
+    if (!registration?.waiting) return false;
+    navigator.serviceWorker.addEventListener("controllerchange", () => location.reload(), { once: true });
+    registration.waiting.postMessage({ type: "take-over" });
+    return true;
+  }
+
+  // ---- When the client does not start ----------------------------------------------------------------------------
+
+  // The second failure in a row gives way to the version before, where there is one.
+  async function sayItCannotStart(error) {
+    if (await fellBack()) return location.reload();
+    const page = document.createElement("main");
+    page.className = "cannot-start";
+    page.setAttribute("role", "alert");
+    page.append(
+      paragraph("zh-Hans", "迎客没能打开。已保存的内容都还在这台设备上。请重新打开；还是不行，就更新浏览器。"),
+      paragraph("zh-Hant", "迎客沒能打開。已儲存的內容都還在這台裝置上。請重新打開；還是不行，就更新瀏覽器。"),
+      paragraph("en", "Yingke could not open. What was saved is still on this device. Open it again; if that does not help, update the browser."),
+    );
+    const again = document.createElement("button");
+    again.type = "button";
+    again.textContent = "重新打开 · 重新打開 · Open again";
+    again.addEventListener("click", () => location.reload());
+    const detail = document.createElement("p");
+    detail.lang = "en";
+    detail.textContent = String(error);
+    page.append(again, detail);
+    document.body.replaceChildren(page);
+  }
+
+  function paragraph(lang, text) {
+    const element = document.createElement("p");
+    element.lang = lang;
+    element.textContent = text;
+    return element;
+  }
+
+  function forgetFailures() {
+    try {
+      localStorage.removeItem(failures);
+    } catch {
+      // A browser that keeps no settings counts no failures either.
+    }
+  }
+
+  async function fellBack() {
+    try {
+      const worker = navigator.serviceWorker?.controller;
+      const before = Number(localStorage.getItem(failures) ?? 0);
+      localStorage.setItem(failures, before + 1);
+      if (before !== 1 || !worker) return false;
+      const { port1, port2 } = new MessageChannel();
+      const answer = new Promise((resolve) => {
+        port1.onmessage = (event) => resolve(event.data === true);
+        setTimeout(resolve, 3000, false);
+      });
+      worker.postMessage({ type: "fall-back" }, [port2]);
+      return await answer;
+    } catch {
+      return false;
+    }
+  }
+})();
