@@ -1,0 +1,212 @@
+//! Everything that says whether the code is right, in one order here and in continuous integration.
+//!
+//! A step that fails does not keep the later ones from running, unless they need what it should have made.
+
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use crate::run;
+use crate::shell::{self, Outcome, Stop};
+use crate::size;
+use crate::summary::Tally;
+use crate::system;
+use crate::wasm_target::{TARGET, target_installed};
+use crate::workspace::Workspace;
+
+const TESTS: &str = "yingke-tests";
+const E2E: &str = "e2e";
+
+/// What the person asked for.
+pub struct Wish {
+    pub quick: bool,
+    pub step: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Format,
+    Lints,
+    ClientLints,
+    Units,
+    Endpoint,
+    Size,
+    Browsers,
+}
+
+const STEPS: [Step; 7] =
+    [Step::Format, Step::Lints, Step::ClientLints, Step::Units, Step::Endpoint, Step::Size, Step::Browsers];
+
+impl Step {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Format => "fmt",
+            Self::Lints => "clippy",
+            Self::ClientLints => "clippy-client",
+            Self::Units => "unit",
+            Self::Endpoint => "endpoint",
+            Self::Size => "size",
+            Self::Browsers => E2E,
+        }
+    }
+
+    /// Whether `--quick` has time for it.
+    fn is_quick(self) -> bool {
+        match self {
+            Self::Format | Self::Lints | Self::ClientLints | Self::Units | Self::Endpoint => true,
+            Self::Size | Self::Browsers => false,
+        }
+    }
+
+    fn run(self, workspace: &Workspace) -> Outcome<Tally> {
+        match self {
+            Self::Format => plain(cargo(workspace, &["fmt", "--all", "--check"]), "format"),
+            Self::Lints => {
+                let mut clippy =
+                    cargo(workspace, &["clippy", "--workspace", "--exclude", "yingke-app", "--all-targets"]);
+                clippy.args(["--locked", "--", "--deny", "warnings"]);
+                plain(clippy, "lints")
+            }
+            Self::ClientLints => client_lints(workspace),
+            Self::Units => {
+                let mut units =
+                    cargo(workspace, &["test", "--workspace", "--exclude", TESTS, "--locked", "--no-fail-fast"]);
+                tallied(&mut units, "unit tests")
+            }
+            Self::Endpoint => endpoint(workspace),
+            Self::Size => size::report(workspace).and_then(|code| {
+                if code == ExitCode::SUCCESS {
+                    Ok(Tally::default())
+                } else {
+                    Err(Stop("the client is too large, see above".into()))
+                }
+            }),
+            Self::Browsers => browsers(workspace),
+        }
+    }
+}
+
+pub fn run(workspace: &Workspace, wish: &Wish) -> Outcome<ExitCode> {
+    let steps: Vec<Step> = match &wish.step {
+        Some(name) => STEPS.into_iter().filter(|step| step.name() == name).collect(),
+        None => STEPS.into_iter().filter(|step| step.is_quick() || !wish.quick).collect(),
+    };
+    if steps.is_empty() {
+        let names = STEPS.map(Step::name).join(", ");
+        return Err(Stop(format!("there is no such step; there are {names}")));
+    }
+    let mut table: Vec<(Step, Duration, Tally, bool)> = Vec::new();
+    for step in steps {
+        println!("── {} ──", step.name());
+        let began = Instant::now();
+        let built = |of: Step| table.iter().all(|&(other, _, _, well)| other != of || well);
+        let outcome = if step == Step::Browsers && !built(Step::Size) && !workspace.dist().is_dir() {
+            Err(Stop("there is no client to test, because the build failed".into()))
+        } else {
+            step.run(workspace)
+        };
+        let (tally, well) = match outcome {
+            Ok(tally) => (tally, tally.failed == 0),
+            Err(Stop(sentence)) => {
+                eprintln!("{}: {sentence}", step.name());
+                (Tally { passed: 0, failed: 1 }, false) // a step without tests counts as one when it fails
+            }
+        };
+        table.push((step, began.elapsed(), tally, well));
+    }
+    println!("\n{:<14} {:>12} {:>8} {:>8}", "step", "time", "passed", "failed");
+    for &(step, time, tally, _) in &table {
+        println!("{:<14} {:>12} {:>8} {:>8}", step.name(), shell::seconds(time), tally.passed, tally.failed);
+    }
+    let all = table.iter().fold(Tally::default(), |sum, &(_, _, tally, _)| sum.and(tally));
+    println!("{} passed, {} failed", all.passed, all.failed);
+    Ok(if table.iter().all(|&(_, _, _, well)| well) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The client's own lints: for the browser where the toolchain can, else for this machine, where it compiles as well.
+fn client_lints(workspace: &Workspace) -> Outcome<Tally> {
+    let mut clippy = cargo(workspace, &["clippy", "--package", "yingke-app", "--locked"]);
+    if target_installed(workspace) {
+        clippy.args(["--target", TARGET]);
+    } else {
+        println!("your Rust toolchain lacks {TARGET}, so the client is checked as a native program");
+        clippy.arg("--all-targets");
+    }
+    clippy.args(["--", "--deny", "warnings"]);
+    plain(clippy, "lints of the client")
+}
+
+/// The tests crate without its browsers: the endpoint, and the simulator once there is one.
+fn endpoint(workspace: &Workspace) -> Outcome<Tally> {
+    let mut tests = cargo(workspace, &["test", "--package", TESTS, "--lib", "--locked", "--no-fail-fast"]);
+    for name in workspace.targets(TESTS, "test").filter(|&name| name != E2E) {
+        tests.args(["--test", name]);
+    }
+    tallied(&mut tests, "the endpoint's tests")
+}
+
+fn browsers(workspace: &Workspace) -> Outcome<Tally> {
+    if !workspace.targets(TESTS, "test").any(|name| name == E2E) {
+        println!("tests/Cargo.toml names no test `{E2E}` yet, so there is nothing to run in a browser");
+        return Ok(Tally::default());
+    }
+    let (driver, chrome) = chromium()?;
+    let dist = crate::dist::build(workspace)?;
+    run::build_server(workspace)?;
+    let mut tests = cargo(workspace, &["test", "--package", TESTS, "--test", E2E, "--locked", "--no-fail-fast"]);
+    tests
+        .env("YINGKE_APP", dist)
+        .env("YINGKE_SERVER", workspace.server())
+        .env("CHROMEDRIVER", driver)
+        .env("CHROME", chrome);
+    tallied(&mut tests, "browser tests")
+}
+
+/// A driver and the browser it belongs to: those that were named, those on PATH, or the system's, installed now.
+fn chromium() -> Outcome<(std::ffi::OsString, std::ffi::OsString)> {
+    let find = |variable: &str, programs: &[&str]| {
+        std::env::var_os(variable)
+            .filter(|value| !value.is_empty())
+            .or_else(|| programs.iter().find_map(|program| shell::on_path(program)).map(Into::into))
+    };
+    let both = || {
+        let driver = find("CHROMEDRIVER", &["chromedriver"])?;
+        Some((driver, find("CHROME", &["chromium", "chromium-browser", "google-chrome"])?))
+    };
+    if system::has_apt() {
+        let mut packages = vec!["fonts-noto-cjk"]; // without it a screenshot shows boxes for Chinese
+        if both().is_none() {
+            packages.extend(["chromium", "chromium-driver"]);
+        }
+        system::install(&packages, "testing in a browser")?;
+    }
+    both().ok_or_else(|| {
+        Stop(
+            "no browser to test in: install Chromium and its chromedriver, or name them in CHROME and CHROMEDRIVER"
+                .into(),
+        )
+    })
+}
+
+fn cargo(workspace: &Workspace, arguments: &[&str]) -> Command {
+    let mut command = workspace.cargo();
+    command.args(arguments);
+    command
+}
+
+fn plain(mut command: Command, what: &str) -> Outcome<Tally> {
+    shell::long(&mut command, what).map(|()| Tally::default())
+}
+
+fn tallied(command: &mut Command, what: &str) -> Outcome<Tally> {
+    let (status, lines) = shell::watched(command, what)?;
+    let tally = Tally::of(lines.iter().map(String::as_str));
+    if status.success() {
+        return Ok(tally);
+    }
+    shell::show_end(&lines);
+    if tally.failed > 0 {
+        return Ok(tally);
+    }
+    // It did not compile, or a test program died without a word.
+    Err(Stop(format!("{what}: this failed ({status}), its own words are above: {}", shell::words(command))))
+}
