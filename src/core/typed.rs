@@ -1,0 +1,222 @@
+//! What people type, made readable: full-width digits, dates and numbers as hands write them.
+//!
+//! Everything here is a plain function from text to a value or to the reason why there is none. Types with
+//! rules of their own have a file each: [`crate::phone`], [`crate::name`], [`crate::identity`], [`crate::money`].
+
+use crate::time::{Day, HOUR_MS, MINUTE_MS, Millis, SECOND_MS};
+
+/// Characters of a note: some five pages. Source: domain catalogue, `long_text`, bounded here.
+pub const NOTE_CHARACTERS_MAX: usize = 10_000;
+
+/// Full-width forms as their ASCII twins, any kind of space as a space; all else stays.
+#[must_use]
+pub fn half_width(c: char) -> char {
+    match c {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xfee0).expect("the full-width block mirrors ASCII"),
+        c if c.is_whitespace() => ' ',
+        c => c,
+    }
+}
+
+/// Marks that are not seen and come along when text is pasted: zero-width spaces, text directions, soft hyphens.
+#[must_use]
+pub fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// A line or a note was longer than allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("longer than {max} characters")]
+pub struct TooLong {
+    pub max: usize,
+}
+
+/// One line: trimmed, line breaks as spaces, unseen and control characters dropped.
+///
+/// # Errors
+/// When it has more than `max` characters.
+pub fn line(typed: &str, max: usize) -> Result<Box<str>, TooLong> {
+    let text: String = typed
+        .chars()
+        .map(|c| if c.is_whitespace() { ' ' } else { c })
+        .filter(|c| !c.is_control() && !is_unseen(*c))
+        .collect();
+    bounded(text.trim(), max)
+}
+
+/// A text of many lines: trimmed, control characters other than line break and tab dropped.
+///
+/// # Errors
+/// When it has more than `max` characters.
+pub fn lines(typed: &str, max: usize) -> Result<Box<str>, TooLong> {
+    let text: String =
+        typed.replace("\r\n", "\n").chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
+    bounded(text.trim(), max)
+}
+
+fn bounded(text: &str, max: usize) -> Result<Box<str>, TooLong> {
+    if text.chars().count() > max { Err(TooLong { max }) } else { Ok(text.into()) }
+}
+
+/// A typed whole number was none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WholeError {
+    #[error("not a whole number")]
+    NotANumber,
+    #[error("not between {min} and {max}")]
+    OutOfRange { min: i64, max: i64 },
+}
+
+/// A whole number within bounds, such as `１２` or `1,200`.
+///
+/// # Errors
+/// When it is no whole number, or outside the bounds.
+pub fn whole(typed: &str, min: i64, max: i64) -> Result<i64, WholeError> {
+    let text: String = typed.chars().map(half_width).filter(|c| !is_unseen(*c)).collect();
+    let text = text.trim();
+    let (negative, digits) = match text.strip_prefix(['-', '−']) {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let digits = without_thousands(digits).ok_or(WholeError::NotANumber)?;
+    if digits.is_empty() || !digits.bytes().all(|c| c.is_ascii_digit()) {
+        return Err(WholeError::NotANumber);
+    }
+    // More digits than fit is out of any range.
+    let number = digits.parse::<i64>().map_or(i64::MAX, |number| if negative { -number } else { number });
+    if (min..=max).contains(&number) { Ok(number) } else { Err(WholeError::OutOfRange { min, max }) }
+}
+
+/// Digits without their thousands' commas; `None` when a comma stands elsewhere, since `1,5` may mean a decimal.
+pub(crate) fn without_thousands(text: &str) -> Option<String> {
+    if !text.contains(',') {
+        return Some(text.into());
+    }
+    let mut groups = text.split(',');
+    let first = groups.next()?;
+    let well_placed = (1..=3).contains(&first.len()) && groups.all(|group| group.len() == 3);
+    well_placed.then(|| text.replace(',', ""))
+}
+
+/// A calendar day as people write it: `2026-11-22`, `2026/1/2`, `2026.11.22`, `20261122`, `2026年11月22日`.
+#[must_use]
+pub fn day(typed: &str) -> Option<Day> {
+    let text: String = typed.chars().map(half_width).filter(|c| !is_unseen(*c) && *c != ' ').collect();
+    if text.len() == 8 && text.bytes().all(|c| c.is_ascii_digit()) {
+        return Day::from_ymd(text[..4].parse().ok()?, text[4..6].parse().ok()?, text[6..].parse().ok()?);
+    }
+    let text = text.strip_suffix(['日', '号', '號']).unwrap_or(&text);
+    let mut parts = text.split(['-', '/', '.', '年', '月', '。', '－', '—']);
+    let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
+    let digits =
+        |part: &str, longest: usize| (1..=longest).contains(&part.len()) && part.bytes().all(|c| c.is_ascii_digit());
+    if parts.next().is_some() || year.len() != 4 || !digits(year, 4) || !digits(month, 2) || !digits(day, 2) {
+        return None;
+    }
+    Day::from_ymd(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?)
+}
+
+/// A day and a time of the venue's clock, as the browser's field gives it (`2026-11-22T10:00`) or typed with a
+/// space and any of the ways of [`day`].
+#[must_use]
+pub fn instant(typed: &str, offset_minutes: i32) -> Option<Millis> {
+    let text: String = typed.trim().chars().map(half_width).filter(|c| !is_unseen(*c)).collect();
+    let (date, time) = text.rsplit_once(['T', 't', ' ', '日'])?;
+    let mut parts = time.trim().split(':');
+    let (hour, minute, second) = (parts.next()?, parts.next()?, parts.next().unwrap_or("0"));
+    let number = |part: &str, below: i64| {
+        let digits = (1..=2).contains(&part.len()) && part.bytes().all(|c| c.is_ascii_digit());
+        digits.then(|| part.parse().ok()).flatten().filter(|number: &i64| *number < below)
+    };
+    let second = number(second.split('.').next()?, 60)?;
+    let ms = number(hour, 24)? * HOUR_MS + number(minute, 60)? * MINUTE_MS + second * SECOND_MS;
+    if parts.next().is_some() { None } else { Some(day(date)?.begins(offset_minutes).plus(ms)) }
+}
+
+/// An instant as [`instant`] reads it, to the minute: what goes into the browser's field.
+#[must_use]
+pub fn instant_field(at: Millis, offset_minutes: i32) -> String {
+    let (hour, minute) = at.hour_minute(offset_minutes);
+    format!("{}T{hour:02}:{minute:02}", at.day(offset_minutes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arbtest::arbtest;
+
+    #[test]
+    fn a_day_is_read_however_it_is_written() {
+        let expected = Day::from_ymd(2026, 1, 2);
+        for text in [
+            "2026-01-02",
+            "2026/1/2",
+            "2026.1.2",
+            "20260102",
+            "2026年1月2日",
+            " ２０２６－０１－０２ ",
+            "2026 年 1 月 2 号",
+        ] {
+            assert_eq!(day(text), expected, "{text}");
+        }
+        for text in ["", "1月2日", "2026-13-01", "2026-02-29", "26-1-2", "2026-1-2-3", "明天", "2026-1", "+026-1-2"]
+        {
+            assert_eq!(day(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_instant_is_the_venues() {
+        let at = Day::from_ymd(2026, 11, 22).unwrap().begins(480).plus(10 * HOUR_MS);
+        for text in [
+            "2026-11-22T10:00",
+            "2026-11-22 10:00",
+            "2026/11/22 １０：００",
+            "2026年11月22日10:00",
+            "2026-11-22T10:00:00.000",
+        ] {
+            assert_eq!(instant(text, 480), Some(at), "{text}");
+        }
+        for text in
+            ["", "2026-11-22", "2026-11-22T24:00", "2026-11-22T10:60", "2026-11-22T10", "T10:00", "2026-11-22T1:2:3:4"]
+        {
+            assert_eq!(instant(text, 480), None, "{text}");
+        }
+        assert_eq!(instant(&instant_field(at, 480), 480), Some(at));
+    }
+
+    #[test]
+    fn a_whole_number_has_bounds() {
+        assert_eq!(whole("１２", 1, 200), Ok(12));
+        assert_eq!(whole(" 1,200 ", 0, 10_000), Ok(1_200));
+        assert_eq!(whole("0", 1, 200), Err(WholeError::OutOfRange { min: 1, max: 200 }));
+        assert_eq!(whole("201", 1, 200), Err(WholeError::OutOfRange { min: 1, max: 200 }));
+        assert_eq!(whole("-3", 1, 200), Err(WholeError::OutOfRange { min: 1, max: 200 }));
+        assert_eq!(whole("99999999999999999999", 1, 200), Err(WholeError::OutOfRange { min: 1, max: 200 }));
+        for text in ["", "十二", "1.5", "1,5", "12人", "--1", "1 2"] {
+            assert_eq!(whole(text, 0, 200), Err(WholeError::NotANumber), "{text}");
+        }
+    }
+
+    #[test]
+    fn text_is_trimmed_and_bounded_in_characters() {
+        assert_eq!(line(" 西湖\n边\u{7} ", 4).as_deref(), Ok("西湖 边"));
+        assert_eq!(line("一二三四五", 4), Err(TooLong { max: 4 }));
+        assert_eq!(lines("一\r\n二\t三\u{0}", 9).as_deref(), Ok("一\n二\t三"));
+        assert!(lines(&"字".repeat(NOTE_CHARACTERS_MAX), NOTE_CHARACTERS_MAX).is_ok());
+        assert!(lines(&"字".repeat(NOTE_CHARACTERS_MAX + 1), NOTE_CHARACTERS_MAX).is_err());
+    }
+
+    #[test]
+    fn any_text_is_answered_and_none_panics() {
+        arbtest(|u| {
+            let text: String = u.arbitrary()?;
+            let _ = (day(&text), instant(&text, 480), whole(&text, -5, 5), line(&text, 9), lines(&text, 9));
+            let number: i32 = u.int_in_range(-700_000..=2_900_000)?;
+            let some = Day::from_number(number);
+            assert_eq!(day(&some.to_string()), Some(some));
+            Ok(())
+        });
+    }
+}
