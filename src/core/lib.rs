@@ -17,6 +17,7 @@ pub mod money;
 pub mod name;
 pub mod phone;
 pub mod record;
+pub mod schema;
 pub mod stamp;
 pub mod sync;
 pub mod time;

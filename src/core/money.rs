@@ -72,7 +72,7 @@ impl Money {
         let yuan = (self.0 / 100).to_string();
         let mut grouped = String::new();
         for (place, digit) in yuan.chars().enumerate() {
-            if place > 0 && (yuan.len() - place) % 3 == 0 {
+            if place > 0 && (yuan.len() - place).is_multiple_of(3) {
                 grouped.push(',');
             }
             grouped.push(digit);

@@ -1,0 +1,517 @@
+//! What kinds of record there are, which fields they have, and how each field merges.
+//!
+//! The same for every pack: a pack says what a form asks for, this says what a record can hold. The endpoint
+//! and every device check what comes in against it, so that no form, no other version and no forged change puts
+//! text where a number belongs. Kinds and fields that are not listed here are let through: a later version wrote
+//! them. A listed field never changes its merge kind or its type; it gets a successor under another name.
+//!
+//! Visits, consultations and outings name their fields as their forms do. Source: domain catalogue 4.2, 4.3,
+//! forms F-01 to F-04 and F-58, machines SM-01, SM-02 and SM-17.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    change::{Change, Key, Op, Write},
+    id::{ChangeId, RecordId, StaffId},
+    money::Money,
+    name::PersonName,
+    phone::PhoneNumber,
+    record::CellTag,
+    typed::NOTE_CHARACTERS_MAX,
+    value::Value,
+};
+
+/// One kind of record.
+#[derive(Debug)]
+pub struct KindSpec {
+    pub key: &'static str,
+    /// Not sorted; the order in which a profile shows them.
+    pub fields: &'static [FieldSpec],
+}
+
+/// One field: how two writes to it are settled, and what it holds.
+#[derive(Debug)]
+pub struct FieldSpec {
+    pub key: &'static str,
+    pub merge: CellTag,
+    pub holds: Holds,
+}
+
+/// What a field holds. Of a set it is what each element is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds {
+    Bool,
+    Int {
+        min: i64,
+        max: i64,
+    },
+    /// Fen.
+    Money,
+    Text {
+        max: usize,
+    },
+    /// The key of a code list; which ones there are is the pack's.
+    Code,
+    /// The state of a machine that core itself runs.
+    OneOf(&'static [&'static str]),
+    /// E.164.
+    Phone,
+    Name,
+    Day,
+    At,
+    /// A [`StaffId`] as text.
+    Staff,
+    Record,
+    /// The fields of a guarded group.
+    Group(&'static [(&'static str, Holds)]),
+}
+
+/// States of a lead. Source: SM-01.
+pub const LEAD_STAGES: &[&str] = &[
+    "new",
+    "contacted",
+    "appointed",
+    "visited",
+    "negotiating",
+    "tracking",
+    "won",
+    "lost",
+    "dormant",
+    "do_not_contact",
+];
+/// States of a visit. Source: SM-02.
+pub const VISIT_STATES: &[&str] =
+    &["registered", "with_host", "touring", "waiting", "negotiating", "signed", "left", "cancelled"];
+/// States of an outing. Source: SM-17.
+pub const OUTING_STATES: &[&str] = &["planned", "ready", "on_site", "collecting", "ended", "reported", "cancelled"];
+
+const DIRECTIONS: &[&str] = &["in", "out"];
+/// Letters of a code: as long as a key.
+const CODE_LETTERS_MAX: usize = 40;
+/// What was typed for a phone number, kept beside it.
+pub const PHONE_TYPED_CHARACTERS_MAX: usize = 60;
+/// Nobody is in contact with somebody for longer than a day.
+const CONTACT_SECONDS_MAX: i64 = 86_400;
+/// Leaflets that one outing can carry.
+const LEAFLETS_MAX: i64 = 100_000;
+
+const fn latest(key: &'static str, holds: Holds) -> FieldSpec {
+    FieldSpec { key, merge: CellTag::Latest, holds }
+}
+
+const fn first(key: &'static str, holds: Holds) -> FieldSpec {
+    FieldSpec { key, merge: CellTag::First, holds }
+}
+
+const fn set(key: &'static str, holds: Holds) -> FieldSpec {
+    FieldSpec { key, merge: CellTag::Set, holds }
+}
+
+const fn text(key: &'static str, max: usize) -> FieldSpec {
+    latest(key, Holds::Text { max })
+}
+
+const fn note(key: &'static str) -> FieldSpec {
+    text(key, NOTE_CHARACTERS_MAX)
+}
+
+const fn int(key: &'static str, min: i64, max: i64) -> FieldSpec {
+    latest(key, Holds::Int { min, max })
+}
+
+const PERSON: &[FieldSpec] = &[
+    latest("name", Holds::Name),
+    latest("phone", Holds::Phone),
+    text("phone_typed", PHONE_TYPED_CHARACTERS_MAX),
+    latest("salutation", Holds::Code),
+    latest("gender", Holds::Code),
+    latest("birth_date", Holds::Day),
+    text("address", 120),
+    first("owner", Holds::Staff),
+    first("captured_by", Holds::Staff),
+    first("captured_at", Holds::At),
+    first("source", Holds::Code),
+    first("outing", Holds::Record),
+    first("first_visit", Holds::Record),
+    latest("referrer", Holds::Record),
+    set("interests", Holds::Code),
+    latest("intent", Holds::Code),
+    latest("stage", Holds::OneOf(LEAD_STAGES)),
+    text("lost_reason", 200),
+    latest("cooperation", Holds::Code),
+    latest("exercised_before", Holds::Bool),
+    latest("leaflet_given", Holds::Bool),
+    latest("card_given", Holds::Bool),
+    latest("trial_pass_promised", Holds::Bool),
+    latest("bring_companions", Holds::Bool),
+    int("contact_duration_s", 0, CONTACT_SECONDS_MAX),
+    latest("visit_plan_at", Holds::At),
+    latest("next_contact_at", Holds::At),
+    latest("consent_contact", Holds::Bool),
+    latest("consent_at", Holds::At),
+    FieldSpec { key: "do_not_contact", merge: CellTag::Sticky, holds: Holds::Bool },
+    note("note"),
+    FieldSpec { key: "merging", merge: CellTag::Guarded, holds: Holds::Group(&[("merged_into", Holds::Record)]) },
+];
+
+const VISIT: &[FieldSpec] = &[
+    latest("person", Holds::Record),
+    latest("status", Holds::OneOf(VISIT_STATES)),
+    latest("visit_at", Holds::At),
+    latest("visitor_name", Holds::Name),
+    latest("gender", Holds::Code),
+    latest("mobile", Holds::Phone),
+    latest("mobile_refused", Holds::Bool),
+    latest("visit_purpose", Holds::Code),
+    int("party_size", 1, 200),
+    latest("is_first_visit", Holds::Bool),
+    latest("lead_source", Holds::Code),
+    latest("referrer", Holds::Record),
+    text("trial_pass_code", 20),
+    set("interests", Holds::Code),
+    latest("exercised_before", Holds::Bool),
+    text("visitee_room", 10),
+    text("visitee_surname", 20),
+    latest("shoe_cover_given", Holds::Bool),
+    text("visitor_pass_code", 20),
+    latest("host_staff", Holds::Staff),
+    latest("privacy_ack", Holds::Bool),
+    latest("outcome", Holds::Code),
+    latest("left_at", Holds::At),
+    first("captured_by", Holds::Staff),
+    first("captured_at", Holds::At),
+];
+
+const CONSULTATION: &[FieldSpec] = &[
+    latest("person", Holds::Record),
+    latest("visit", Holds::Record),
+    latest("consult_date", Holds::Day),
+    latest("consult_mode", Holds::Code),
+    latest("customer_name", Holds::Name),
+    latest("phone", Holds::Phone),
+    text("address", 120),
+    set("consult_items", Holds::Code),
+    text("consult_items_text", 80),
+    set("info_source", Holds::Code),
+    text("info_source_text", 40),
+    latest("first_deal", Holds::Bool),
+    latest("first_deal_amount", Holds::Money),
+    latest("received_by", Holds::Staff),
+    note("remark"),
+    latest("no_contact_wanted", Holds::Bool),
+    latest("next_contact_at", Holds::At),
+    first("captured_by", Holds::Staff),
+    first("captured_at", Holds::At),
+];
+
+const OUTING: &[FieldSpec] = &[
+    latest("status", Holds::OneOf(OUTING_STATES)),
+    latest("outing_date", Holds::Day),
+    latest("area_kind", Holds::Code),
+    text("place", 80),
+    latest("form", Holds::Code),
+    latest("related_event", Holds::Record),
+    latest("leader", Holds::Staff),
+    set("team", Holds::Staff),
+    latest("planned_arrival", Holds::At),
+    latest("actual_arrival", Holds::At),
+    // The items of the kit that are packed.
+    set("kit_checked", Holds::Code),
+    int("leaflets_out", 0, LEAFLETS_MAX),
+    int("leaflets_back", 0, LEAFLETS_MAX),
+    // Counted from the leads while it runs; what the report said then.
+    int("numbers_collected", 0, LEAFLETS_MAX),
+    int("passes_issued", 0, LEAFLETS_MAX),
+    latest("ended_at", Holds::At),
+    note("summary"),
+    note("supervisor_comment"),
+    text("cancel_reason", 200),
+    first("captured_by", Holds::Staff),
+    first("captured_at", Holds::At),
+];
+
+const INTERACTION: &[FieldSpec] = &[
+    latest("person", Holds::Record),
+    first("outing", Holds::Record),
+    latest("direction", Holds::OneOf(DIRECTIONS)),
+    latest("channel", Holds::Code),
+    latest("purpose", Holds::Code),
+    latest("started_at", Holds::At),
+    int("duration_s", 0, CONTACT_SECONDS_MAX),
+    first("staff", Holds::Staff),
+    latest("result", Holds::Code),
+    latest("cooperation", Holds::Code),
+    latest("leaflet_given", Holds::Bool),
+    latest("card_given", Holds::Bool),
+    note("summary"),
+    latest("next_contact_at", Holds::At),
+];
+
+const CONSENT: &[FieldSpec] = &[
+    first("party", Holds::Record),
+    first("purpose", Holds::Code),
+    latest("granted", Holds::Bool),
+    latest("guardian", Holds::Name),
+    latest("channel", Holds::Code),
+    first("text_version", Holds::Text { max: 20 }),
+    first("captured_by", Holds::Staff),
+    first("captured_at", Holds::At),
+    latest("withdrawn_at", Holds::At),
+];
+
+/// Every kind of record that this version knows.
+pub static KINDS: &[KindSpec] = &[
+    KindSpec { key: "person", fields: PERSON },
+    KindSpec { key: "visit", fields: VISIT },
+    KindSpec { key: "consultation", fields: CONSULTATION },
+    KindSpec { key: "outing", fields: OUTING },
+    KindSpec { key: "interaction", fields: INTERACTION },
+    KindSpec { key: "consent", fields: CONSENT },
+];
+
+/// A kind by its key; `None` if a later version made it up.
+#[must_use]
+pub fn kind(key: &str) -> Option<&'static KindSpec> {
+    KINDS.iter().find(|kind| kind.key == key)
+}
+
+/// A field of a kind; `None` if this version does not know it.
+#[must_use]
+pub fn field(kind_key: &str, key: &str) -> Option<&'static FieldSpec> {
+    kind(kind_key)?.fields.iter().find(|field| field.key == key)
+}
+
+/// A write of the merge kind that the schema gives the field. Of a set it adds the element.
+///
+/// # Panics
+/// When the schema has no such field, or it is a guarded group: a bug in the caller.
+#[must_use]
+pub fn write(kind: &str, key: &str, value: impl Into<Value>) -> Write {
+    let value = value.into();
+    let spec = known(kind, key);
+    let op = match spec.merge {
+        CellTag::Latest => Op::Latest(value),
+        CellTag::First => Op::First(value),
+        CellTag::Sticky => Op::Sticky(value),
+        CellTag::Once => Op::Once(value),
+        CellTag::Set => Op::Add(value),
+        CellTag::Guarded => panic!("a guarded group is written with what it replaces"),
+    };
+    Write { key: Key::of(spec.key), op }
+}
+
+/// Takes an element out of a set.
+///
+/// # Panics
+/// When the schema has no such set: a bug in the caller.
+#[must_use]
+pub fn remove(kind: &str, key: &str, element: impl Into<Value>) -> Write {
+    let spec = known(kind, key);
+    assert_eq!(spec.merge, CellTag::Set, "only a set has elements");
+    Write { key: Key::of(spec.key), op: Op::Remove(element.into()) }
+}
+
+/// Writes a guarded group, naming the writes that its author saw.
+///
+/// # Panics
+/// When the schema has no such group: a bug in the caller.
+#[must_use]
+pub fn write_group(kind: &str, key: &str, values: BTreeMap<Key, Value>, replaces: Vec<ChangeId>) -> Write {
+    let spec = known(kind, key);
+    assert_eq!(spec.merge, CellTag::Guarded, "only a guarded group replaces");
+    Write { key: Key::of(spec.key), op: Op::Guarded { values, replaces } }
+}
+
+fn known(kind: &str, key: &str) -> &'static FieldSpec {
+    field(kind, key).expect("the program writes only fields that its own schema has")
+}
+
+/// A change that does not fit the schema, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field} of {record}: {code}")]
+pub struct Fault {
+    pub record: RecordId,
+    pub field: Key,
+    pub code: FaultCode,
+}
+
+/// What does not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FaultCode {
+    #[error("merge_kind")]
+    MergeKind,
+    #[error("value_type")]
+    ValueType,
+    #[error("out_of_bounds")]
+    OutOfBounds,
+}
+
+/// Whether every edit that is shown fits the schema: known fields have its merge kind and type, and are in bounds.
+///
+/// # Errors
+/// Names the first field that does not fit.
+pub fn check_change(change: &Change) -> Result<(), Fault> {
+    for edit in change.edits() {
+        let Some(kind) = kind(edit.kind.as_str()) else { continue };
+        for write in &edit.writes {
+            let Some(spec) = kind.fields.iter().find(|field| field.key == write.key.as_str()) else { continue };
+            check_op(spec, &write.op).map_err(|code| Fault { record: edit.record, field: write.key.clone(), code })?;
+        }
+    }
+    Ok(())
+}
+
+fn check_op(spec: &FieldSpec, op: &Op) -> Result<(), FaultCode> {
+    match (spec.merge, op) {
+        // Only what can be written again can be emptied.
+        (CellTag::Latest, Op::Latest(Value::Empty)) => Ok(()),
+        (CellTag::Latest, Op::Latest(value))
+        | (CellTag::First, Op::First(value))
+        | (CellTag::Sticky, Op::Sticky(value))
+        | (CellTag::Once, Op::Once(value))
+        | (CellTag::Set, Op::Add(value) | Op::Remove(value)) => check_value(spec.holds, value),
+        (CellTag::Guarded, Op::Guarded { values, .. }) => {
+            let Holds::Group(members) = spec.holds else { return Err(FaultCode::MergeKind) };
+            let of = |key: &Key| members.iter().find(|(member, _)| *member == key.as_str());
+            values
+                .iter()
+                .filter(|(_, value)| !value.is_empty())
+                .filter_map(|(key, value)| Some((of(key)?.1, value)))
+                .try_for_each(|(holds, value)| check_value(holds, value))
+        }
+        _ => Err(FaultCode::MergeKind),
+    }
+}
+
+/// Whether a value is what a field holds, and in its bounds.
+///
+/// # Errors
+/// Says which of the two it is not.
+pub fn check_value(holds: Holds, value: &Value) -> Result<(), FaultCode> {
+    let fits = match (holds, value) {
+        (Holds::Bool, Value::Bool(_))
+        | (Holds::Day, Value::Day(_))
+        | (Holds::At, Value::At(_))
+        | (Holds::Record, Value::Id(_)) => true,
+        (Holds::Int { min, max }, Value::Int(number)) => (min..=max).contains(number),
+        (Holds::Money, Value::Int(fen)) => Money::from_fen(*fen).is_some(),
+        (Holds::Text { max }, Value::Text(text)) => text.chars().count() <= max,
+        (Holds::Code, Value::Text(code)) => is_code(code),
+        (Holds::OneOf(states), Value::Text(state)) => states.contains(&&**state),
+        (Holds::Phone, Value::Text(text)) => PhoneNumber::from_e164(text).is_some(),
+        (Holds::Name, Value::Text(text)) => PersonName::parse(text).is_ok_and(|name| name.as_str() == &**text),
+        (Holds::Staff, Value::Text(text)) => text.parse::<StaffId>().is_ok(),
+        _ => return Err(FaultCode::ValueType),
+    };
+    if fits { Ok(()) } else { Err(FaultCode::OutOfBounds) }
+}
+
+/// Codes are keys of a pack's lists; `A` to `D` are capitals.
+fn is_code(text: &str) -> bool {
+    (1..=CODE_LETTERS_MAX).contains(&text.len())
+        && text.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'.' | b'-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{fixture, time::Millis};
+
+    fn check(writes: Vec<(&'static str, Op)>) -> Result<(), FaultCode> {
+        check_change(&fixture::change(1, vec![fixture::person_edit(2, writes)])).map_err(|fault| fault.code)
+    }
+
+    fn checked(key: &'static str, value: impl Into<Value>) -> Result<(), FaultCode> {
+        check(vec![(key, Op::Latest(value.into()))])
+    }
+
+    #[test]
+    fn every_key_can_name_a_field_and_stands_once() {
+        for kind in KINDS {
+            let mut seen = std::collections::BTreeSet::new();
+            assert!(Key::parse(kind.key).is_ok());
+            for field in kind.fields {
+                assert!(Key::parse(field.key).is_ok(), "{}", field.key);
+                assert!(seen.insert(field.key), "{} twice in {}", field.key, kind.key);
+                assert_eq!(field.merge == CellTag::Guarded, matches!(field.holds, Holds::Group(_)), "{}", field.key);
+            }
+        }
+    }
+
+    #[test]
+    fn what_fits_is_let_through() {
+        assert_eq!(check_change(&fixture::phone_change().change), Ok(()));
+        assert_eq!(checked("phone", Value::Empty), Ok(()));
+        assert_eq!(checked("stage", "won"), Ok(()));
+        assert_eq!(checked("intent", "A"), Ok(()));
+        assert_eq!(checked("note", "字".repeat(NOTE_CHARACTERS_MAX)), Ok(()));
+        assert_eq!(checked("next_contact_at", Millis(-5)), Ok(()));
+    }
+
+    #[test]
+    fn what_a_later_version_wrote_is_let_through() {
+        assert_eq!(checked("shoe_size", Value::Int(-1)), Ok(()));
+        let mut edit = fixture::person_edit(2, vec![("phone", Op::Once(Value::Bool(true)))]);
+        edit.kind = Key::of("locker");
+        assert_eq!(check_change(&fixture::change(1, vec![edit])), Ok(()));
+    }
+
+    #[test]
+    fn a_wrong_type_or_bound_is_named() {
+        use FaultCode::{OutOfBounds, ValueType};
+        for (key, value, code) in [
+            ("phone", Value::from("13800138000"), OutOfBounds),
+            ("phone", Value::Int(13_800_138_000), ValueType),
+            ("name", "李4".into(), OutOfBounds),
+            ("name", " 李娜".into(), OutOfBounds),
+            ("name", "李".repeat(41).into(), OutOfBounds),
+            ("stage", "married".into(), OutOfBounds),
+            ("intent", "a b".into(), OutOfBounds),
+            ("intent", "".into(), OutOfBounds),
+            ("note", "字".repeat(NOTE_CHARACTERS_MAX + 1).into(), OutOfBounds),
+            ("birth_date", "2000-01-01".into(), ValueType),
+            ("contact_duration_s", Value::Int(-1), OutOfBounds),
+            ("leaflet_given", Value::Int(1), ValueType),
+        ] {
+            assert_eq!(checked(key, value), Err(code), "{key}");
+        }
+        let owner = check(vec![("owner", Op::First("me".into()))]);
+        assert_eq!(owner, Err(OutOfBounds));
+        assert_eq!(check(vec![("owner", Op::First(Value::Empty))]), Err(ValueType));
+        assert_eq!(check(vec![("interests", Op::Add(Value::Empty))]), Err(ValueType));
+    }
+
+    #[test]
+    fn a_wrong_merge_kind_is_named() {
+        for (key, op) in [
+            ("owner", Op::Latest(fixture::staff(2).to_string().into())),
+            ("do_not_contact", Op::Latest(false.into())),
+            ("interests", Op::Latest("yoga".into())),
+            ("name", Op::First("李娜".into())),
+            ("merging", Op::Latest(Value::Empty)),
+            ("phone", Op::Guarded { values: BTreeMap::new(), replaces: Vec::new() }),
+        ] {
+            assert_eq!(check(vec![(key, op)]), Err(FaultCode::MergeKind), "{key}");
+        }
+    }
+
+    #[test]
+    fn members_of_a_group_are_checked_too() {
+        let merging = |value: Value| {
+            let values = BTreeMap::from([(Key::of("merged_into"), value), (Key::of("later"), Value::Int(1))]);
+            check(vec![("merging", write_group("person", "merging", values, Vec::new()).op)])
+        };
+        assert_eq!(merging(Value::Empty), Ok(()));
+        assert_eq!(merging(RecordId::from_bytes(fixture::id_bytes(4)).into()), Ok(()));
+        assert_eq!(merging("x".into()), Err(FaultCode::ValueType));
+    }
+
+    #[test]
+    fn a_write_has_the_merge_kind_of_its_field() {
+        assert_eq!(write("person", "name", "李娜").op, Op::Latest("李娜".into()));
+        assert_eq!(write("person", "source", "outing").op, Op::First("outing".into()));
+        assert_eq!(write("person", "interests", "yoga").op, Op::Add("yoga".into()));
+        assert_eq!(remove("person", "interests", "yoga").op, Op::Remove("yoga".into()));
+        assert_eq!(write("person", "do_not_contact", true).op, Op::Sticky(true.into()));
+    }
+}
