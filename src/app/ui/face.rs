@@ -92,11 +92,13 @@ const STYLES: [(&str, &str); 8] = [
 
 /// The drawing of head `seed`, in a box of 92.
 fn head(seed: u32) -> String {
-    let pick = |shift: u32, count: usize| (seed / shift) as usize % count;
-    let (behind, before) = STYLES[pick(1, STYLES.len())];
-    let (skin, shade) = SKIN[pick(11, SKIN.len())];
-    let hair = HAIR[pick(7, HAIR.len())];
-    let clothes = CLOTHES[pick(3, CLOTHES.len())];
+    // Neighbours differ in all parts, not in the hair alone.
+    let mixed = seed.wrapping_mul(0x9e37_79b1) >> 8;
+    let pick = |divisor: u32, count: usize| (mixed / divisor) as usize % count;
+    let (behind, before) = STYLES[seed as usize % STYLES.len()];
+    let (skin, shade) = SKIN[pick(32, SKIN.len())];
+    let hair = HAIR[pick(8, HAIR.len())];
+    let clothes = CLOTHES[pick(1, CLOTHES.len())];
     format!(
         r#"<path fill="{hair}" d="{behind}"/><path fill="{clothes}" d="M11 92c2-14 12-20 25-23.5h20C69 72 79 78 81 92Z"/><path fill="{skin}" d="M38 54h16v15.5a8 4.5 0 0 1-16 0Z"/><path fill="{shade}" d="M38 61.5c4.5 3.5 11.5 3.5 16 0v3.8c-4.5 3.4-11.5 3.4-16 0Z"/><path fill="{skin}" d="M31 38c0-10.5 6-16.5 15-16.5S61 27.5 61 38c0 13-6.5 23.5-15 23.5S31 51 31 38Z"/><path fill="{hair}" d="{before}"/>"#
     )

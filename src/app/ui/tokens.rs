@@ -60,8 +60,7 @@ fn contrast(text: Colour, ground: Colour) -> f64 {
 /// The declarations `--color-NAME: VALUE;` of the first block after `selector`.
 fn declared(selector: &str) -> BTreeMap<String, String> {
     let start = SHEET.find(selector).unwrap_or_else(|| panic!("{selector} is in the sheet")) + selector.len();
-    let block = &SHEET[start..];
-    let block = &block[block.find('{').unwrap() + 1..block.find('}').unwrap()];
+    let block = SHEET[start..].split('}').next().unwrap();
     block
         .split(';')
         .filter_map(|line| line.trim().strip_prefix("--color-")?.split_once(':'))
@@ -115,4 +114,11 @@ fn every_theme_has_every_colour() {
     assert!(light.keys().eq(dark.keys()));
     assert!(light.keys().eq(sunlight.keys()), "sunlight has {:?}", sunlight.keys());
     assert_eq!(light.len(), 22);
+}
+
+#[test]
+fn more_contrast_is_the_sunlight_theme() {
+    let chosen = declared(":root[data-theme=\"sunlight\"] {");
+    let asked_for = declared(":root:not([data-theme]) {");
+    assert_eq!(chosen, asked_for);
 }
