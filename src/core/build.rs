@@ -1,0 +1,13 @@
+//! Tables that are made from the data of well-kept crates when the program is built.
+
+use std::{env, path::PathBuf};
+
+#[path = "build/pinyin.rs"]
+mod pinyin;
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build");
+    let out_dir = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR for build scripts"));
+    pinyin::write(&out_dir);
+}

@@ -1,0 +1,258 @@
+//! How Chinese names are read: for searching by pinyin, and for showing how to say a name.
+//!
+//! Each character has its main reading, from Unihan; surnames that are read otherwise than the character
+//! (曾, 单, 解) and compound surnames have theirs. The tables are made when the program is built.
+
+use std::{fmt, ops::Range, sync::OnceLock};
+
+/// Each syllable in ASCII, ü as v, padded to [`SYLLABLE_LETTERS_MAX`].
+const SYLLABLES: &str = include_str!(concat!(env!("OUT_DIR"), "/pinyin_syllables.txt"));
+/// For each character from U+4E00 on: syllable times 5 plus tone; 0 where there is none of its own.
+const READINGS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/pinyin_readings.bin"));
+/// Steps between traditional characters, then what each becomes.
+const SIMPLIFIED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/simplified.bin"));
+const FIRST: u32 = 0x4e00;
+const FIRST_FOLDED: u16 = 0x3400;
+
+/// One more than the highest number of a syllable.
+pub(crate) const SYLLABLES_END: u16 = (SYLLABLES.len() / SYLLABLE_LETTERS_MAX) as u16 + 1;
+
+/// Letters of the longest syllable, `zhuang`.
+pub const SYLLABLE_LETTERS_MAX: usize = 6;
+
+/// How one character is read: a syllable and its tone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Syllable(u16);
+
+impl Syllable {
+    /// Without tone and in ASCII, as people type it: `zhang`, `lv`.
+    #[must_use]
+    pub fn plain(self) -> &'static str {
+        plain(self.number())
+    }
+
+    /// With its tone, as people read it: `zhāng`, `lǚ`.
+    #[must_use]
+    pub fn marked(self) -> String {
+        let plain = self.plain();
+        let tone = usize::from(self.0 % 5);
+        // The mark stands on a or e, on the o of ou, else on the last vowel.
+        let place = plain.find(['a', 'e']).or_else(|| plain.find("ou")).or_else(|| plain.rfind(['i', 'o', 'u', 'v']));
+        plain.char_indices().map(|(at, letter)| with_tone(letter, if Some(at) == place { tone } else { 0 })).collect()
+    }
+
+    /// Its number among the syllables, without the tone; from 1.
+    #[must_use]
+    pub(crate) fn number(self) -> u16 {
+        self.0 / 5
+    }
+
+    fn written(plain_syllable: &str, tone: u16) -> Option<Self> {
+        (1..SYLLABLES_END).find(|number| plain(*number) == plain_syllable).map(|number| Self(number * 5 + tone))
+    }
+}
+
+impl fmt::Debug for Syllable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Syllable(…)") // it is part of a name
+    }
+}
+
+/// The syllable of a number, without tone; nothing for 0.
+pub(crate) fn plain(number: u16) -> &'static str {
+    let Some(place) = usize::from(number).checked_sub(1) else { return "" };
+    SYLLABLES.get(place * SYLLABLE_LETTERS_MAX..(place + 1) * SYLLABLE_LETTERS_MAX).unwrap_or_default().trim_end()
+}
+
+fn with_tone(letter: char, tone: usize) -> char {
+    let row = match letter {
+        'a' => ['a', 'ā', 'á', 'ǎ', 'à'],
+        'e' => ['e', 'ē', 'é', 'ě', 'è'],
+        'i' => ['i', 'ī', 'í', 'ǐ', 'ì'],
+        'o' => ['o', 'ō', 'ó', 'ǒ', 'ò'],
+        'u' => ['u', 'ū', 'ú', 'ǔ', 'ù'],
+        'v' => ['ü', 'ǖ', 'ǘ', 'ǚ', 'ǜ'],
+        other => [other; 5],
+    };
+    row[tone]
+}
+
+/// The readings of the characters of a name that have one, in order.
+#[must_use]
+pub fn of(name: &str) -> Vec<Syllable> {
+    readings(name).into_iter().flatten().collect()
+}
+
+/// For each character of a name its reading, `None` for letters, signs and characters without a known one.
+#[must_use]
+pub fn readings(name: &str) -> Vec<Option<Syllable>> {
+    let characters: Vec<char> = name.chars().collect();
+    let mut readings: Vec<Option<Syllable>> = characters.iter().map(|c| of_character(*c)).collect();
+    for (place, syllable) in surname(&characters) {
+        readings[place] = Some(syllable);
+    }
+    readings
+}
+
+/// The main reading of a character.
+#[must_use]
+pub fn of_character(character: char) -> Option<Syllable> {
+    own_reading(character).or_else(|| own_reading(simplified(character)))
+}
+
+fn own_reading(character: char) -> Option<Syllable> {
+    let place = u32::from(character).checked_sub(FIRST)? as usize * 2;
+    let entry = READINGS.get(place..place + 2)?;
+    Some(u16::from_le_bytes([entry[0], entry[1]])).filter(|entry| *entry != 0).map(Syllable)
+}
+
+/// The simplified character for a traditional one; all others as they are.
+#[must_use]
+pub fn simplified(character: char) -> char {
+    static PAIRS: OnceLock<Vec<(u16, u16)>> = OnceLock::new();
+    let Ok(code) = u16::try_from(u32::from(character)) else { return character };
+    if code < FIRST_FOLDED {
+        return character;
+    }
+    let pairs = PAIRS.get_or_init(read_pairs);
+    let place = pairs.binary_search_by_key(&code, |(from, _)| *from);
+    place.ok().and_then(|place| char::from_u32(pairs[place].1.into())).unwrap_or(character)
+}
+
+fn read_pairs() -> Vec<(u16, u16)> {
+    let mut from = Vec::new();
+    let mut rest = SIMPLIFIED.iter().copied();
+    let mut before = FIRST_FOLDED - 1;
+    loop {
+        let step = match rest.next() {
+            None | Some(0) => break,
+            Some(high) if high >= 128 => u16::from(high - 128) << 7 | u16::from(rest.next().unwrap_or_default()),
+            Some(step) => step.into(),
+        };
+        before += step;
+        from.push(before);
+    }
+    from.into_iter().map(|from| (from, u16::from_le_bytes([0; 2].map(|_| rest.next().unwrap_or_default())))).collect()
+}
+
+/// Surnames that are read otherwise than the main reading of their characters; longer ones first.
+const SURNAMES: [(&str, &[(&str, u16)]); 36] = [
+    ("万俟", &[("mo", 4), ("qi", 2)]),
+    ("尉迟", &[("yu", 4), ("chi", 2)]),
+    ("长孙", &[("zhang", 3), ("sun", 1)]),
+    ("单于", &[("chan", 2), ("yu", 2)]),
+    ("澹台", &[("tan", 2), ("tai", 2)]),
+    ("令狐", &[("ling", 2), ("hu", 2)]),
+    ("宰父", &[("zai", 3), ("fu", 3)]),
+    ("亓官", &[("qi", 2), ("guan", 1)]),
+    ("曾", &[("zeng", 1)]),
+    ("单", &[("shan", 4)]),
+    ("解", &[("xie", 4)]),
+    ("仇", &[("qiu", 2)]),
+    ("查", &[("zha", 1)]),
+    ("朴", &[("piao", 2)]),
+    ("区", &[("ou", 1)]),
+    ("盖", &[("ge", 3)]),
+    ("任", &[("ren", 2)]),
+    ("华", &[("hua", 4)]),
+    ("乐", &[("yue", 4)]),
+    ("卜", &[("bu", 3)]),
+    ("冼", &[("xian", 3)]),
+    ("覃", &[("qin", 2)]),
+    ("尉", &[("wei", 4)]),
+    ("员", &[("yun", 4)]),
+    ("召", &[("shao", 4)]),
+    ("晟", &[("cheng", 2)]),
+    ("燕", &[("yan", 1)]),
+    ("葛", &[("ge", 3)]),
+    ("过", &[("guo", 1)]),
+    ("哈", &[("ha", 3)]),
+    ("缪", &[("miao", 4)]),
+    ("翟", &[("zhai", 2)]),
+    ("折", &[("she", 2)]),
+    ("那", &[("na", 1)]),
+    ("秘", &[("bi", 4)]),
+    ("种", &[("chong", 2)]),
+];
+
+/// Where the surname is read otherwise: the places of its characters and their syllables.
+fn surname(characters: &[char]) -> impl Iterator<Item = (usize, Syllable)> + use<> {
+    // 小曾, 老单: the surname comes second where there are only two.
+    let start = usize::from(matches!(characters, ['小' | '老' | '阿', _]));
+    let folded: Vec<char> = characters.iter().skip(start).take(2).map(|c| simplified(*c)).collect();
+    let read = SURNAMES.iter().find(|(name, _)| {
+        let length = name.chars().count();
+        folded.len() >= length && name.chars().eq(folded[..length].iter().copied())
+    });
+    let syllables: &[(&str, u16)] = read.map_or(&[], |(_, syllables)| syllables);
+    syllables
+        .iter()
+        .enumerate()
+        .filter_map(move |(place, (plain, tone))| Some((start + place, Syllable::written(plain, *tone)?)))
+}
+
+/// The bytes of each character of a text.
+pub(crate) fn character_ranges(text: &str) -> impl Iterator<Item = Range<usize>> {
+    text.char_indices().map(|(at, character)| at..at + character.len_utf8())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(name: &str, marked: &str) {
+        let read: Vec<String> = of(name).into_iter().map(Syllable::marked).collect();
+        assert_eq!(read.join(" "), marked, "{name}");
+    }
+
+    #[test]
+    fn a_name_is_read_with_its_tones() {
+        check("张顺利", "zhāng shùn lì");
+        check("吕小刘", "lǚ xiǎo liú");
+        check("欧阳略", "ōu yáng lüè");
+        check("周贵", "zhōu guì");
+        check("John Smith 2", "");
+    }
+
+    #[test]
+    fn a_surname_has_its_own_reading() {
+        check("曾世龙", "zēng shì lóng");
+        check("单单", "shàn dān");
+        check("仇和", "qiú hé");
+        check("查理", "zhā lǐ");
+        check("朴成", "piáo chéng");
+        check("区小盖", "ōu xiǎo gài");
+        check("任重", "rén zhòng");
+        check("华华", "huà huá");
+        check("尉迟恭", "yù chí gōng");
+        check("万俟卨", "mò qí xiè");
+        check("长孙无忌", "zhǎng sūn wú jì");
+        check("小曾", "xiǎo zēng");
+    }
+
+    #[test]
+    fn a_traditional_name_is_read_as_the_simplified_one() {
+        check("張順利", "zhāng shùn lì");
+        check("單龍", "shàn lóng");
+        for (traditional, plain) in [('張', '张'), ('劉', '刘'), ('龍', '龙'), ('鬱', '郁')] {
+            assert_eq!(simplified(traditional), plain);
+        }
+        assert_eq!(simplified('张'), '张');
+        assert_eq!(simplified('a'), 'a');
+    }
+
+    #[test]
+    fn every_surname_of_the_list_has_syllables_that_exist() {
+        for (name, syllables) in SURNAMES {
+            for (plain, tone) in syllables {
+                assert!(Syllable::written(plain, *tone).is_some(), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn most_characters_have_a_reading() {
+        let read = (0x4e00..=0x9fff).filter_map(char::from_u32).filter(|c| of_character(*c).is_some()).count();
+        assert!(read > 20_900, "{read}");
+    }
+}

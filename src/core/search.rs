@@ -1,0 +1,502 @@
+//! Search as people type: any digits of the phone, any characters of the name, pinyin in full, by initials or
+//! mixed (`zsl`, `zhang s`, `zs138`), traditional for simplified.
+//!
+//! What was typed becomes a list of parts, and each part must be found. The columns of all people are scanned
+//! from end to end, which at a hundred thousand people takes less than a frame, so that no index of words has
+//! to be kept. Ranked: what matches as a whole or from the start comes before what matches in part, own people
+//! before others, recent before old.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeSet, BinaryHeap},
+    fmt,
+    ops::Range,
+};
+
+use crate::{
+    id::{RecordId, StaffId},
+    pinyin,
+    record::Record,
+    replica::people::{CHARACTER_MASK, Digits, NO_DIGITS, OwnerNumber, People, SYLLABLE_SHIFT, Token, tokens_of},
+    time::Millis,
+};
+
+/// Who searches, and among whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scope {
+    /// Their own people come first.
+    pub me: StaffId,
+    /// Only their own people.
+    pub mine_only: bool,
+}
+
+/// The best people found, and how many there are in all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    pub hits: Vec<Hit>,
+    pub total: usize,
+}
+
+/// A person that was found, and what of them was matched, for the screen to mark.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hit {
+    pub record: RecordId,
+    /// Bytes of the name.
+    pub name: Vec<Range<usize>>,
+    /// Characters of the name that were found by their reading, and how many letters of it were typed.
+    pub pinyin: Vec<PinyinSpan>,
+    /// Bytes of the phone number in E.164 form.
+    pub phone: Vec<Range<usize>>,
+}
+
+/// The first `letters` of the reading of the character at this place of the name, counted in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PinyinSpan {
+    pub character: usize,
+    pub letters: usize,
+}
+
+impl fmt::Debug for Hit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Hit({})", self.record)
+    }
+}
+
+/// How well someone fits; the smaller the better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fit {
+    /// The whole name, or the whole number.
+    Whole,
+    /// The name or a word of it from its start, the number from its start or to its end.
+    Start,
+    Part,
+}
+
+impl People {
+    /// Finds people by what was typed. `shown` gives the record for marking what was matched.
+    pub(crate) fn search<'a>(
+        &self,
+        typed: &str,
+        scope: &Scope,
+        limit: usize,
+        shown: impl Fn(RecordId) -> Option<&'a Record>,
+    ) -> Found {
+        let query = Query::parse(typed);
+        let me = self.known_owner(&scope.me.to_string());
+        let (best, total) = self.best(&query, me, scope.mine_only, limit);
+        let hits = best.into_iter().map(|row| self.hit(row, &query, &shown)).collect();
+        Found { hits, total }
+    }
+
+    fn best(&self, query: &Query, me: Option<OwnerNumber>, mine_only: bool, limit: usize) -> (Vec<usize>, usize) {
+        type Place = (Fit, bool, Reverse<Millis>, RecordId, usize);
+        let mut best: BinaryHeap<Place> = BinaryHeap::with_capacity(limit.min(self.len()) + 1);
+        let mut total = 0;
+        for row in 0..self.len() {
+            let others = Some(self.owners[row]) != me;
+            if mine_only && others {
+                continue;
+            }
+            let Some(fit) = query.fit(self.tokens(row), self.phones[row]) else { continue };
+            total += 1;
+            let place = (fit, others, Reverse(self.active_at(row)), self.ids[row], row);
+            if best.len() < limit {
+                best.push(place);
+            } else if best.peek().is_some_and(|worst| place < *worst) {
+                best.pop();
+                best.push(place);
+            }
+        }
+        (best.into_sorted_vec().into_iter().map(|(.., row)| row).collect(), total)
+    }
+
+    fn hit<'a>(&self, row: usize, query: &Query, shown: &impl Fn(RecordId) -> Option<&'a Record>) -> Hit {
+        let record = self.ids[row];
+        let mut hit = Hit { record, name: Vec::new(), pinyin: Vec::new(), phone: Vec::new() };
+        let name = shown(record).and_then(|record| record.text("name")).unwrap_or_default();
+        query.mark(name, self.phones[row], &mut hit);
+        hit
+    }
+}
+
+// ---- What was typed -----------------------------------------------------------------------------------------
+
+/// What was typed, cut into parts that must all be found. Whoever types nothing finds everyone.
+struct Query {
+    texts: Vec<Text>,
+    numbers: Vec<Number>,
+}
+
+/// Letters or characters of the name.
+struct Text {
+    characters: Vec<char>,
+    /// For each syllable, by number, whether it begins as the text does.
+    begins: Vec<bool>,
+}
+
+/// Digits of the phone, together or group by group; or digits in the name.
+struct Number {
+    together: Needle,
+    groups: Vec<Needle>,
+    text: Text,
+}
+
+/// Digits to look for in a number.
+struct Needle {
+    digits: Vec<u8>,
+    /// Typed with `+` or `00`: the number with its country's code, from the start.
+    international: bool,
+}
+
+impl Query {
+    fn parse(typed: &str) -> Self {
+        let mut query = Self { texts: Vec::new(), numbers: Vec::new() };
+        let mut text = Vec::new();
+        let mut number = Typed::default();
+        for character in typed.chars().map(fold) {
+            if let Some(digit) = character.to_digit(10) {
+                query.texts.extend(Text::of(&mut text));
+                number.digit(digit as u8);
+            } else if number.is_begun() && (is_sign(character) || matches!(character, '(' | ')' | '*')) {
+                number.gap();
+            } else if character == '+' {
+                query.texts.extend(Text::of(&mut text));
+                query.numbers.extend(std::mem::take(&mut number).number());
+                number.international = true;
+            } else if is_sign(character) || character == '*' {
+                query.texts.extend(Text::of(&mut text));
+            } else {
+                query.numbers.extend(std::mem::take(&mut number).number());
+                text.push(character);
+            }
+        }
+        query.texts.extend(Text::of(&mut text));
+        query.numbers.extend(number.number());
+        query
+    }
+
+    /// How someone fits, `None` if not at all.
+    fn fit(&self, name: &[Token], phone: Digits) -> Option<Fit> {
+        let mut fit = place(&self.texts, name, &mut ())?;
+        for number in &self.numbers {
+            fit = fit.max(number.fit(name, phone)?);
+        }
+        Some(fit)
+    }
+}
+
+/// A number while it is read from what was typed.
+#[derive(Default)]
+struct Typed {
+    groups: Vec<Vec<u8>>,
+    gap: bool,
+    international: bool,
+}
+
+impl Typed {
+    fn is_begun(&self) -> bool {
+        !self.groups.is_empty()
+    }
+
+    fn digit(&mut self, digit: u8) {
+        match self.groups.last_mut().filter(|_| !self.gap) {
+            Some(group) => group.push(digit),
+            None => self.groups.push(vec![digit]),
+        }
+        self.gap = false;
+    }
+
+    fn gap(&mut self) {
+        self.gap = true;
+    }
+
+    fn number(self) -> Option<Number> {
+        let digits: Vec<u8> = self.groups.concat();
+        let mut text = digits.iter().map(|digit| char::from(b'0' + digit)).collect();
+        let text = Text::of(&mut text)?;
+        let groups = match self.groups.len() {
+            1 => Vec::new(),
+            _ => self.groups.into_iter().map(|digits| Needle { digits, international: false }).collect(),
+        };
+        Some(Number { together: Needle { digits, international: self.international }, groups, text })
+    }
+}
+
+impl Number {
+    fn fit(&self, name: &[Token], phone: Digits) -> Option<Fit> {
+        if let Some((fit, _)) = self.together.find(phone) {
+            return Some(fit);
+        }
+        if !self.groups.is_empty() && self.find_groups(phone).is_some() {
+            return Some(Fit::Part);
+        }
+        place(std::slice::from_ref(&self.text), name, &mut ())
+    }
+
+    /// Finds the groups one after the other: `138 8000`, `138****8000`.
+    fn find_groups(&self, phone: Digits) -> Option<Vec<Range<usize>>> {
+        let mut from = 0;
+        let found = self.groups.iter().map(|group| {
+            let (_, found) = group.find_from(phone, from)?;
+            from = found.end;
+            Some(found)
+        });
+        found.collect()
+    }
+}
+
+// ---- Digits -------------------------------------------------------------------------------------------------
+
+/// The lowest bit of each digit.
+const DIGIT_ONES: u64 = 0x1111_1111_1111_1111;
+const CHINA: u64 = 0x86;
+
+impl Needle {
+    /// How it fits a number, and at which of its digits it was found, the country's code counted.
+    fn find(&self, phone: Digits) -> Option<(Fit, Range<usize>)> {
+        self.find_from(phone, 0)
+    }
+
+    fn find_from(&self, phone: Digits, from: usize) -> Option<(Fit, Range<usize>)> {
+        if phone == NO_DIGITS {
+            return None;
+        }
+        let code_digits = if phone.0 >> 56 == CHINA { 2 } else { 0 };
+        let national = Digits(phone.0 << (4 * code_digits) | ((1 << (4 * code_digits)) - 1));
+        if !self.international
+            && let Some((fit, found)) = within(&self.digits, national, from.saturating_sub(code_digits))
+        {
+            return Some((fit, found.start + code_digits..found.end + code_digits));
+        }
+        let full = self.digits.strip_prefix(&[0, 0]).unwrap_or(&self.digits);
+        within(full, phone, from).filter(|(_, found)| found.start == 0 && found.end > code_digits)
+    }
+}
+
+/// Looks for all digits at once: of each digit wanted the places where it stands, moved onto each other.
+fn within(wanted: &[u8], number: Digits, from: usize) -> Option<(Fit, Range<usize>)> {
+    let mut places = DIGIT_ONES.checked_shr(4 * from as u32)?;
+    for (offset, digit) in wanted.iter().enumerate() {
+        if offset > 15 {
+            return None;
+        }
+        let differs = number.0 ^ (DIGIT_ONES * u64::from(*digit));
+        let equal = !(differs | differs >> 1 | differs >> 2 | differs >> 3) & DIGIT_ONES;
+        places &= equal << (4 * offset);
+        if places == 0 {
+            return None;
+        }
+    }
+    let place = |bit: u32| bit as usize / 4;
+    let (first, last) = (place(places.leading_zeros()), 15 - place(places.trailing_zeros()));
+    let length = number.len() as usize;
+    Some(match (first, last + wanted.len() == length) {
+        (0, _) if wanted.len() == length => (Fit::Whole, 0..length),
+        (0, _) => (Fit::Start, 0..wanted.len()),
+        (_, true) => (Fit::Start, last..length), // the last four digits are how people name a number
+        (_, false) => (Fit::Part, first..first + wanted.len()),
+    })
+}
+
+// ---- Names --------------------------------------------------------------------------------------------------
+
+/// Takes down which characters were matched, and how many letters of their readings.
+trait Marks {
+    fn mark(&mut self, character: usize, letters: usize);
+    fn clear(&mut self);
+}
+
+impl Marks for () {
+    fn mark(&mut self, _: usize, _: usize) {}
+    fn clear(&mut self) {}
+}
+
+impl Marks for Vec<(usize, usize)> {
+    fn mark(&mut self, character: usize, letters: usize) {
+        self.push((character, letters));
+    }
+    fn clear(&mut self) {
+        Vec::clear(self);
+    }
+}
+
+/// Places each text in a name: one after the other, or else anywhere (the given name typed first).
+fn place(texts: &[Text], name: &[Token], marks: &mut impl Marks) -> Option<Fit> {
+    let Some((first, rest)) = texts.split_first() else { return Some(Fit::Whole) };
+    let found = first.find(name, 0, marks)?;
+    let (mut end, mut together) = (found.end, found.start == 0);
+    for text in rest {
+        let Some(next) = text.find(name, end, marks) else {
+            marks.clear();
+            texts.iter().try_for_each(|text| text.find(name, 0, marks).map(|_| ()))?;
+            return Some(Fit::Part);
+        };
+        together &= name[end..next.start].iter().all(|token| is_sign(character_of(*token)));
+        end = next.end;
+    }
+    Some(match (together && end == name.len(), begins_word(name, found.start)) {
+        (true, _) => Fit::Whole,
+        (false, true) => Fit::Start,
+        (false, false) => Fit::Part,
+    })
+}
+
+impl Text {
+    /// Takes the characters that have gathered, if any have.
+    fn of(gathered: &mut Vec<char>) -> Option<Self> {
+        let characters = std::mem::take(gathered);
+        let first = *characters.first()?;
+        let begins = |number: u16| pinyin::plain(number).bytes().next().is_some_and(|letter| is_letter(first, letter));
+        Some(Self { begins: (0..pinyin::SYLLABLES_END).map(begins).collect(), characters })
+    }
+
+    /// The first place where a word begins with it, or else the first where it is found at all.
+    fn find(&self, name: &[Token], from: usize, marks: &mut impl Marks) -> Option<Range<usize>> {
+        let mut found = None;
+        for (start, token) in name.iter().enumerate().skip(from) {
+            let may_begin = character_of(*token) == self.characters[0] || self.begins[syllable_of(*token)];
+            if !may_begin || found.is_some() && !begins_word(name, start) {
+                continue;
+            }
+            if let Some(end) = consume(name, start, &self.characters, &mut ()) {
+                found = Some(start..end);
+                if begins_word(name, start) {
+                    break;
+                }
+            }
+        }
+        let found = found?;
+        consume(name, found.start, &self.characters, marks);
+        Some(found)
+    }
+}
+
+/// Reads a text off a name from `at` on, and gives where it ends. A character is matched by itself, by its
+/// whole reading, by its initial, or, the last one, by as much of its reading as has been typed.
+fn consume(name: &[Token], at: usize, text: &[char], marks: &mut impl Marks) -> Option<usize> {
+    let Some(first) = text.first() else { return Some(at) };
+    let token = *name.get(at)?;
+    let character = character_of(token);
+    if character == *first
+        && let Some(end) = consume(name, at + 1, &text[1..], marks)
+    {
+        marks.mark(at, 0);
+        return Some(end);
+    }
+    if is_sign(character) {
+        return consume(name, at + 1, text, marks);
+    }
+    let reading = pinyin::plain(syllable_of(token) as u16).as_bytes();
+    let typed = text.iter().zip(reading).take_while(|(typed, letter)| is_letter(**typed, **letter)).count();
+    if typed == text.len() {
+        marks.mark(at, typed);
+        return Some(at + 1);
+    }
+    let initial_letters = if reading.get(1) == Some(&b'h') { 2 } else { 1 };
+    let mut tried = 0;
+    for letters in [reading.len(), initial_letters, 1] {
+        if letters == 0 || letters > typed || letters == tried {
+            continue;
+        }
+        if let Some(end) = consume(name, at + 1, &text[letters..], marks) {
+            marks.mark(at, letters);
+            return Some(end);
+        }
+        tried = letters;
+    }
+    None
+}
+
+fn character_of(token: Token) -> char {
+    char::from_u32(token & CHARACTER_MASK).unwrap_or_default()
+}
+
+fn syllable_of(token: Token) -> usize {
+    (token >> SYLLABLE_SHIFT) as usize
+}
+
+/// ü is written v, and typed v or u.
+fn is_letter(typed: char, letter: u8) -> bool {
+    typed == char::from(letter) || (typed == 'u' && letter == b'v')
+}
+
+/// What stands between the words of a name, and need not be typed.
+fn is_sign(character: char) -> bool {
+    matches!(character, ' ' | '·' | '-' | '.' | '\'')
+}
+
+/// Whether a word begins here: the name itself, or a Latin word after a sign.
+fn begins_word(name: &[Token], at: usize) -> bool {
+    at == 0 || is_sign(character_of(name[at - 1]))
+}
+
+/// The form in which characters are compared: small letters without accents, half width, simplified.
+pub(crate) fn fold(character: char) -> char {
+    let narrow = match character {
+        '\u{3000}' | '\u{a0}' | '\t' | '\n' => ' ',
+        '！'..='～' => char::from_u32(u32::from(character) - 0xfee0).unwrap_or(character),
+        '•' | '‧' | '・' | '･' => '·',
+        '’' | '‘' | '`' => '\'',
+        '–' | '—' | '‐' => '-',
+        other => other,
+    };
+    let mut lower = narrow.to_lowercase();
+    let lower = match (lower.next(), lower.next()) {
+        (Some(one), None) => one,
+        _ => narrow, // characters are counted one by one
+    };
+    match lower {
+        'à' | 'á' | 'â' | 'ã' | 'ä' | 'å' | 'ā' | 'ǎ' => 'a',
+        'è' | 'é' | 'ê' | 'ë' | 'ē' | 'ě' => 'e',
+        'ì' | 'í' | 'î' | 'ï' | 'ī' | 'ǐ' => 'i',
+        'ò' | 'ó' | 'ô' | 'õ' | 'ö' | 'ø' | 'ō' | 'ǒ' => 'o',
+        'ù' | 'ú' | 'û' | 'ū' | 'ǔ' | 'ü' | 'ǖ' | 'ǘ' | 'ǚ' | 'ǜ' => 'u',
+        'ç' => 'c',
+        'ñ' => 'n',
+        other => pinyin::simplified(other),
+    }
+}
+
+// ---- Marks for the screen -----------------------------------------------------------------------------------
+
+impl Query {
+    fn mark(&self, name: &str, phone: Digits, hit: &mut Hit) {
+        let tokens = tokens_of(name);
+        let mut marks = Vec::new();
+        place(&self.texts, &tokens, &mut marks);
+        let mut digits = BTreeSet::new();
+        for number in &self.numbers {
+            if let Some((_, found)) = number.together.find(phone) {
+                digits.extend(found);
+            } else if let Some(found) = number.find_groups(phone).filter(|found| !found.is_empty()) {
+                digits.extend(found.into_iter().flatten());
+            } else {
+                let mut in_name = Vec::new();
+                place(std::slice::from_ref(&number.text), &tokens, &mut in_name);
+                marks.extend(in_name);
+            }
+        }
+        marks.sort_unstable();
+        marks.dedup_by_key(|(character, _)| *character);
+        let ranges: Vec<Range<usize>> = pinyin::character_ranges(name).collect();
+        hit.name = joined(marks.iter().map(|(character, _)| ranges[*character].clone()));
+        let by_reading = marks.into_iter().filter(|(_, letters)| *letters > 0);
+        hit.pinyin = by_reading.map(|(character, letters)| PinyinSpan { character, letters }).collect();
+        hit.phone = joined(digits.into_iter().map(|digit| digit + 1..digit + 2)); // after the plus
+    }
+}
+
+/// Ranges that touch, as one.
+fn joined(ranges: impl Iterator<Item = Range<usize>>) -> Vec<Range<usize>> {
+    let mut all: Vec<Range<usize>> = Vec::new();
+    for range in ranges {
+        match all.last_mut() {
+            Some(last) if last.end == range.start => last.end = range.end,
+            _ => all.push(range),
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests;
