@@ -119,7 +119,11 @@ const fn int(key: &'static str, min: i64, max: i64) -> FieldSpec {
     latest(key, Holds::Int { min, max })
 }
 
+/// A capture that was taken back: lists leave it out, the ledger keeps it.
+const WITHDRAWN: FieldSpec = latest("withdrawn", Holds::Bool);
+
 const PERSON: &[FieldSpec] = &[
+    WITHDRAWN,
     latest("name", Holds::Name),
     latest("phone", Holds::Phone),
     text("phone_typed", PHONE_TYPED_CHARACTERS_MAX),
@@ -155,6 +159,7 @@ const PERSON: &[FieldSpec] = &[
 ];
 
 const VISIT: &[FieldSpec] = &[
+    WITHDRAWN,
     latest("person", Holds::Record),
     latest("status", Holds::OneOf(VISIT_STATES)),
     latest("visit_at", Holds::At),
@@ -183,6 +188,7 @@ const VISIT: &[FieldSpec] = &[
 ];
 
 const CONSULTATION: &[FieldSpec] = &[
+    WITHDRAWN,
     latest("person", Holds::Record),
     latest("visit", Holds::Record),
     latest("consult_date", Holds::Day),
@@ -205,6 +211,7 @@ const CONSULTATION: &[FieldSpec] = &[
 ];
 
 const OUTING: &[FieldSpec] = &[
+    WITHDRAWN,
     latest("status", Holds::OneOf(OUTING_STATES)),
     latest("outing_date", Holds::Day),
     latest("area_kind", Holds::Code),
@@ -231,6 +238,7 @@ const OUTING: &[FieldSpec] = &[
 ];
 
 const INTERACTION: &[FieldSpec] = &[
+    WITHDRAWN,
     latest("person", Holds::Record),
     first("outing", Holds::Record),
     latest("direction", Holds::OneOf(DIRECTIONS)),

@@ -35,10 +35,13 @@ enum What {
     },
     /// Something that happened with a person.
     Happening {
-        person: RecordId,
+        /// `None` for a visitor who left no number: no person was made.
+        person: Option<RecordId>,
         at: Millis,
         is_visit: bool,
     },
+    /// Taken back by who captured it: in no list.
+    Withdrawn,
     Other,
 }
 
@@ -46,6 +49,7 @@ impl Facts {
     pub(super) fn of(record: &Record) -> Self {
         let at = |key: &str| record.get(key).and_then(|value| value.as_at());
         let what = match record.kind().as_str() {
+            _ if record.is("withdrawn") => What::Withdrawn,
             // Who was merged into another is found there.
             "person" if merged_into(record).is_some() => What::Other,
             "person" => What::Person(PersonFacts::of(record)),
@@ -55,14 +59,16 @@ impl Facts {
                     .and_then(|value| value.as_day())
                     .map_or(made_at(record.id), |day| day.begins(0)),
             },
-            kind => match record.get("person").and_then(|value| value.as_id()) {
-                Some(person) => What::Happening {
-                    person,
-                    at: HAPPENED_AT.into_iter().find_map(at).unwrap_or(made_at(record.id)),
-                    is_visit: kind == "visit",
-                },
-                None => What::Other,
-            },
+            kind => {
+                let person = record.get("person").and_then(|value| value.as_id());
+                let is_visit = kind == "visit";
+                if person.is_some() || is_visit {
+                    let at = HAPPENED_AT.into_iter().find_map(at).unwrap_or(made_at(record.id));
+                    What::Happening { person, at, is_visit }
+                } else {
+                    What::Other
+                }
+            }
         };
         Self { kind: record.kind().clone(), in_conflict: record.conflicts().next().is_some(), what }
     }
@@ -73,7 +79,7 @@ impl Facts {
 
     /// The person in whose history it is.
     pub(super) fn person(&self) -> Option<RecordId> {
-        if let What::Happening { person, .. } = &self.what { Some(*person) } else { None }
+        if let What::Happening { person, .. } = &self.what { *person } else { None }
     }
 }
 
@@ -150,10 +156,12 @@ impl Index {
                 self.outings.remove(&(*at, id));
             }
             What::Happening { person, at, is_visit: _ } => {
-                self.history.remove(&(*person, Reverse(*at), id));
+                if let Some(person) = person {
+                    self.history.remove(&(*person, Reverse(*at), id));
+                }
                 self.visits.remove(&(*at, id));
             }
-            What::Other => {}
+            What::Withdrawn | What::Other => {}
         }
     }
 
@@ -167,11 +175,14 @@ impl Index {
                 self.outings.insert((at, id));
             }
             What::Happening { person, at, is_visit } => {
-                self.history.insert((person, Reverse(at), id));
+                if let Some(person) = person {
+                    self.history.insert((person, Reverse(at), id));
+                }
                 if is_visit {
                     self.visits.insert((at, id));
                 }
             }
+            What::Withdrawn => return,
             What::Other => {}
         }
         self.by_kind.entry(facts.kind).or_default().insert(id);
