@@ -15,6 +15,7 @@ pub mod journal;
 pub mod merge;
 pub mod money;
 pub mod name;
+pub mod pack;
 pub mod phone;
 pub mod pinyin;
 pub mod record;
