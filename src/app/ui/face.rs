@@ -43,7 +43,7 @@ pub enum FaceSize {
 }
 
 const SKIN: [(&str, &str); 4] =
-    [("#ecccb3", "#d5b096"), ("#e2bea2", "#c9a083"), ("#d9ae90", "#bf9174"), ("#c49373", "#a97a5c")];
+    [("#ecccb3", "#d5b096"), ("#e2bea2", "#c9a083"), ("#d9ae90", "#bf9174"), ("#cda182", "#b28568")];
 const HAIR: [&str; 4] = ["#33231c", "#2a2420", "#2c2119", "#4a3324"];
 const CLOTHES: [&str; 8] = ["#a5644e", "#1f5f4b", "#a88246", "#44698a", "#465c52", "#8f648f", "#5d6b4a", "#7a4a52"];
 /// Hues of the grounds behind heads; lightness and chroma are the style sheet's.

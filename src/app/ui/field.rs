@@ -3,6 +3,8 @@
 use super::{Glyph, Icon, Text, own_id};
 use leptos::ev;
 use leptos::prelude::*;
+use leptos::wasm_bindgen::JsCast;
+use leptos::web_sys;
 
 /// What is typed; it decides the keyboard that the tablet shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,7 +91,7 @@ pub fn Field(
     /// The box was left: the time to check.
     #[prop(optional, into)]
     on_leave: Option<Callback<()>>,
-    /// Enter was pressed; without it Enter does what the form around does.
+    /// Enter was pressed; without it Enter goes to the next field.
     #[prop(optional, into)]
     on_enter: Option<Callback<()>>,
     /// Shown, not changed.
@@ -110,12 +112,15 @@ pub fn Field(
         }
     };
     let enter = move |event: ev::KeyboardEvent| {
-        if let Some(on_enter) = on_enter
-            && event.key() == "Enter"
-            && !event.is_composing()
-        {
+        if event.key() != "Enter" || event.is_composing() {
+            return;
+        }
+        if let Some(on_enter) = on_enter {
             event.prevent_default();
             on_enter.run(());
+        } else if let Some(next) = next_field(&event) {
+            event.prevent_default();
+            let _ = next.focus();
         }
     };
     let input = if lines > 1 {
@@ -340,11 +345,20 @@ pub fn SearchField(
     .into_any()
 }
 
+/// The box after the one that a key was pressed in, within its form or sheet. After the last one, Enter does what the
+/// form does.
+fn next_field(event: &ev::KeyboardEvent) -> Option<web_sys::HtmlElement> {
+    let held = event.target()?.dyn_into::<web_sys::Element>().ok()?;
+    let around = held.closest("form, dialog, main").ok().flatten()?;
+    let boxes = around.get_elements_by_class_name("field__input");
+    let at = (0..boxes.length()).find(|at| boxes.item(*at).as_ref() == Some(&held))?;
+    boxes.item(at + 1)?.dyn_into().ok()
+}
+
 /// Whether a key was meant for text, so that it is no shortcut.
-fn typing_in(target: Option<leptos::web_sys::EventTarget>) -> bool {
-    use leptos::wasm_bindgen::JsCast;
+fn typing_in(target: Option<web_sys::EventTarget>) -> bool {
     target
-        .and_then(|target| target.dyn_into::<leptos::web_sys::Element>().ok())
+        .and_then(|target| target.dyn_into::<web_sys::Element>().ok())
         .is_some_and(|element| matches!(element.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT"))
 }
 

@@ -64,8 +64,9 @@ pub enum Icon {
 }
 
 impl Icon {
-    /// Every icon, in the order of the language's table: for galleries and tests.
-    pub const ALL: &[Self] = &[
+    /// Every icon, in the order of the language's table.
+    #[cfg(test)]
+    const ALL: &[Self] = &[
         Self::Today,
         Self::Outing,
         Self::Reception,
@@ -249,10 +250,33 @@ pub fn Glyph(
     .into_any()
 }
 
+/// An icon on its wash, as the face of a thing in a row.
+#[component]
+pub fn Ground(icon: Icon, #[prop(optional)] tone: super::Tone) -> impl IntoView {
+    view! { <span class="ground" data-tone=tone.name()><Glyph icon/></span> }.into_any()
+}
+
 const MARK: &str = r#"<path d="M17.5 42c.8-7 .3-11.5 3.5-17.5 2-3.8 2.3-6.5 2.2-11" stroke-width="3"/><path d="M20.8 27.5c4 .2 7.5 1 11 1.3" stroke-width="2.4"/><path d="M14.5 12.5c1.5-6 15.5-6 17.5 0ZM7.5 22c1.5-5.2 11.5-5.6 13.5-.5ZM24.5 27.6c2.5-5.6 15-6 19 .9Z" fill="currentColor" stroke-width="1.6" stroke-linejoin="round"/><path d="M10 42h17" stroke-width="2.6"/>"#;
 
 /// The guest-greeting pine. It says nothing by itself: the name stands beside it.
 #[component]
 pub fn Mark() -> impl IntoView {
     view! { <svg class="mark" viewBox="0 0 48 48" aria-hidden="true" inner_html=MARK></svg> }.into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Icon;
+
+    #[test]
+    fn every_icon_is_a_drawing_of_its_own() {
+        for (place, icon) in Icon::ALL.iter().enumerate() {
+            let drawing = icon.drawing();
+            assert!(drawing.starts_with('<') && drawing.ends_with("/>"), "{icon:?}");
+            assert!(!drawing.contains("fill"), "{icon:?} is drawn in strokes");
+            for other in &Icon::ALL[place + 1..] {
+                assert_ne!(drawing, other.drawing(), "{icon:?} and {other:?}");
+            }
+        }
+    }
 }

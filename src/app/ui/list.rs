@@ -30,7 +30,10 @@ fn scrolled_to(at: usize, top: f64, height: f64, row_px: f64) -> f64 {
     }
 }
 
-/// A list that fills its place and scrolls in it. Arrows, `j`, `k`, Home, End and the page keys move the focus.
+/// A list that fills its place and scrolls in it. A row is drawn once for its index: what may change in it is read
+/// inside a closure, and when the whole order changes, `about` does too.
+///
+/// Arrows, `j`, `k`, Home, End and the page keys move the focus.
 #[component]
 pub fn VirtualList(
     #[prop(into)] count: Signal<usize>,

@@ -9,7 +9,7 @@
 //! - [`Tone`] says what a colour means: `Plain Pine Saved Unsent Late Conflict`.
 //!
 //! ```text
-//! drawings   <Glyph icon=Icon::Tick/>  <Mark/>
+//! drawings   <Glyph icon=Icon::Tick/>  <Ground icon=Icon::Walk tone=Tone::Unsent/>  <Mark/>
 //!            <Face look=Look::letter_of("张顺利")/>  <Face look=Look::Head(7) size=FaceSize::Tile/>
 //! press      <Button label="保存" icon=Icon::Tick kind=ButtonKind::Primary on_press=move |()| save()/>
 //!              … size=ButtonSize::Walking  second="第15位"  state=move || Readiness::Missing("还差2位".into())
@@ -40,13 +40,16 @@
 //!            <TaskRow title=… due=Due { … } done=… on_tick=… tick_label=…/>  <NextThing …>button</NextThing>
 //!            <FactRow label="负责顾问">"林悦"</FactRow>  <HistoryRow date="18日" icon=Icon::Calls title=… who="林悦"/>
 //!            <VirtualList count=count row_px=80 label="客户" row=move |index| view! { … }.into_any()/>
-//!            <Section title="上午" aside="3件">rows</Section>
+//!            <Section title="上午" aside="3件" list=true>rows</Section>
 //! frame      <Shell rail=slot(view! { <Rail …/> }) bar=slot(view! { <BottomBar …/> })>page</Shell>
 //!            <PageHeader title="今日" second="11月22日 星期日">pill and buttons</PageHeader>
 //!            <ListDetail list=slot(…) detail=slot(…) detail_shown=…/>  <Tabs …/>
 //!            <Sheet title="请假" close_label="关上" on_close=… foot=slot(…)>content</Sheet>   shown while it is mounted
 //!            <UnlockLayout door=slot(…) people=slot(…) pin=slot(…)/>  <FaceTile …/>
 //! ```
+//!
+//! Task and history rows stand in a list: `<Section … list=true>` or `<div role="list">`. Facts stand in
+//! `<dl class="fact-list">`, set closer with `fact-list--close`.
 //!
 //! A page that stands beside the rail: `<PageHeader/>` then `<div class="page">…</div>`; two columns are
 //! `class="page page--aside"` with a `<div>` and an `<aside>`.

@@ -194,7 +194,7 @@ pub fn HistoryRow(
     .into_any()
 }
 
-/// A part of a page under its heading. Rows inside are a list.
+/// A part of a page under its heading.
 #[component]
 pub fn Section(
     #[prop(into)] title: Text,
@@ -207,6 +207,9 @@ pub fn Section(
     /// A hairline under the heading, before rows.
     #[prop(default = true)]
     ruled: bool,
+    /// What is inside are rows of a list: tasks, history.
+    #[prop(optional)]
+    list: bool,
     children: Children,
 ) -> impl IntoView {
     view! {
@@ -216,7 +219,7 @@ pub fn Section(
                 {line("section__aside", aside)}
                 {end.map(|end| view! { <span class="section__end">{end}</span> })}
             </header>
-            {children()}
+            <div role=list.then_some("list")>{children()}</div>
         </section>
     }
     .into_any()

@@ -25,7 +25,7 @@ pub fn Table(
 ) -> impl IntoView {
     let head = |Column { label, figures }: Column| view! { <th scope="col" class:figure=figures>{label}</th> };
     view! {
-        <div class="table" tabindex="-1">
+        <div class="table">
             <table>
                 <caption class="only-heard">{move || caption.get()}</caption>
                 <thead>
