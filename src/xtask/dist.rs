@@ -133,7 +133,10 @@ impl Builder<'_> {
     /// A program that works on the client: right toolchain, own target folder, so that native builds need not wait.
     fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
-        command.current_dir(&self.workspace.root).env("CARGO_TARGET_DIR", self.client_target());
+        command
+            .current_dir(&self.workspace.root)
+            .env("CARGO_TARGET_DIR", self.client_target())
+            .env("RUST_BACKTRACE", "0"); // Trunk's own would bury the compiler's words
         self.toolchain.set_up(&mut command, &self.tools.folders());
         command
     }

@@ -1,6 +1,7 @@
 //! Everything on this machine: the client built, the server started, a demo club to look at.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -20,10 +21,13 @@ pub struct Wish {
 
 /// Serves until Ctrl-C. The server takes this process over, so signals reach it and nothing is left behind.
 pub fn serve(workspace: &Workspace, wish: &Wish) -> Outcome<ExitCode> {
-    let address = format!("127.0.0.1:{}", wish.port.unwrap_or(PORT));
+    let port = wish.port.unwrap_or(PORT);
+    let address = format!("127.0.0.1:{port}");
     // Asked before the minutes of building, not after.
     if let Err(error) = TcpListener::bind(&address) {
-        return Err(Stop(format!("{address} cannot be used: {error}; another port: cargo xtask run --port 8081")));
+        let why = if error.kind() == ErrorKind::AddrInUse { "it is in use".into() } else { error.to_string() };
+        let other = port.checked_add(1).unwrap_or(PORT);
+        return Err(Stop(format!("port {port} cannot be used: {why}; another one: cargo xtask run --port {other}")));
     }
     let dist = dist::build(workspace)?;
     build_server(workspace)?;
