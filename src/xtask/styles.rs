@@ -23,6 +23,10 @@ pub fn write(workspace: &Workspace) -> Outcome<PathBuf> {
         text.push_str(&shorten(&css));
     }
     let joined = workspace.place("style").join("app.css");
+    // Left alone when nothing changed: `trunk serve` watches this file and would build for ever.
+    if fs::read_to_string(&joined).is_ok_and(|before| before == text) {
+        return Ok(joined);
+    }
     let wrote = fs::create_dir_all(workspace.place("style")).and_then(|()| fs::write(&joined, text));
     wrote.map_err(|error| Stop(format!("{} cannot be written: {error}", joined.display())))?;
     Ok(joined)
