@@ -21,7 +21,7 @@ impl Toast {
         Self { text: text.into(), undo: None }
     }
 
-    /// With the verb that takes it back, and what it does.
+    /// With the verb that takes it back, and what it does: `move || …` or a callback.
     #[must_use]
     pub fn with_undo(mut self, label: impl Into<String>, undo: impl Into<Callback<()>>) -> Self {
         self.undo = Some((label.into(), undo.into()));
