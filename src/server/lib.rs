@@ -1,1 +1,20 @@
-//! Where devices meet.
+//! Where devices meet: takes changes in, keeps each once and in order, gives back what is new.
+//!
+//! [`http`] says who is asking and whether it is well formed, [`exchange`] decides and has never heard of
+//! HTTP, [`ledger`] keeps. [`register`] knows the club: its venues, people and tablets.
+
+pub mod admin;
+pub mod demo;
+pub mod exchange;
+pub mod files;
+pub mod house;
+pub mod http;
+pub mod keys;
+pub mod known;
+pub mod ledger;
+pub mod problem;
+pub mod register;
+pub mod sealed;
+pub mod settings;
+pub mod tries;
+pub mod verify;

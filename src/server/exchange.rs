@@ -1,0 +1,230 @@
+//! The one decision: take changes in, give back what is new. Has never heard of HTTP.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use yingke_core::{
+    audience::Audience,
+    change::Ranked,
+    codec,
+    id::ChangeId,
+    schema,
+    time::Millis,
+    wire::v1::{
+        Answer, Numbered, PAGE_CHANGES_MAX, PUSH_CHANGES_MAX, Page, Refusal, SealedChange, StreamMark, VERSION, Verdict,
+        WireChange,
+    },
+};
+
+use crate::{
+    house::House,
+    keys::Secrets,
+    ledger::{Batch, Candidate, Ledger, LedgerError},
+    register::Device,
+    sealed,
+};
+
+/// Bytes of one change in codec 1: a note of 2,000 characters and every field of the longest form take 12 kB.
+pub const CHANGE_BYTES_MAX: usize = 64 << 10;
+
+/// A push, its changes still unread, so that one that cannot be read fails alone.
+#[derive(Deserialize)]
+pub struct Push {
+    #[serde(default)]
+    pub epoch: Option<String>,
+    pub push_counter: u64,
+    #[serde(default)]
+    changes: Vec<Box<RawValue>>,
+    #[serde(default)]
+    sealed: Vec<Box<RawValue>>,
+    /// Audiences of a kind that this version does not know are passed over.
+    #[serde(default)]
+    since: BTreeMap<String, StreamMark>,
+}
+
+impl fmt::Debug for Push {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Push({} changes, {} sealed)", self.changes.len(), self.sealed.len())
+    }
+}
+
+/// Why a push gets no answer. Nothing of it was kept.
+#[derive(Debug, thiserror::Error)]
+pub enum PushError {
+    /// One of its changes does not even say which one it is, so no verdict can be given.
+    #[error("a change without an id that can be read")]
+    Nameless,
+    #[error("more than {PUSH_CHANGES_MAX} changes in one push")]
+    TooMany,
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// Who pushes: a tablet, and whoever is unlocked on it.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller<'a> {
+    pub device: &'a Device,
+    pub person: Option<yingke_core::id::StaffId>,
+}
+
+/// What an answer says besides verdicts and news.
+#[derive(Debug, Clone, Default)]
+pub struct Versions {
+    pub directory: String,
+    pub known_phones: String,
+}
+
+/// Takes a push in and answers it.
+///
+/// # Errors
+/// [`PushError`]; nothing was kept.
+pub async fn run(
+    ledger: &dyn Ledger,
+    house: &House,
+    secrets: &Secrets,
+    caller: Caller<'_>,
+    push: Push,
+    versions: Versions,
+    now: Millis,
+) -> Result<Answer, PushError> {
+    let organisation = house.organisation;
+    let epoch = ledger.epoch(organisation).await?;
+    let verdicts = take_in(ledger, house, secrets, caller.device, &push, now).await?;
+    let person = caller.person.and_then(|person| house.active(person));
+    let page = match person {
+        Some(person) => {
+            let written = ledger.heads(organisation).await?;
+            let held = house.held(person, written.keys());
+            // Numbers of another epoch mean nothing here.
+            let same_epoch = push.epoch.as_ref().is_none_or(|theirs| *theirs == epoch);
+            let read = |audience: &Audience| push.since.get(&audience.to_string()).filter(|_| same_epoch);
+            let since = held.into_iter().map(|audience| (read(&audience).map_or(0, |mark| mark.number), audience));
+            let since = since.map(|(number, audience)| (audience, number)).collect();
+            Some(page(ledger, house, &since).await?)
+        }
+        None => None,
+    };
+    Ok(Answer {
+        version: VERSION,
+        epoch,
+        server_time: now,
+        verdicts,
+        page,
+        directory: versions.directory,
+        known_phones: versions.known_phones,
+    })
+}
+
+/// Reads, checks and keeps what was pushed: open changes first, then sealed ones, in the order of the push.
+async fn take_in(
+    ledger: &dyn Ledger,
+    house: &House,
+    secrets: &Secrets,
+    device: &Device,
+    push: &Push,
+    now: Millis,
+) -> Result<Vec<Verdict>, PushError> {
+    if push.changes.len() + push.sealed.len() > PUSH_CHANGES_MAX {
+        return Err(PushError::TooMany);
+    }
+    let open = push.changes.iter().map(|raw| read_open(raw));
+    let sealed = push.sealed.iter().map(|raw| read_sealed(raw, house, secrets));
+    let read: Vec<Read> = open.chain(sealed).collect::<Result<_, _>>()?;
+    if read.is_empty() {
+        ledger.check_counter(house.organisation, device.number, push.push_counter).await?;
+        return Ok(Vec::new());
+    }
+    let mut verdicts: Vec<Option<Verdict>> = Vec::with_capacity(read.len());
+    let mut candidates = Vec::with_capacity(read.len());
+    for change in read {
+        match change {
+            Ok(ranked) => {
+                let refusal = check(house, &ranked).err();
+                candidates.push(Candidate::new(ranked, refusal));
+                verdicts.push(None);
+            }
+            Err((id, detail)) => {
+                verdicts.push(Some(Verdict::Refused { id, reason: Refusal::Malformed { detail } }));
+            }
+        }
+    }
+    let batch = Batch { pushed: Some((device.number, push.push_counter)), candidates, now };
+    let mut kept = ledger.append(house.organisation, batch).await?.into_iter();
+    let fill = |verdict: Option<Verdict>| verdict.or_else(|| kept.next()).expect("the ledger answers each candidate");
+    Ok(verdicts.into_iter().map(fill).collect())
+}
+
+/// A change that was read, or the id of one that could not be, and why.
+type ReadChange = Result<Ranked, (ChangeId, String)>;
+type Read = ReadChange;
+
+fn read_open(raw: &RawValue) -> Result<Read, PushError> {
+    let read = serde_json::from_str::<WireChange>(raw.get())
+        .map_err(|error| error.to_string())
+        .and_then(|change| Ranked::try_from(change).map_err(|error| error.to_string()));
+    match read {
+        Ok(ranked) => Ok(Ok(ranked)),
+        Err(detail) => Ok(Err((id_of(raw)?, detail))),
+    }
+}
+
+fn read_sealed(raw: &RawValue, house: &House, secrets: &Secrets) -> Result<Read, PushError> {
+    let read = serde_json::from_str::<SealedChange>(raw.get()).map_err(|error| error.to_string()).and_then(|change| {
+        sealed::open(&secrets.recovery, house.organisation, &change).map_err(|error| error.to_string())
+    });
+    match read {
+        Ok(ranked) => Ok(Ok(ranked)),
+        Err(detail) => Ok(Err((id_of(raw)?, detail))),
+    }
+}
+
+fn id_of(raw: &RawValue) -> Result<ChangeId, PushError> {
+    #[derive(Deserialize)]
+    struct Named {
+        id: ChangeId,
+    }
+    serde_json::from_str::<Named>(raw.get()).map(|named| named.id).map_err(|_| PushError::Nameless)
+}
+
+/// Whether a change may be taken, by what the club is now.
+///
+/// # Errors
+/// Says why not, in a form that the tablet can say in its user's language.
+pub fn check(house: &House, ranked: &Ranked) -> Result<(), Refusal> {
+    let change = &ranked.change;
+    if change.header.organisation != house.organisation {
+        return Err(Refusal::WrongOrganisation);
+    }
+    let malformed = |detail: &str| Refusal::Malformed { detail: detail.into() };
+    if !change.is_whole() {
+        return Err(malformed("a part of a change: only its author's device has the whole"));
+    }
+    if change.slots().is_empty() {
+        return Err(malformed("a change of nothing"));
+    }
+    if codec::changes_bytes([ranked].into_iter()).len() > CHANGE_BYTES_MAX {
+        return Err(malformed("larger than any form"));
+    }
+    let author = house.active(change.header.author).ok_or(Refusal::UnknownAuthor)?;
+    for edit in change.edits() {
+        if !house.may_write(author, &edit.audience) {
+            return Err(Refusal::NotAllowed { audience: edit.audience.to_string() });
+        }
+    }
+    schema::check_change(change).map_err(|fault| Refusal::Invalid {
+        record: fault.record,
+        field: fault.field.to_string(),
+        detail: fault.code.to_string(),
+    })
+}
+
+/// What is new for somebody who holds these audiences: each change cut to what they may see.
+async fn page(ledger: &dyn Ledger, house: &House, since: &BTreeMap<Audience, u64>) -> Result<Page, LedgerError> {
+    let news = ledger.page(house.organisation, since, PAGE_CHANGES_MAX).await?;
+    let seen = |(number, ranked): (u64, Ranked)| {
+        let change = ranked.change.part_for(|audience| since.contains_key(audience))?;
+        Some(Numbered { number, change: WireChange::from(&Ranked { change, ..ranked }) })
+    };
+    Ok(Page { changes: news.changes.into_iter().filter_map(seen).collect(), streams: news.streams, more: news.more })
+}

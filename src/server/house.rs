@@ -1,0 +1,69 @@
+//! The club as it stands: who works where, and which audiences that opens.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sha2::{Digest, Sha256};
+use yingke_core::{
+    audience::{Audience, may_hold, may_write},
+    id::{OrganisationId, StaffId, VenueId},
+    wire::v1::{Directory, Staff, Venue, hex_text},
+};
+
+/// An organisation, its venues and its people.
+#[derive(Debug, Clone)]
+pub struct House {
+    pub organisation: OrganisationId,
+    pub name: String,
+    pub venues: BTreeMap<VenueId, Venue>,
+    pub staff: BTreeMap<StaffId, Staff>,
+}
+
+impl House {
+    /// Someone who works here now.
+    #[must_use]
+    pub fn active(&self, id: StaffId) -> Option<&Staff> {
+        self.staff.get(&id).filter(|staff| staff.active)
+    }
+
+    /// Whether there is such an audience: its venue and its owner are known.
+    #[must_use]
+    pub fn knows(&self, audience: &Audience) -> bool {
+        let owner_is_known = match audience {
+            Audience::Own(_, staff) => self.staff.contains_key(staff),
+            Audience::Desk(_) | Audience::Circle(_, _) => true,
+        };
+        self.venues.contains_key(&audience.venue()) && owner_is_known
+    }
+
+    #[must_use]
+    pub fn may_write(&self, author: &Staff, audience: &Audience) -> bool {
+        self.knows(audience) && may_write(author.id, author.role, author.venue, audience)
+    }
+
+    /// Every audience that a person may hold: those of the venue, whether anything was written there yet or
+    /// not, and the circles that have been written to.
+    #[must_use]
+    pub fn held<'a>(&self, person: &Staff, written: impl Iterator<Item = &'a Audience>) -> BTreeSet<Audience> {
+        let venue = person.venue;
+        let owners = self.staff.values().filter(|staff| staff.venue == venue);
+        let all = owners.map(|staff| Audience::Own(venue, staff.id)).chain([Audience::Desk(venue)]);
+        all.chain(written.cloned())
+            .filter(|audience| may_hold(person.id, person.role, venue, audience))
+            .collect()
+    }
+
+    /// What tablets know of it. The version is a hash of the rest.
+    #[must_use]
+    pub fn directory(&self) -> Directory {
+        let mut directory = Directory {
+            version: String::new(),
+            organisation: self.organisation,
+            organisation_name: self.name.clone(),
+            venues: self.venues.values().cloned().collect(),
+            staff: self.staff.values().cloned().collect(),
+        };
+        let text = serde_json::to_vec(&directory).expect("a directory can be written as JSON");
+        directory.version = hex_text(&Sha256::digest(text)[..8]);
+        directory
+    }
+}

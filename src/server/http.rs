@@ -1,0 +1,470 @@
+//! Routes and handlers: who is asking, is it well formed, then straight on.
+
+use std::{
+    convert::Infallible,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{ConnectInfo, DefaultBodyLimit, FromRequest, FromRequestParts, Request, State},
+    http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
+    middleware::{self, Next},
+    response::{
+        IntoResponse, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
+    routing::{get, post},
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use tokio::sync::{Semaphore, broadcast, watch};
+use tokio_stream::{Stream, StreamExt, wrappers::BroadcastStream};
+use tower_http::{
+    compression::{
+        CompressionLayer, CompressionLevel,
+        predicate::{NotForContentType, Predicate, SizeAbove},
+    },
+    decompression::RequestDecompressionLayer,
+};
+use yingke_core::{
+    id::{OrganisationId, StaffId},
+    time::{DAY_MS, Millis},
+    wire::v1::{
+        Answer, BODY_BYTES_MAX, Directory, Enrol, Enrolled, Me, SignIn, SignedIn, VERSION, Verdict, base64_text,
+    },
+};
+
+use crate::{
+    exchange::{self, Caller, PushError, Versions},
+    files,
+    house::House,
+    keys,
+    known::KnownPhones,
+    ledger::Ledger,
+    problem::Problem,
+    register::{self, PersonToken, Register},
+    tries::Tries,
+};
+
+/// How long a person's credential lasts without a renewal.
+const PERSON_TOKEN_MS: i64 = 30 * DAY_MS;
+/// Letters of a tablet's name.
+const DEVICE_NAME_MAX: usize = 40;
+/// Hints that a slow listener may be behind; it then hears one and pulls.
+const HINTS_KEPT: usize = 16;
+/// PINs worked out at once: each takes 19 MB and a core for 25 ms.
+const PINS_AT_ONCE: usize = 2;
+/// Wrong PINs of one account, and guesses from one address (a shop's tablets share one), that cost no wait.
+const FREE_PINS: u32 = 3;
+const FREE_GUESSES: u32 = 10;
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+
+const PERSON: HeaderName = HeaderName::from_static("yingke-person");
+
+/// What time it is.
+pub type Clock = Arc<dyn Fn() -> Millis + Send + Sync>;
+
+/// What the handlers share.
+#[derive(Clone)]
+pub struct App {
+    pub ledger: Arc<dyn Ledger>,
+    pub register: Arc<dyn Register>,
+    pub clock: Clock,
+    known: Arc<KnownPhones>,
+    hints: broadcast::Sender<(OrganisationId, u64)>,
+    pins: Arc<Semaphore>,
+    pin_tries: Arc<Tries<(OrganisationId, StaffId)>>,
+    address_tries: Arc<Tries<IpAddr>>,
+    /// Turns true when the program is to end: streams of hints close.
+    ending: watch::Receiver<bool>,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("App")
+    }
+}
+
+impl App {
+    pub fn new<L: Ledger + Register + 'static>(ledger: Arc<L>, clock: Clock, ending: watch::Receiver<bool>) -> Self {
+        Self {
+            register: ledger.clone(),
+            ledger,
+            clock,
+            known: Arc::default(),
+            hints: broadcast::Sender::new(HINTS_KEPT),
+            pins: Arc::new(Semaphore::new(PINS_AT_ONCE)),
+            pin_tries: Arc::new(Tries::new(FREE_PINS)),
+            address_tries: Arc::new(Tries::new(FREE_GUESSES)),
+            ending,
+        }
+    }
+
+    fn now(&self) -> Millis {
+        (self.clock)()
+    }
+}
+
+/// The time of the machine.
+#[must_use]
+pub fn system_clock() -> Clock {
+    Arc::new(|| {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    })
+}
+
+/// Everything that is answered: `/v1`, health, and the app's files if there are any.
+pub fn router(app: App, files: Option<&Path>) -> Router {
+    let not_found = || async { Problem::not_found() };
+    let v1 = Router::new()
+        .route("/v1/sync", post(sync))
+        .route("/v1/events", get(events))
+        .route("/v1/enrol", post(enrol))
+        .route("/v1/sign-in", post(sign_in))
+        .route("/v1/sign-out", post(sign_out))
+        .route("/v1/me", get(me))
+        .route("/v1/directory", get(directory))
+        .route("/v1/known-phones", get(known_phones))
+        .route("/v1/{*rest}", axum::routing::any(not_found))
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(RequestDecompressionLayer::new())
+        .layer(middleware::from_fn(as_problem))
+        .with_state(app);
+    let routes = match files {
+        Some(folder) => v1.fallback_service(files::routes(folder)),
+        None => v1.fallback(not_found),
+    };
+    let worth_it = SizeAbove::new(256)
+        .and(NotForContentType::SSE)
+        .and(NotForContentType::IMAGES)
+        .and(NotForContentType::const_new("application/octet-stream"));
+    routes.layer(CompressionLayer::new().quality(CompressionLevel::Precise(4)).compress_when(worth_it))
+}
+
+// ---- Handlers -----------------------------------------------------------------------------------------------
+
+async fn sync(
+    device: Device,
+    person: Option<Person>,
+    State(app): State<App>,
+    Message(push): Message<exchange::Push>,
+) -> Result<Json<Answer>, Problem> {
+    let organisation = device.0.organisation;
+    let (house, secrets) = (app.register.house(organisation).await?, app.register.secrets(organisation).await?);
+    let versions =
+        Versions { directory: house.directory().version, known_phones: app.known.version(organisation) };
+    let caller = Caller { device: &device.0, person: person.map(|person| person.token.staff) };
+    let answer = exchange::run(&*app.ledger, &house, &secrets, caller, push, versions, app.now()).await?;
+    let new = answer.verdicts.iter().filter_map(|verdict| match verdict {
+        Verdict::Accepted { number, had: false, .. } => Some(*number),
+        _ => None,
+    });
+    if let Some(number) = new.max() {
+        // Nobody listening is no fault.
+        let _ = app.hints.send((organisation, number));
+    }
+    let (verdicts, pulled) = (answer.verdicts.len(), answer.page.as_ref().map_or(0, |page| page.changes.len()));
+    tracing::debug!(device = device.0.number.0, verdicts, pulled, "answered {verdicts} changes with {pulled}");
+    Ok(Json(answer))
+}
+
+/// Says that something is new, not what: the pull is the truth.
+async fn events(
+    device: Device,
+    State(app): State<App>,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let organisation = device.0.organisation;
+    let hints = BroadcastStream::new(app.hints.subscribe()).filter_map(move |hint| match hint {
+        Ok((whose, number)) => (whose == organisation).then_some(number),
+        // So slow that hints were dropped: one that says "something".
+        Err(_) => Some(0),
+    });
+    let hints = hints.map(|number| Ok(Event::default().data(format!("{{\"number\":{number}}}"))));
+    Sse::new(until(hints, app.ending)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+}
+
+/// A stream that closes when the program is to end.
+fn until<S: Stream>(stream: S, mut ending: watch::Receiver<bool>) -> impl Stream<Item = S::Item> {
+    let ended = async move {
+        // An error means that the sender is gone, and the program with it.
+        let _ = ending.wait_for(|ending| *ending).await;
+    };
+    let end = futures_end(ended);
+    stream.map(Some).merge(end).take_while(Option::is_some).filter_map(|item| item)
+}
+
+/// A stream of one `None`, when the future is done.
+fn futures_end<T>(done: impl Future<Output = ()>) -> impl Stream<Item = Option<T>> {
+    AsStream(Some(Box::pin(done)), std::marker::PhantomData)
+}
+
+struct AsStream<F, T>(Option<std::pin::Pin<Box<F>>>, std::marker::PhantomData<fn() -> T>);
+
+impl<F: Future<Output = ()>, T> Stream for AsStream<F, T> {
+    type Item = Option<T>;
+    fn poll_next(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Self::Item>> {
+        let Some(done) = self.0.as_mut() else { return std::task::Poll::Ready(None) };
+        std::task::ready!(done.as_mut().poll(context));
+        self.0 = None;
+        std::task::Poll::Ready(Some(None))
+    }
+}
+
+async fn enrol(
+    Address(address): Address,
+    State(app): State<App>,
+    Message(asked): Message<Enrol>,
+) -> Result<Json<Enrolled>, Problem> {
+    let now = app.now();
+    let name = asked.name.trim();
+    if name.is_empty() || name.chars().count() > DEVICE_NAME_MAX || name.chars().any(char::is_control) {
+        return Err(Problem::malformed(format!("a name of 1 to {DEVICE_NAME_MAX} letters is expected")));
+    }
+    app.address_tries.begin(&address, now).map_err(Problem::wait)?;
+    let digits = keys::code_digits(&asked.code).ok_or_else(Problem::code)?;
+    let (token, token_hash) = keys::new_token();
+    let enrolled = app.register.enrol(keys::code_hash(&digits), name, token_hash, now).await?;
+    let device = enrolled.ok_or_else(Problem::code)?;
+    app.address_tries.succeeded(&address);
+    tracing::info!(device = device.number.0, "enrolled device {}", device.number.0);
+    let house = app.register.house(device.organisation).await?;
+    Ok(Json(Enrolled {
+        device: device.number,
+        venue: device.venue,
+        name: device.name,
+        token,
+        recovery_key: app.register.secrets(device.organisation).await?.recovery_key(),
+        epoch: app.ledger.epoch(device.organisation).await?,
+        server_time: now,
+        directory: house.directory(),
+    }))
+}
+
+async fn sign_in(
+    device: Device,
+    Address(address): Address,
+    State(app): State<App>,
+    Message(asked): Message<SignIn>,
+) -> Result<Json<SignedIn>, Problem> {
+    let now = app.now();
+    let device = device.0;
+    let account = (device.organisation, asked.staff);
+    app.address_tries.begin(&address, now).map_err(Problem::wait)?;
+    app.pin_tries.begin(&account, now).map_err(Problem::wait)?;
+    let house = app.register.house(device.organisation).await?;
+    let person = house.active(asked.staff).filter(|person| person.venue == device.venue);
+    let hash = match person {
+        Some(person) => app.register.pin_hash(device.organisation, person.id).await?,
+        None => None,
+    };
+    if !is_pin_of(&app, hash, asked.pin).await {
+        return Err(Problem::pin());
+    }
+    let person = person.ok_or_else(Problem::pin)?;
+    app.pin_tries.succeeded(&account);
+    app.address_tries.succeeded(&address);
+    let (token, token_hash) = keys::new_token();
+    let expires_at = now.plus(PERSON_TOKEN_MS);
+    let kept = PersonToken { staff: person.id, device: device.number, expires_at };
+    app.register.keep_token(device.organisation, token_hash, kept, now).await?;
+    let secrets = app.register.secrets(device.organisation).await?;
+    let written = app.ledger.heads(device.organisation).await?;
+    let held = house.held(person, written.keys());
+    Ok(Json(SignedIn {
+        token,
+        expires_at,
+        keys: secrets.audience_keys(device.number, held.iter()),
+        own_key: base64_text(&secrets.own_key(device.number, person.id)),
+        server_time: now,
+    }))
+}
+
+/// Slow by design, so it is done beside the handlers, a few at a time.
+async fn is_pin_of(app: &App, hash: Option<String>, pin: String) -> bool {
+    let Ok(_turn) = app.pins.acquire().await else { return false };
+    tokio::task::spawn_blocking(move || keys::is_pin_of(hash.as_deref(), &pin)).await.unwrap_or(false)
+}
+
+async fn sign_out(device: Device, person: Person, State(app): State<App>) -> Result<StatusCode, Problem> {
+    app.register.drop_token(device.0.organisation, person.hash).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn me(device: Device, person: Option<Person>, State(app): State<App>) -> Result<Json<Me>, Problem> {
+    let device = device.0;
+    let mut me = Me { device: device.number, staff: None, keys: Default::default(), server_time: app.now() };
+    if let Some(Person { token, house, .. }) = person
+        && let Some(person) = house.active(token.staff)
+    {
+        let written = app.ledger.heads(device.organisation).await?;
+        let secrets = app.register.secrets(device.organisation).await?;
+        me.staff = Some(person.id);
+        me.keys = secrets.audience_keys(device.number, house.held(person, written.keys()).iter());
+    }
+    Ok(Json(me))
+}
+
+async fn directory(device: Device, State(app): State<App>) -> Result<Json<Directory>, Problem> {
+    Ok(Json(app.register.house(device.0.organisation).await?.directory()))
+}
+
+async fn known_phones(device: Device, State(app): State<App>) -> Result<Response, Problem> {
+    let known = app.known.get(&*app.ledger, device.0.organisation).await?;
+    let headers = [(header::CONTENT_TYPE, "application/octet-stream".into()), (header::ETAG, format!("\"{}\"", known.version))];
+    Ok((headers, Bytes::copy_from_slice(&known.bytes)).into_response())
+}
+
+async fn ready(State(app): State<App>) -> Result<&'static str, Problem> {
+    app.register.organisations().await?;
+    Ok("ready\n")
+}
+
+impl From<PushError> for Problem {
+    fn from(error: PushError) -> Self {
+        match error {
+            PushError::Nameless => Self::malformed(error.to_string()),
+            PushError::TooMany => Self::too_large(error.to_string()),
+            PushError::Ledger(error) => error.into(),
+        }
+    }
+}
+
+// ---- Who is asking ------------------------------------------------------------------------------------------
+
+/// The tablet whose token came with the request.
+struct Device(register::Device);
+
+impl FromRequestParts<App> for Device {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        // Both this and the person's extractor ask; the answer is kept with the request.
+        if let Some(device) = parts.extensions.get::<register::Device>() {
+            return Ok(Self(device.clone()));
+        }
+        let token = parts
+            .headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map(|(_, token)| token.trim())
+            .ok_or_else(Problem::device)?;
+        let device = app.register.device(keys::token_hash(token)).await?.ok_or_else(Problem::device)?;
+        parts.extensions.insert(device.clone());
+        Ok(Self(device))
+    }
+}
+
+/// The person whose token came beside the tablet's.
+struct Person {
+    token: PersonToken,
+    hash: [u8; 32],
+    house: House,
+}
+
+impl FromRequestParts<App> for Person {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let Device(device) = Device::from_request_parts(parts, app).await?;
+        let text = parts.headers.get(PERSON).and_then(|value| value.to_str().ok()).ok_or_else(Problem::person)?;
+        let hash = keys::token_hash(text.trim());
+        let token = app.register.token(device.organisation, hash).await?.ok_or_else(Problem::person)?;
+        let house = app.register.house(device.organisation).await?;
+        let is_good = token.device == device.number
+            && token.expires_at > app.now()
+            && house.active(token.staff).is_some_and(|person| person.venue == device.venue);
+        if is_good { Ok(Self { token, hash, house }) } else { Err(Problem::person()) }
+    }
+}
+
+/// No token is nobody; a bad one is an error.
+impl axum::extract::OptionalFromRequestParts<App> for Person {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Option<Self>, Problem> {
+        if parts.headers.contains_key(PERSON) {
+            <Self as FromRequestParts<App>>::from_request_parts(parts, app).await.map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+}
+
+/// Where the request comes from, for counting guesses.
+struct Address(IpAddr);
+
+impl<S: Sync> FromRequestParts<S> for Address {
+    type Rejection = Infallible;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        Ok(Self(peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| peer.ip())))
+    }
+}
+
+// ---- Is it well formed --------------------------------------------------------------------------------------
+
+/// A JSON message of this wire version.
+struct Message<T>(T);
+
+impl<T: DeserializeOwned> FromRequest<App> for Message<T> {
+    type Rejection = Problem;
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            version: serde_json::Value,
+        }
+        let media = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let media = media.and_then(|media| media.split(';').next()).map(str::trim);
+        if !media.is_some_and(|media| media.eq_ignore_ascii_case("application/json")) {
+            return Err(Problem::media_type());
+        }
+        let bytes = Bytes::from_request(request, app).await.map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(format!("{BODY_BYTES_MAX} bytes at most")),
+            _ => Problem::malformed("the body broke off, or is not compressed as it says"),
+        })?;
+        let read = |error: serde_json::Error| Problem::malformed(place_of(&error));
+        let versioned: Versioned = serde_json::from_slice(&bytes).map_err(read)?;
+        if versioned.version != VERSION {
+            return Err(Problem::version());
+        }
+        serde_json::from_slice(&bytes).map(Self).map_err(read)
+    }
+}
+
+/// Where it goes wrong, without what stands there.
+fn place_of(error: &serde_json::Error) -> String {
+    let what = match error.classify() {
+        serde_json::error::Category::Io | serde_json::error::Category::Eof => "it ends too early",
+        serde_json::error::Category::Syntax => "it is not JSON",
+        serde_json::error::Category::Data => "a member is missing or of another type",
+    };
+    format!("{what} (line {}, column {})", error.line(), error.column())
+}
+
+/// What the layers below refuse becomes a problem document too, and nothing of `/v1` is cached.
+async fn as_problem(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let status = response.status();
+    let media = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let is_problem = media.is_some_and(|media| media.starts_with("application/problem+json"));
+    if (status.is_client_error() || status.is_server_error()) && !is_problem {
+        let allow = response.headers_mut().remove(header::ALLOW);
+        response = Problem::from_status(status).into_response();
+        if let Some(allow) = allow {
+            response.headers_mut().insert(header::ALLOW, allow);
+        }
+    }
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}

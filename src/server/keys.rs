@@ -1,0 +1,230 @@
+//! Keys, tokens and PINs: made here, kept as hashes wherever a hash will do.
+
+use std::collections::BTreeMap;
+
+use argon2::{
+    Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier,
+    password_hash::SaltString,
+};
+use hkdf::Hkdf;
+use p256::{SecretKey, elliptic_curve::sec1::ToEncodedPoint};
+use sha2::{Digest, Sha256};
+use yingke_core::{
+    audience::Audience,
+    chance::Chance,
+    id::{DeviceNumber, StaffId},
+    wire::v1::base64_text,
+};
+
+/// The system's chance.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct SystemChance;
+
+impl Chance for SystemChance {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        getrandom::fill(bytes).expect("the system gives chance, or nothing here is safe");
+    }
+}
+
+#[must_use]
+pub fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    SystemChance.fill(&mut bytes);
+    bytes
+}
+
+/// A credential: 32 random bytes, as its owner keeps it and as we do.
+#[must_use]
+pub fn new_token() -> (String, [u8; 32]) {
+    let text = base64_text(&random::<32>());
+    let hash = token_hash(&text);
+    (text, hash)
+}
+
+/// Tokens are random, so a plain hash gives nothing away.
+#[must_use]
+pub fn token_hash(token: &str) -> [u8; 32] {
+    Sha256::new_with_prefix(b"yingke token 1").chain_update(token.as_bytes()).finalize().into()
+}
+
+/// Digits that are left of what somebody typed: codes are read out and written in groups.
+#[must_use]
+pub fn code_digits(typed: &str) -> Option<String> {
+    let digits: String = typed.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
+    (digits.len() == CODE_DIGITS && digits.bytes().all(|c| c.is_ascii_digit())).then_some(digits)
+}
+
+const CODE_DIGITS: usize = 8;
+
+/// A new enrolment code of 8 digits.
+#[must_use]
+pub fn new_code() -> String {
+    // 2^64 is no multiple of 10^8, but the difference is one in 10^11.
+    format!("{:08}", u64::from_le_bytes(random()) % 100_000_000)
+}
+
+/// A code lives for days and has 10^8 values: the hash keeps it from being read in passing, no more.
+#[must_use]
+pub fn code_hash(digits: &str) -> [u8; 32] {
+    Sha256::new_with_prefix(b"yingke code 1").chain_update(digits.as_bytes()).finalize().into()
+}
+
+/// Memory and passes that make a guess cost about 25 ms. Source: OWASP Password Storage Cheat Sheet, Argon2id.
+fn argon2() -> Argon2<'static> {
+    let params = Params::new(19 * 1024, 2, 1, None).expect("OWASP's parameters are within the bounds");
+    Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params)
+}
+
+pub const PIN_DIGITS: usize = 6;
+
+/// A PIN: six digits, not all the same.
+#[must_use]
+pub fn is_pin(text: &str) -> bool {
+    text.len() == PIN_DIGITS && text.bytes().all(|c| c.is_ascii_digit()) && text.bytes().any(|c| c != text.as_bytes()[0])
+}
+
+#[must_use]
+pub fn new_pin() -> String {
+    loop {
+        let pin = format!("{:06}", u64::from_le_bytes(random()) % 1_000_000);
+        if is_pin(&pin) {
+            return pin;
+        }
+    }
+}
+
+#[must_use]
+pub fn pin_hash(pin: &str) -> String {
+    let salt = SaltString::encode_b64(&random::<16>()).expect("16 bytes are a salt");
+    argon2().hash_password(pin.as_bytes(), &salt).expect("a PIN can be hashed").to_string()
+}
+
+/// Whether the PIN is the one behind the hash. Takes as long when there is no such person.
+#[must_use]
+pub fn is_pin_of(hash: Option<&str>, pin: &str) -> bool {
+    // The hash of no PIN: its output is of a length that no PIN gives.
+    const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let parsed = PasswordHash::new(hash.unwrap_or(NOBODY));
+    parsed.is_ok_and(|parsed| argon2().verify_password(pin.as_bytes(), &parsed).is_ok()) && hash.is_some()
+}
+
+/// The organisation's secrets.
+pub struct Secrets {
+    /// From it come the keys of all audiences on all tablets.
+    pub master: [u8; 32],
+    /// Opens what tablets sealed for the organisation.
+    pub recovery: SecretKey,
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secrets(…)")
+    }
+}
+
+impl Secrets {
+    #[must_use]
+    pub fn new() -> Self {
+        loop {
+            // All but one in 2^32 of random numbers are keys of the curve.
+            if let Ok(recovery) = SecretKey::from_slice(&random::<32>()) {
+                return Self { master: random(), recovery };
+            }
+        }
+    }
+
+    #[must_use]
+    pub fn from_bytes(master: [u8; 32], recovery: &[u8]) -> Option<Self> {
+        Some(Self { master, recovery: SecretKey::from_slice(recovery).ok()? })
+    }
+
+    /// The public half as tablets get it: an uncompressed point, base 64.
+    #[must_use]
+    pub fn recovery_key(&self) -> String {
+        base64_text(self.recovery.public_key().to_encoded_point(false).as_bytes())
+    }
+
+    /// The key of one audience on one tablet: a tablet that is lost gives away no other.
+    #[must_use]
+    pub fn audience_key(&self, device: DeviceNumber, audience: &Audience) -> [u8; 32] {
+        self.derived(&[b"audience key 1", &device.0.to_be_bytes(), audience.to_string().as_bytes()])
+    }
+
+    /// The key of one person's drafts on one tablet.
+    #[must_use]
+    pub fn own_key(&self, device: DeviceNumber, staff: StaffId) -> [u8; 32] {
+        self.derived(&[b"own key 1", &device.0.to_be_bytes(), &staff.bytes()])
+    }
+
+    /// What the filter of known phones is keyed with.
+    #[must_use]
+    pub fn known_phones_key(&self) -> [u8; 32] {
+        self.derived(&[b"known phones key 1"])
+    }
+
+    #[must_use]
+    pub fn audience_keys<'a>(
+        &self,
+        device: DeviceNumber,
+        held: impl Iterator<Item = &'a Audience>,
+    ) -> BTreeMap<Audience, String> {
+        held.map(|audience| (audience.clone(), base64_text(&self.audience_key(device, audience)))).collect()
+    }
+
+    fn derived(&self, info: &[&[u8]]) -> [u8; 32] {
+        let mut key = [0; 32];
+        let hkdf = Hkdf::<Sha256>::new(None, &self.master);
+        hkdf.expand_multi_info(info, &mut key).expect("32 bytes can be derived");
+        key
+    }
+}
+
+impl Default for Secrets {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use yingke_core::fixture;
+
+    #[test]
+    fn a_pin_opens_only_its_own_hash() {
+        let hash = pin_hash("260711");
+        assert!(is_pin_of(Some(&hash), "260711"));
+        assert!(!is_pin_of(Some(&hash), "260712"));
+        assert!(!is_pin_of(None, "260711"));
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+    }
+
+    #[test]
+    fn what_is_no_pin_or_code_is_refused() {
+        for text in ["", "12345", "1234567", "12345a", "111111", "１２３４５６"] {
+            assert!(!is_pin(text), "{text}");
+        }
+        assert!(is_pin(&new_pin()));
+        assert_eq!(code_digits("2026 1122").as_deref(), Some("20261122"));
+        assert_eq!(code_digits("2026-1122").as_deref(), Some("20261122"));
+        for text in ["", "2026112", "2026112x", "202611220"] {
+            assert_eq!(code_digits(text), None, "{text}");
+        }
+        assert!(code_digits(&new_code()).is_some());
+    }
+
+    #[test]
+    fn every_tablet_and_audience_has_a_key_of_its_own() {
+        let secrets = Secrets::new();
+        let (desk, own) = (Audience::Desk(fixture::venue()), Audience::Own(fixture::venue(), fixture::staff(1)));
+        let keys = [
+            secrets.audience_key(DeviceNumber(1), &desk),
+            secrets.audience_key(DeviceNumber(2), &desk),
+            secrets.audience_key(DeviceNumber(1), &own),
+            secrets.own_key(DeviceNumber(1), fixture::staff(1)),
+            secrets.known_phones_key(),
+        ];
+        assert_eq!(std::collections::BTreeSet::from(keys).len(), keys.len());
+        assert_eq!(secrets.audience_key(DeviceNumber(1), &desk), keys[0]);
+    }
+}

@@ -1,0 +1,153 @@
+//! Every accepted change, in order: what the endpoint promises to keep.
+//!
+//! The contract is written on [`Ledger`] and tested once; SQLite and its twin in memory pass
+//! the same tests. What is decided inside a transaction is a plain function, [`settle`], that both share.
+
+use std::{collections::BTreeMap, fmt};
+
+use async_trait::async_trait;
+use yingke_core::{
+    audience::Audience,
+    change::{Hash, Ranked},
+    id::{ChangeId, DeviceNumber, OrganisationId, RecordId},
+    record::Record,
+    stamp::Stamp,
+    time::Millis,
+    wire::v1::{Refusal, StreamMark, Verdict},
+};
+
+pub mod memory;
+pub mod settle;
+pub mod sqlite;
+
+/// Why nothing was kept. The variant says what the caller can do next.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The push counter went backwards: the tablet is a copy of another, or was restored.
+    #[error("the push counter of device {} went backwards", .device.0)]
+    Cloned { device: DeviceNumber },
+    /// Nobody here by that name.
+    #[error("no such organisation")]
+    NoOrganisation,
+    /// Busy, full or out of reach: the same may succeed later.
+    #[error("the database does not take it now: {detail}")]
+    Later { detail: String },
+    /// What is on the disk cannot be read: somebody has to look.
+    #[error("the database is damaged: {detail}")]
+    Damaged { detail: String },
+}
+
+/// A change that somebody offers, and what the exchange thinks of it.
+#[derive(Clone)]
+pub struct Candidate {
+    pub ranked: Ranked,
+    pub hash: Hash,
+    /// Why it must not be taken, unless it is here already: what was accepted once stays accepted.
+    pub refusal: Option<Refusal>,
+}
+
+impl fmt::Debug for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Candidate({})", self.ranked.change.id())
+    }
+}
+
+impl Candidate {
+    #[must_use]
+    pub fn new(ranked: Ranked, refusal: Option<Refusal>) -> Self {
+        Self { hash: ranked.change.hash(), ranked, refusal }
+    }
+}
+
+/// What one push brings.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// The device that pushes and its counter; `None` for what the endpoint writes itself.
+    pub pushed: Option<(DeviceNumber, u64)>,
+    pub candidates: Vec<Candidate>,
+    pub now: Millis,
+}
+
+/// What is new for somebody who holds some audiences.
+#[derive(Debug, Clone, Default)]
+pub struct LedgerPage {
+    /// Whole changes, by number.
+    pub changes: Vec<(u64, Ranked)>,
+    /// Every audience that was asked for, as it stands at the end of this page.
+    pub streams: BTreeMap<Audience, StreamMark>,
+    pub more: bool,
+}
+
+/// A change as the ledger holds it.
+#[derive(Debug, Clone)]
+pub struct LedgerRow {
+    pub number: u64,
+    pub hash: Hash,
+    pub ranked: Ranked,
+}
+
+/// What is known of a change that was accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    pub number: u64,
+    pub stamp: Stamp,
+    pub device: DeviceNumber,
+    pub hash: Hash,
+}
+
+/// Keeps accepted changes. Each method is one transaction.
+#[async_trait]
+pub trait Ledger: Send + Sync + fmt::Debug {
+    /// Drawn at random when the ledger began; another one means that numbers have begun again.
+    async fn epoch(&self, organisation: OrganisationId) -> Result<String, LedgerError>;
+
+    /// Keeps each change once by its id, merges it into the records and numbers it in the order in which changes
+    /// become visible: who has read 7 never later finds a new 6. One verdict for each, in order. When it
+    /// returns, what was accepted is on the disk.
+    async fn append(&self, organisation: OrganisationId, batch: Batch) -> Result<Vec<Verdict>, LedgerError>;
+
+    /// Whether a push with this counter would be one that went backwards; keeps nothing.
+    async fn check_counter(
+        &self,
+        organisation: OrganisationId,
+        device: DeviceNumber,
+        counter: u64,
+    ) -> Result<(), LedgerError>;
+
+    /// Where each stream stands.
+    async fn heads(&self, organisation: OrganisationId) -> Result<BTreeMap<Audience, StreamMark>, LedgerError>;
+
+    /// The next changes of these audiences after the given numbers, by number over all of them.
+    async fn page(
+        &self,
+        organisation: OrganisationId,
+        since: &BTreeMap<Audience, u64>,
+        changes_max: usize,
+    ) -> Result<LedgerPage, LedgerError>;
+
+    /// The ledger itself, after a number.
+    async fn rows(
+        &self,
+        organisation: OrganisationId,
+        after: u64,
+        rows_max: usize,
+    ) -> Result<Vec<LedgerRow>, LedgerError>;
+
+    /// Current records by id; of one kind, or all.
+    async fn records(
+        &self,
+        organisation: OrganisationId,
+        kind: Option<&str>,
+        after: Option<RecordId>,
+        records_max: usize,
+    ) -> Result<Vec<Record>, LedgerError>;
+
+    /// A stream's rows after a number: number, change and the kept mark.
+    async fn stream(
+        &self,
+        organisation: OrganisationId,
+        audience: &Audience,
+        after: u64,
+        rows_max: usize,
+    ) -> Result<Vec<(ChangeId, StreamMark)>, LedgerError>;
+}

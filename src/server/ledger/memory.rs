@@ -1,0 +1,162 @@
+//! The ledger's twin in memory: for tests and the simulator. It forgets on being dropped.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Mutex,
+};
+
+use async_trait::async_trait;
+use yingke_core::{
+    audience::Audience,
+    change::Ranked,
+    id::{ChangeId, DeviceNumber, OrganisationId, RecordId},
+    merge::Records,
+    record::Record,
+    stamp::Stamp,
+    wire::v1::{StreamMark, Verdict},
+};
+
+use super::{
+    Batch, Ledger, LedgerError, LedgerPage, LedgerRow, Receipt,
+    settle::{Found, settle, touched},
+};
+
+/// One organisation's ledger.
+#[derive(Debug)]
+pub struct MemoryLedger {
+    epoch: String,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    rows: Vec<(Receipt, Ranked)>,
+    known: BTreeMap<ChangeId, Receipt>,
+    streams: BTreeMap<Audience, Vec<(ChangeId, StreamMark)>>,
+    records: Records,
+    counters: BTreeMap<DeviceNumber, u64>,
+    latest: Stamp,
+}
+
+impl MemoryLedger {
+    #[must_use]
+    pub fn new(epoch: &str) -> Self {
+        Self { epoch: epoch.into(), kept: Mutex::default() }
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
+        self.kept.lock().expect("nobody panics while holding the twin's lock")
+    }
+}
+
+impl Kept {
+    fn head(&self, audience: &Audience) -> Option<StreamMark> {
+        self.streams.get(audience).and_then(|rows| rows.last()).map(|(_, mark)| *mark)
+    }
+}
+
+#[async_trait]
+impl Ledger for MemoryLedger {
+    async fn epoch(&self, _: OrganisationId) -> Result<String, LedgerError> {
+        Ok(self.epoch.clone())
+    }
+
+    async fn append(&self, _: OrganisationId, batch: Batch) -> Result<Vec<Verdict>, LedgerError> {
+        let mut kept = self.kept();
+        if let Some((device, counter)) = batch.pushed {
+            let last = kept.counters.entry(device).or_default();
+            if counter < *last {
+                return Err(LedgerError::Cloned { device });
+            }
+            *last = counter;
+        }
+        let touched = touched(&batch.candidates);
+        let found = Found {
+            number: kept.rows.len() as u64,
+            latest: kept.latest,
+            known: touched.changes.iter().filter_map(|id| Some((*id, *kept.known.get(id)?))).collect(),
+            heads: touched.audiences.into_iter().filter_map(|name| Some((kept.head(&name)?, name))).map(|(head, name)| (name, head)).collect(),
+            records: touched.records.iter().filter_map(|id| Some((*id, kept.records.get(id)?.clone()))).collect(),
+        };
+        let settled = settle(found, batch.candidates, batch.now);
+        for (receipt, ranked) in settled.rows {
+            kept.known.insert(ranked.change.id(), receipt);
+            kept.rows.push((receipt, ranked));
+        }
+        for (audience, change, mark) in settled.streams {
+            kept.streams.entry(audience).or_default().push((change, mark));
+        }
+        kept.records.extend(settled.records);
+        kept.latest = settled.latest;
+        Ok(settled.verdicts)
+    }
+
+    async fn check_counter(&self, _: OrganisationId, device: DeviceNumber, counter: u64) -> Result<(), LedgerError> {
+        let last = self.kept().counters.get(&device).copied().unwrap_or_default();
+        if counter < last { Err(LedgerError::Cloned { device }) } else { Ok(()) }
+    }
+
+    async fn heads(&self, _: OrganisationId) -> Result<BTreeMap<Audience, StreamMark>, LedgerError> {
+        let kept = self.kept();
+        Ok(kept.streams.keys().filter_map(|audience| Some((audience.clone(), kept.head(audience)?))).collect())
+    }
+
+    async fn page(
+        &self,
+        _: OrganisationId,
+        since: &BTreeMap<Audience, u64>,
+        changes_max: usize,
+    ) -> Result<LedgerPage, LedgerError> {
+        let kept = self.kept();
+        let mut numbers: BTreeSet<u64> = BTreeSet::new();
+        for (audience, after) in since {
+            let rows = kept.streams.get(audience).map(Vec::as_slice).unwrap_or_default();
+            numbers.extend(rows.iter().map(|(_, mark)| mark.number).filter(|number| number > after));
+        }
+        let more = numbers.len() > changes_max;
+        let numbers: Vec<u64> = numbers.into_iter().take(changes_max).collect();
+        let end = if more { numbers.last().copied().unwrap_or(u64::MAX) } else { u64::MAX };
+        let stand = |audience: &Audience| {
+            let rows = kept.streams.get(audience).map(Vec::as_slice).unwrap_or_default();
+            rows.iter().rev().map(|(_, mark)| *mark).find(|mark| mark.number <= end).unwrap_or_default()
+        };
+        Ok(LedgerPage {
+            streams: since.keys().map(|audience| (audience.clone(), stand(audience))).collect(),
+            changes: numbers.into_iter().map(|number| (number, kept.rows[number as usize - 1].1.clone())).collect(),
+            more,
+        })
+    }
+
+    async fn rows(&self, _: OrganisationId, after: u64, rows_max: usize) -> Result<Vec<LedgerRow>, LedgerError> {
+        let kept = self.kept();
+        let rows = kept.rows.iter().skip(after as usize).take(rows_max);
+        Ok(rows
+            .map(|(receipt, ranked)| LedgerRow { number: receipt.number, hash: receipt.hash, ranked: ranked.clone() })
+            .collect())
+    }
+
+    async fn records(
+        &self,
+        _: OrganisationId,
+        kind: Option<&str>,
+        after: Option<RecordId>,
+        records_max: usize,
+    ) -> Result<Vec<Record>, LedgerError> {
+        let kept = self.kept();
+        let records = kept.records.values().filter(|record| after.is_none_or(|after| record.id > after));
+        let records = records.filter(|record| kind.is_none_or(|kind| record.kind().as_str() == kind));
+        Ok(records.take(records_max).cloned().collect())
+    }
+
+    async fn stream(
+        &self,
+        _: OrganisationId,
+        audience: &Audience,
+        after: u64,
+        rows_max: usize,
+    ) -> Result<Vec<(ChangeId, StreamMark)>, LedgerError> {
+        let kept = self.kept();
+        let rows = kept.streams.get(audience).map(Vec::as_slice).unwrap_or_default();
+        Ok(rows.iter().filter(|(_, mark)| mark.number > after).take(rows_max).copied().collect())
+    }
+}

@@ -1,0 +1,142 @@
+//! What becomes of a batch: which changes are taken, under which rank and number, and what they change.
+//!
+//! A plain function from what the ledger holds to what it should hold, so that every database decides alike.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use yingke_core::{
+    audience::Audience,
+    change::Ranked,
+    id::{ChangeId, ENDPOINT_DEVICE, RecordId},
+    merge::{self, Records},
+    stamp::{Stamp, Stamper},
+    time::{DAY_MS, MINUTE_MS, Millis},
+    wire::v1::{Refusal, StreamMark, Verdict, hex_text},
+};
+
+use super::{Candidate, Receipt};
+
+/// A stamp further ahead of the endpoint's time than this is corrected: tablets in daily contact are never off by more.
+pub const AHEAD_MAX_MS: i64 = 5 * MINUTE_MS;
+/// A stamp further behind than this comes from a clock that was never set: no tablet stays away for more than a year.
+pub const BEHIND_MAX_MS: i64 = 400 * DAY_MS;
+
+/// What the ledger holds of what a batch touches. Read under the lock of the counter.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The last number given.
+    pub number: u64,
+    /// The largest stamp accepted so far.
+    pub latest: Stamp,
+    pub known: BTreeMap<ChangeId, Receipt>,
+    /// The streams of all audiences that the batch names; absent where nothing was written yet.
+    pub heads: BTreeMap<Audience, StreamMark>,
+    /// The records that the batch names, as far as there are any.
+    pub records: Records,
+}
+
+/// What is to be written.
+#[derive(Debug, Default)]
+pub struct Settled {
+    pub verdicts: Vec<Verdict>,
+    /// Accepted now, with their numbers.
+    pub rows: Vec<(Receipt, Ranked)>,
+    pub streams: Vec<(Audience, ChangeId, StreamMark)>,
+    pub heads: BTreeMap<Audience, StreamMark>,
+    pub records: Records,
+    pub number: u64,
+    pub latest: Stamp,
+}
+
+/// The audiences and records that candidates name, and their ids: what has to be found first.
+#[derive(Debug, Default)]
+pub struct Touched {
+    pub changes: BTreeSet<ChangeId>,
+    pub audiences: BTreeSet<Audience>,
+    pub records: BTreeSet<RecordId>,
+}
+
+#[must_use]
+pub fn touched(candidates: &[Candidate]) -> Touched {
+    let mut touched = Touched::default();
+    for candidate in candidates {
+        touched.changes.insert(candidate.ranked.change.id());
+        if candidate.refusal.is_none() {
+            for edit in candidate.ranked.change.edits() {
+                touched.audiences.insert(edit.audience.clone());
+                touched.records.insert(edit.record);
+            }
+        }
+    }
+    touched
+}
+
+#[must_use]
+pub fn settle(mut found: Found, candidates: Vec<Candidate>, now: Millis) -> Settled {
+    let mut settled = Settled { number: found.number, latest: found.latest, ..Settled::default() };
+    let mut stamper = Stamper::after(found.latest);
+    // The provisional stamps of this push that were corrected: what its tablet made later must stay later.
+    let mut corrected: Option<Stamp> = None;
+    let mut records_touched = BTreeSet::new();
+    for Candidate { mut ranked, hash, refusal } in candidates {
+        let id = ranked.change.id();
+        if let Some(receipt) = found.known.get(&id) {
+            settled.verdicts.push(if receipt.hash == hash {
+                accepted(id, receipt, true)
+            } else {
+                Verdict::Refused { id, reason: Refusal::Different }
+            });
+            continue;
+        }
+        if let Some(reason) = refusal {
+            settled.verdicts.push(Verdict::Refused { id, reason });
+            continue;
+        }
+        let made_after_corrected = corrected.is_some_and(|last| (last..stamper_end(&stamper)).contains(&ranked.stamp));
+        if is_off(ranked.stamp, now) || made_after_corrected {
+            corrected = Some(corrected.map_or(ranked.stamp, |last| last.max(ranked.stamp)));
+            ranked.stamp = stamper.next(now);
+            ranked.device = ENDPOINT_DEVICE;
+        } else {
+            stamper.take_in(ranked.stamp);
+        }
+        settled.number += 1;
+        let receipt = Receipt { number: settled.number, stamp: ranked.stamp, device: ranked.device, hash };
+        found.known.insert(id, receipt);
+        settled.latest = settled.latest.max(ranked.stamp);
+        for audience in ranked.change.edits().map(|edit| &edit.audience).collect::<BTreeSet<_>>() {
+            let head = found.heads.entry(audience.clone()).or_default();
+            *head = head.with(settled.number, id);
+            settled.heads.insert(audience.clone(), *head);
+            settled.streams.push((audience.clone(), id, *head));
+        }
+        records_touched.extend(ranked.change.edits().map(|edit| edit.record));
+        merge::take_in(&mut found.records, &ranked);
+        settled.verdicts.push(accepted(id, &receipt, false));
+        settled.rows.push((receipt, ranked));
+    }
+    found.records.retain(|id, _| records_touched.contains(id));
+    settled.records = found.records;
+    settled
+}
+
+/// Whether a stamp can only come from a wrong clock.
+fn is_off(stamp: Stamp, now: Millis) -> bool {
+    stamp > Stamp::at(now.plus(AHEAD_MAX_MS)) || stamp < Stamp::at(now.plus(-BEHIND_MAX_MS))
+}
+
+/// The stamp after the largest that the stamper has seen.
+fn stamper_end(stamper: &Stamper) -> Stamp {
+    stamper.clone().next(Millis(0))
+}
+
+fn accepted(id: ChangeId, receipt: &Receipt, had: bool) -> Verdict {
+    Verdict::Accepted {
+        id,
+        stamp: receipt.stamp,
+        device: receipt.device,
+        number: receipt.number,
+        had,
+        hash: hex_text(&receipt.hash.0),
+    }
+}

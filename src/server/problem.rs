@@ -1,0 +1,142 @@
+//! Answers to what could not be done: RFC 9457 problem documents.
+//!
+//! `type` is `about:blank#<code>`, so that a client can decide by it. Causes are traced here and kept out of the answer.
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use yingke_core::wire::v1;
+
+use crate::ledger::LedgerError;
+
+#[derive(Debug, Clone)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    title: &'static str,
+    detail: String,
+    retry_after_s: Option<u64>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, code: &'static str, title: &'static str) -> Self {
+        Self { status, code, title, detail: String::new(), retry_after_s: None }
+    }
+
+    #[must_use]
+    pub fn detail(self, detail: impl Into<String>) -> Self {
+        Self { detail: detail.into(), ..self }
+    }
+
+    /// No token of a device, or one that is unknown or was revoked.
+    #[must_use]
+    pub fn device() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "device", "this device is not enrolled, or was revoked")
+    }
+
+    /// The person's token is unknown, has run out, or is another device's.
+    #[must_use]
+    pub fn person() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "person", "sign in again")
+    }
+
+    /// Says nothing about whether there is such a person, or what was wrong.
+    #[must_use]
+    pub fn pin() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "pin", "that name and PIN do not go together here")
+    }
+
+    #[must_use]
+    pub fn code() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "code", "that code is unknown, used up or too old")
+    }
+
+    #[must_use]
+    pub fn wait(seconds: u64) -> Self {
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "wait", "too many tries");
+        Self { retry_after_s: Some(seconds), ..problem }
+    }
+
+    #[must_use]
+    pub fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed", "the message cannot be read").detail(detail)
+    }
+
+    #[must_use]
+    pub fn version() -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "version", "this wire version is not spoken here")
+    }
+
+    #[must_use]
+    pub fn media_type() -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "application/json is expected")
+    }
+
+    #[must_use]
+    pub fn too_large(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "the message is too large").detail(detail)
+    }
+
+    #[must_use]
+    pub fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", "there is nothing here")
+    }
+
+    /// What the layers below us answer when they refuse a request: the status is theirs.
+    #[must_use]
+    pub fn from_status(status: StatusCode) -> Self {
+        match status {
+            StatusCode::METHOD_NOT_ALLOWED => Self::new(status, "method", "this method is not answered here"),
+            StatusCode::NOT_FOUND => Self::not_found(),
+            StatusCode::PAYLOAD_TOO_LARGE => Self::too_large(""),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::new(status, "media-type", "this form of body is not read here"),
+            _ if status.is_server_error() => Self::new(status, "failed", "the endpoint failed"),
+            _ => Self::new(status, "refused", "the request was refused"),
+        }
+    }
+}
+
+impl From<LedgerError> for Problem {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Cloned { device } => {
+                tracing::warn!(device = device.0, "the push counter of device {} went backwards", device.0);
+                Self::new(StatusCode::CONFLICT, "cloned", "this device is a copy of another, or was restored")
+            }
+            LedgerError::NoOrganisation => Self::device(),
+            LedgerError::Later { detail } => {
+                tracing::error!(cause = detail, "the database did not take it");
+                let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "later", "not now, please try again");
+                Self { retry_after_s: Some(5), ..problem }
+            }
+            LedgerError::Damaged { detail } => {
+                tracing::error!(cause = detail, "the database is damaged");
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "damaged", "the endpoint's data need attention")
+            }
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = v1::Problem {
+            kind: format!("about:blank#{}", self.code),
+            title: self.title.into(),
+            status: self.status.as_u16(),
+            detail: self.detail,
+            retry_after_s: self.retry_after_s,
+        };
+        let mut response = (self.status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}

@@ -1,0 +1,86 @@
+//! The club's register: venues, people, tablets and their credentials.
+
+use async_trait::async_trait;
+use yingke_core::{
+    id::{DeviceNumber, OrganisationId, StaffId, VenueId},
+    time::Millis,
+    wire::v1::{Staff, Venue},
+};
+
+use crate::{house::House, keys::Secrets, ledger::LedgerError};
+
+/// A tablet that is enrolled and not revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    pub organisation: OrganisationId,
+    pub number: DeviceNumber,
+    pub venue: VenueId,
+    pub name: String,
+}
+
+/// A tablet as the administrator sees it.
+#[derive(Debug, Clone)]
+pub struct DeviceRow {
+    pub number: DeviceNumber,
+    pub venue: VenueId,
+    pub name: String,
+    pub enrolled_at: Millis,
+    pub seen_at: Millis,
+    pub revoked_at: Option<Millis>,
+}
+
+/// What a person's token stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PersonToken {
+    pub staff: StaffId,
+    pub device: DeviceNumber,
+    pub expires_at: Millis,
+}
+
+/// Each method is one transaction.
+#[async_trait]
+pub trait Register: Send + Sync + std::fmt::Debug {
+    async fn organisations(&self) -> Result<Vec<OrganisationId>, LedgerError>;
+    async fn found(&self, id: OrganisationId, name: &str, epoch: &str, secrets: &Secrets) -> Result<(), LedgerError>;
+    async fn secrets(&self, organisation: OrganisationId) -> Result<Secrets, LedgerError>;
+    async fn house(&self, organisation: OrganisationId) -> Result<House, LedgerError>;
+
+    async fn keep_venue(&self, organisation: OrganisationId, venue: &Venue) -> Result<(), LedgerError>;
+    async fn add_staff(&self, organisation: OrganisationId, staff: &Staff, pin_hash: &str) -> Result<(), LedgerError>;
+    /// Takes the person's credentials away as well.
+    async fn disable_staff(&self, organisation: OrganisationId, staff: StaffId) -> Result<(), LedgerError>;
+    /// Takes the credentials away that were given for the PIN before.
+    async fn set_pin(&self, organisation: OrganisationId, staff: StaffId, hash: &str) -> Result<(), LedgerError>;
+    async fn pin_hash(&self, organisation: OrganisationId, staff: StaffId) -> Result<Option<String>, LedgerError>;
+
+    async fn add_code(
+        &self,
+        organisation: OrganisationId,
+        venue: VenueId,
+        code_hash: [u8; 32],
+        uses: u32,
+        expires_at: Millis,
+    ) -> Result<(), LedgerError>;
+    /// Uses up a code and gives a new tablet its number; `None` if the code is unknown, used up or too old.
+    async fn enrol(
+        &self,
+        code_hash: [u8; 32],
+        name: &str,
+        token_hash: [u8; 32],
+        now: Millis,
+    ) -> Result<Option<Device>, LedgerError>;
+    async fn device(&self, token_hash: [u8; 32]) -> Result<Option<Device>, LedgerError>;
+    async fn devices(&self, organisation: OrganisationId) -> Result<Vec<DeviceRow>, LedgerError>;
+    /// `false` if there is no such tablet, or it was revoked before.
+    async fn revoke(&self, organisation: OrganisationId, device: DeviceNumber, now: Millis) -> Result<bool, LedgerError>;
+
+    async fn keep_token(
+        &self,
+        organisation: OrganisationId,
+        token_hash: [u8; 32],
+        token: PersonToken,
+        now: Millis,
+    ) -> Result<(), LedgerError>;
+    async fn token(&self, organisation: OrganisationId, hash: [u8; 32]) -> Result<Option<PersonToken>, LedgerError>;
+    async fn drop_token(&self, organisation: OrganisationId, hash: [u8; 32]) -> Result<(), LedgerError>;
+}

@@ -1,0 +1,149 @@
+//! Unsent changes that a tablet sealed for the organisation: only the endpoint opens them.
+//!
+//! Ephemeral ECDH on P-256, HKDF-SHA-256 without salt, AES-256-GCM. The additional data binds organisation,
+//! change and author, so that a sealed change cannot be passed off as another. Inside is one row of codec 1.
+
+use aes_gcm::{Aes256Gcm, KeyInit, Nonce, aead::{Aead, Payload}};
+use hkdf::Hkdf;
+use p256::{PublicKey, SecretKey, ecdh::diffie_hellman, elliptic_curve::sec1::ToEncodedPoint};
+use sha2::Sha256;
+use yingke_core::{
+    change::Ranked,
+    codec,
+    id::{ChangeId, OrganisationId, StaffId},
+    wire::v1::{SealedChange, base64_bytes, base64_text},
+};
+
+const INFO: &[u8] = b"yingke sealed change 1";
+
+/// Why a sealed change was not opened. It stays on its tablet, in the tray.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SealedError {
+    #[error("not in the form of a sealed change: {0}")]
+    Form(&'static str),
+    #[error("sealed for somebody else, or altered")]
+    Closed,
+    #[error("what was sealed is not one change: {0}")]
+    Content(String),
+    #[error("another change or author inside than outside")]
+    Other,
+}
+
+/// Opens one with the organisation's recovery key.
+///
+/// # Errors
+/// [`SealedError`]
+pub fn open(secret: &SecretKey, organisation: OrganisationId, sealed: &SealedChange) -> Result<Ranked, SealedError> {
+    let bytes = |text: &str, what| base64_bytes(text).ok_or(SealedError::Form(what));
+    let sender = PublicKey::from_sec1_bytes(&bytes(&sealed.sender, "sender")?).map_err(|_| SealedError::Form("sender"))?;
+    let nonce: [u8; 12] = bytes(&sealed.nonce, "nonce")?.try_into().map_err(|_| SealedError::Form("nonce"))?;
+    let aad = additional(organisation, sealed.id, sealed.author);
+    let payload = Payload { msg: &bytes(&sealed.sealed, "sealed")?, aad: &aad };
+    let plain = cipher(secret, &sender).decrypt(&Nonce::from(nonce), payload).map_err(|_| SealedError::Closed)?;
+    let changes = codec::read_changes(&plain).map_err(|error| SealedError::Content(error.to_string()))?;
+    let [change] = <[Ranked; 1]>::try_from(changes).map_err(|_| SealedError::Content("not exactly one".into()))?;
+    if change.change.id() != sealed.id || change.change.header.author != sealed.author {
+        return Err(SealedError::Other);
+    }
+    Ok(change)
+}
+
+/// Seals one as a tablet does; `ephemeral` and `nonce` are fresh for each. For tests and the simulator.
+#[must_use]
+pub fn seal(
+    recovery: &PublicKey,
+    organisation: OrganisationId,
+    change: &Ranked,
+    ephemeral: &SecretKey,
+    nonce: [u8; 12],
+) -> SealedChange {
+    let (id, author) = (change.change.id(), change.change.header.author);
+    let plain = codec::changes_bytes([change].into_iter());
+    let aad = additional(organisation, id, author);
+    let sealed = cipher(ephemeral, recovery)
+        .encrypt(&Nonce::from(nonce), Payload { msg: &plain, aad: &aad })
+        .expect("a change is far shorter than what AES-GCM takes");
+    SealedChange {
+        id,
+        author,
+        sender: base64_text(ephemeral.public_key().to_encoded_point(false).as_bytes()),
+        nonce: base64_text(&nonce),
+        sealed: base64_text(&sealed),
+    }
+}
+
+fn cipher(mine: &SecretKey, theirs: &PublicKey) -> Aes256Gcm {
+    let shared = diffie_hellman(mine.to_nonzero_scalar(), theirs.as_affine());
+    let mut key = [0; 32];
+    Hkdf::<Sha256>::new(None, shared.raw_secret_bytes()).expand(INFO, &mut key).expect("32 bytes can be derived");
+    Aes256Gcm::new(&key.into())
+}
+
+fn additional(organisation: OrganisationId, id: ChangeId, author: StaffId) -> [u8; 48] {
+    let mut bytes = [0; 48];
+    bytes[..16].copy_from_slice(&organisation.bytes());
+    bytes[16..32].copy_from_slice(&id.bytes());
+    bytes[32..].copy_from_slice(&author.bytes());
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use yingke_core::fixture;
+
+    fn keys() -> (SecretKey, SecretKey) {
+        let key = |byte| SecretKey::from_slice(&[byte; 32]).unwrap();
+        (key(7), key(9))
+    }
+
+    fn sealed() -> SealedChange {
+        let (recovery, ephemeral) = keys();
+        seal(&recovery.public_key(), fixture::organisation(), &fixture::phone_change(), &ephemeral, [5; 12])
+    }
+
+    #[test]
+    fn what_a_tablet_sealed_is_opened() {
+        assert_eq!(open(&keys().0, fixture::organisation(), &sealed()), Ok(fixture::phone_change()));
+    }
+
+    #[test]
+    fn a_sealed_change_on_the_wire() {
+        let sealed = sealed();
+        assert_eq!(sealed.sender.len(), 87);
+        expect_test::expect![[""]].assert_eq(&format!("{}\n{}", sealed.sender, sealed.sealed));
+    }
+
+    #[test]
+    fn what_was_altered_stays_closed() {
+        let (recovery, ephemeral) = keys();
+        let check = |alter: fn(&mut SealedChange), error| {
+            let mut sealed = sealed();
+            alter(&mut sealed);
+            assert_eq!(open(&recovery, fixture::organisation(), &sealed), Err(error));
+        };
+        check(|sealed| sealed.author = fixture::staff(2), SealedError::Closed);
+        check(|sealed| sealed.id = ChangeId::from_bytes([1; 16]), SealedError::Closed);
+        check(|sealed| sealed.nonce = base64_text(&[6; 12]), SealedError::Closed);
+        check(|sealed| sealed.nonce = "AA".into(), SealedError::Form("nonce"));
+        check(|sealed| sealed.sender = base64_text(&[4; 65]), SealedError::Form("sender"));
+        check(|sealed| sealed.sealed = "*".into(), SealedError::Form("sealed"));
+        check(|sealed| sealed.sealed.clear(), SealedError::Closed);
+        assert_eq!(open(&ephemeral, fixture::organisation(), &sealed()), Err(SealedError::Closed));
+        let other = OrganisationId::from_bytes([1; 16]);
+        assert_eq!(open(&recovery, other, &sealed()), Err(SealedError::Closed));
+    }
+
+    #[test]
+    fn another_author_inside_is_refused() {
+        let (recovery, ephemeral) = keys();
+        let mut outside = fixture::phone_change();
+        outside.change.header.author = fixture::staff(2);
+        let aad = additional(fixture::organisation(), outside.change.id(), fixture::staff(2));
+        let plain = codec::changes_bytes([&fixture::phone_change()].into_iter());
+        let payload = Payload { msg: &plain, aad: &aad };
+        let bytes = cipher(&ephemeral, &recovery.public_key()).encrypt(&Nonce::from([5; 12]), payload).unwrap();
+        let sealed = SealedChange { author: fixture::staff(2), sealed: base64_text(&bytes), ..sealed() };
+        assert_eq!(open(&recovery, fixture::organisation(), &sealed), Err(SealedError::Other));
+    }
+}
