@@ -110,6 +110,7 @@ fn grouped_choice(
     role: &'static str,
     label: Text,
     hide_label: bool,
+    optional_mark: Text,
     note: Text,
     problem: Signal<Option<String>>,
     id: String,
@@ -121,7 +122,9 @@ fn grouped_choice(
     let invalid = move || problem.get().is_some().then_some("true");
     view! {
         <div class="field" data-invalid=invalid>
-            <span id=label_id.clone() class="field__label" class:only-heard=hide_label>{move || label.get()}</span>
+            <span id=label_id.clone() class="field__label" class:only-heard=hide_label>
+                {move || label.get()} {line("field__mark", optional_mark)}
+            </span>
             <div
                 id=id
                 class=class
@@ -157,12 +160,15 @@ pub fn Segmented(
     /// The label is spoken and not drawn.
     #[prop(optional)]
     hide_label: bool,
+    /// Stands after the label of what may stay open: 选填.
+    #[prop(optional, into)]
+    optional_mark: Text,
     #[prop(optional, into)] note: Text,
     #[prop(optional, into)] problem: Signal<Option<String>>,
     #[prop(optional, into)] id: String,
 ) -> impl IntoView {
     let inner = radios("segmented__part", options, chosen, on_choose).into_any();
-    grouped_choice("segmented", "radiogroup", label, hide_label, note, problem, id, inner)
+    grouped_choice("segmented", "radiogroup", label, hide_label, optional_mark, note, problem, id, inner)
 }
 
 /// One of five and more: chips that wrap, or rows with `rows`.
@@ -180,13 +186,16 @@ pub fn ChoiceList(
     /// The label is spoken and not drawn.
     #[prop(optional)]
     hide_label: bool,
+    /// Stands after the label of what may stay open: 选填.
+    #[prop(optional, into)]
+    optional_mark: Text,
     #[prop(optional, into)] note: Text,
     #[prop(optional, into)] problem: Signal<Option<String>>,
     #[prop(optional, into)] id: String,
 ) -> impl IntoView {
     let (group, part) = if rows { ("choices", "choices__row") } else { ("chips", "chip") };
     let inner = radios(part, options, chosen, on_choose).into_any();
-    grouped_choice(group, "radiogroup", label, hide_label, note, problem, id, inner)
+    grouped_choice(group, "radiogroup", label, hide_label, optional_mark, note, problem, id, inner)
 }
 
 /// Many of many. Under 700 wide it can be one row that scrolls.
@@ -206,6 +215,9 @@ pub fn ChipGroup(
     /// The label is spoken and not drawn.
     #[prop(optional)]
     hide_label: bool,
+    /// Stands after the label of what may stay open: 选填.
+    #[prop(optional, into)]
+    optional_mark: Text,
     #[prop(optional, into)] note: Text,
     #[prop(optional, into)] problem: Signal<Option<String>>,
     #[prop(optional, into)] id: String,
@@ -229,7 +241,7 @@ pub fn ChipGroup(
             .collect_view()
     };
     let class = if one_row { "chips chips--one-row" } else { "chips" };
-    grouped_choice(class, "group", label, hide_label, note, problem, id, inner.into_any())
+    grouped_choice(class, "group", label, hide_label, optional_mark, note, problem, id, inner.into_any())
 }
 
 /// One chip: chosen or not.
@@ -360,7 +372,7 @@ pub fn Rating(
         .collect_view()
         .into_any();
     let note = Signal::derive(move || stars.get().map(word).unwrap_or_default());
-    grouped_choice("rating", "radiogroup", label, false, note, Signal::default(), id, inner)
+    grouped_choice("rating", "radiogroup", label, false, Text::default(), note, Signal::default(), id, inner)
 }
 
 /// Lets tabs move their focus the same way.
