@@ -181,8 +181,8 @@ fn surname(characters: &[char]) -> impl Iterator<Item = (usize, Syllable)> + use
     let start = usize::from(matches!(characters, ['小' | '老' | '阿', _]));
     let folded: Vec<char> = characters.iter().skip(start).take(2).map(|c| simplified(*c)).collect();
     let read = SURNAMES.iter().find(|(name, _)| {
-        let length = name.chars().count();
-        folded.len() >= length && name.chars().eq(folded[..length].iter().copied())
+        let mut rest = folded.iter();
+        name.chars().all(|character| rest.next() == Some(&character))
     });
     let syllables: &[(&str, u16)] = read.map_or(&[], |(_, syllables)| syllables);
     syllables

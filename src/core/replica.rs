@@ -83,6 +83,7 @@ impl Replica {
     /// Takes in a block of the base: records of accepted changes. Of one record the block read last stands.
     pub fn load_block(&mut self, records: Vec<Record>) -> Touched {
         let mut touched = Touched::default();
+        self.base.reserve(records.len());
         for record in records {
             let id = record.id;
             self.step(&[id], &mut touched, |replica| {

@@ -17,7 +17,9 @@ use crate::{
     id::{RecordId, StaffId},
     pinyin,
     record::Record,
-    replica::people::{CHARACTER_MASK, Digits, NO_DIGITS, OwnerNumber, People, SYLLABLE_SHIFT, Token, tokens_of},
+    replica::people::{
+        CHARACTER_MASK, Digits, NO_DIGITS, OwnerNumber, People, SYLLABLE_SHIFT, Token, Traits, tokens_of,
+    },
     time::Millis,
 };
 
@@ -89,7 +91,7 @@ impl People {
     }
 
     fn best(&self, query: &Query, me: Option<OwnerNumber>, mine_only: bool, limit: usize) -> (Vec<usize>, usize) {
-        type Place = (Fit, bool, Reverse<Millis>, RecordId, usize);
+        type Place = ((Fit, bool, Reverse<Millis>), RecordId, usize);
         let mut best: BinaryHeap<Place> = BinaryHeap::with_capacity(limit.min(self.len()) + 1);
         let mut total = 0;
         for row in 0..self.len() {
@@ -97,14 +99,19 @@ impl People {
             if mine_only && others {
                 continue;
             }
-            let Some(fit) = query.fit(self.tokens(row), self.phones[row]) else { continue };
+            if !self.traits[row].may_hold(query.traits) {
+                continue;
+            }
+            let Some(fit) = query.fit(|| self.tokens(row), self.traits[row], self.phones[row]) else { continue };
             total += 1;
-            let place = (fit, others, Reverse(self.active_at(row)), self.ids[row], row);
+            let place = (fit, others, Reverse(self.active_at(row)));
             if best.len() < limit {
-                best.push(place);
-            } else if best.peek().is_some_and(|worst| place < *worst) {
+                best.push((place, self.ids[row], row));
+            } else if let Some((worst, id, _)) = best.peek()
+                && (place, self.ids[row]) < (*worst, *id)
+            {
                 best.pop();
-                best.push(place);
+                best.push((place, self.ids[row], row));
             }
         }
         (best.into_sorted_vec().into_iter().map(|(.., row)| row).collect(), total)
@@ -125,6 +132,8 @@ impl People {
 struct Query {
     texts: Vec<Text>,
     numbers: Vec<Number>,
+    /// What a name must hold for the texts to be in it.
+    traits: Traits,
 }
 
 /// Letters or characters of the name.
@@ -132,6 +141,8 @@ struct Text {
     characters: Vec<char>,
     /// For each syllable, by number, whether it begins as the text does.
     begins: Vec<bool>,
+    /// What a name must hold: how the text begins, and all that is matched by itself only.
+    traits: Traits,
 }
 
 /// Digits of the phone, together or group by group; or digits in the name.
@@ -150,7 +161,7 @@ struct Needle {
 
 impl Query {
     fn parse(typed: &str) -> Self {
-        let mut query = Self { texts: Vec::new(), numbers: Vec::new() };
+        let mut query = Self { texts: Vec::new(), numbers: Vec::new(), traits: Traits::default() };
         let mut text = Vec::new();
         let mut number = Typed::default();
         for character in typed.chars().map(fold) {
@@ -172,16 +183,17 @@ impl Query {
         }
         query.texts.extend(Text::of(&mut text));
         query.numbers.extend(number.number());
+        query.traits = query.texts.iter().fold(Traits::default(), |traits, text| traits.and(text.traits));
         query
     }
 
     /// How someone fits, `None` if not at all.
-    fn fit(&self, name: &[Token], phone: Digits) -> Option<Fit> {
-        let mut fit = place(&self.texts, name, &mut ())?;
+    fn fit<'a>(&self, name: impl Fn() -> &'a [Token], traits: Traits, phone: Digits) -> Option<Fit> {
+        let mut fit = Fit::Whole;
         for number in &self.numbers {
-            fit = fit.max(number.fit(name, phone)?);
+            fit = fit.max(number.fit(&name, traits, phone)?);
         }
-        Some(fit)
+        Some(if self.texts.is_empty() { fit } else { fit.max(place(&self.texts, name(), &mut ())?) })
     }
 }
 
@@ -223,14 +235,15 @@ impl Typed {
 }
 
 impl Number {
-    fn fit(&self, name: &[Token], phone: Digits) -> Option<Fit> {
+    fn fit<'a>(&self, name: impl Fn() -> &'a [Token], traits: Traits, phone: Digits) -> Option<Fit> {
         if let Some((fit, _)) = self.together.find(phone) {
             return Some(fit);
         }
         if !self.groups.is_empty() && self.find_groups(phone).is_some() {
             return Some(Fit::Part);
         }
-        place(std::slice::from_ref(&self.text), name, &mut ())
+        // Few names have digits, but some have: 李娜2.
+        if traits.may_hold(self.text.traits) { place(std::slice::from_ref(&self.text), name(), &mut ()) } else { None }
     }
 
     /// Finds the groups one after the other: `138 8000`, `138****8000`.
@@ -275,17 +288,23 @@ impl Needle {
 
 /// Looks for all digits at once: of each digit wanted the places where it stands, moved onto each other.
 fn within(wanted: &[u8], number: Digits, from: usize) -> Option<(Fit, Range<usize>)> {
-    let mut places = DIGIT_ONES.checked_shr(4 * from as u32)?;
-    for (offset, digit) in wanted.iter().enumerate() {
-        if offset > 15 {
-            return None;
-        }
+    let stands = |(offset, digit): (usize, &u8)| {
         let differs = number.0 ^ (DIGIT_ONES * u64::from(*digit));
-        let equal = !(differs | differs >> 1 | differs >> 2 | differs >> 3) & DIGIT_ONES;
-        places &= equal << (4 * offset);
-        if places == 0 {
+        let pairs = differs | differs >> 1;
+        (!(pairs | pairs >> 2) & DIGIT_ONES) << (4 * offset)
+    };
+    // The first few without a look in between: most numbers have the first, few have all of them.
+    let mut digits = wanted.iter().enumerate();
+    let first = digits.by_ref().take(4).map(stands).fold(DIGIT_ONES, |places, stands| places & stands);
+    let mut places = first & DIGIT_ONES.checked_shr(4 * from as u32)?;
+    for (offset, digit) in digits {
+        if places == 0 || offset > 15 {
             return None;
         }
+        places &= stands((offset, digit));
+    }
+    if places == 0 {
+        return None;
     }
     let place = |bit: u32| bit as usize / 4;
     let (first, last) = (place(places.leading_zeros()), 15 - place(places.trailing_zeros()));
@@ -347,7 +366,13 @@ impl Text {
         let characters = std::mem::take(gathered);
         let first = *characters.first()?;
         let begins = |number: u16| pinyin::plain(number).bytes().next().is_some_and(|letter| is_letter(first, letter));
-        Some(Self { begins: (0..pinyin::SYLLABLES_END).map(begins).collect(), characters })
+        let by_itself = characters.iter().filter(|character| !character.is_ascii_lowercase());
+        let traits = by_itself.chain([&first]).map(|character| Traits::of_character(*character));
+        Some(Self {
+            begins: (0..pinyin::SYLLABLES_END).map(begins).collect(),
+            traits: traits.fold(Traits::default(), Traits::and),
+            characters,
+        })
     }
 
     /// The first place where a word begins with it, or else the first where it is found at all.

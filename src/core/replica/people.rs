@@ -96,6 +96,42 @@ pub(crate) type Token = u32;
 pub(crate) const SYLLABLE_SHIFT: u32 = 21;
 pub(crate) const CHARACTER_MASK: u32 = (1 << SYLLABLE_SHIFT) - 1;
 
+/// A few bits that stand for the characters in a name: each Latin letter and each initial of a reading has its
+/// own, digits share one, all other characters share the rest.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Traits(u64);
+
+impl Traits {
+    pub(crate) fn of_character(character: char) -> Self {
+        Self(match character {
+            'a'..='z' => 1 << (u32::from(character) - u32::from('a')),
+            '0'..='9' => 1 << 26,
+            other => 1 << (27 + u32::from(other) % 37),
+        })
+    }
+
+    fn of_name(tokens: &[Token]) -> Self {
+        let mut traits = Self::default();
+        for token in tokens {
+            let character = char::from_u32(token & CHARACTER_MASK).unwrap_or_default();
+            traits = traits.and(Self::of_character(character));
+            if let Some(initial) = pinyin::plain((token >> SYLLABLE_SHIFT) as u16).chars().next() {
+                traits = traits.and(Self::of_character(initial));
+            }
+        }
+        traits
+    }
+
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether all that `wanted` stands for may be in it.
+    pub(crate) fn may_hold(self, wanted: Self) -> bool {
+        self.0 & wanted.0 == wanted.0
+    }
+}
+
 /// Rows are people, in no particular order.
 #[derive(Default)]
 pub(crate) struct People {
@@ -105,6 +141,8 @@ pub(crate) struct People {
     pub(crate) owners: Vec<OwnerNumber>,
     changed_at: Vec<Millis>,
     happened_at: Vec<Millis>,
+    /// What is in each name, so that most rows are passed over without reading it.
+    pub(crate) traits: Vec<Traits>,
     names: Vec<NamePlace>,
     tokens: Vec<Token>,
     /// Tokens that no row points to any more.
@@ -134,6 +172,7 @@ impl People {
                 self.owners.push(0);
                 self.changed_at.push(Millis(0));
                 self.happened_at.push(Millis(i64::MIN));
+                self.traits.push(Traits::default());
                 self.names.push(NamePlace::default());
                 row
             }
@@ -160,6 +199,7 @@ impl People {
         self.owners.swap_remove(row);
         self.changed_at.swap_remove(row);
         self.happened_at.swap_remove(row);
+        self.traits.swap_remove(row);
         self.names.swap_remove(row);
         if let Some(moved) = self.ids.get(row) {
             self.row_by_id.insert(*moved, row as u32);
@@ -215,6 +255,7 @@ impl People {
         }
         self.loose_tokens += usize::from(self.names[row].length);
         self.names[row] = NamePlace { start: self.tokens.len() as u32, length: tokens.len() as u16 };
+        self.traits[row] = Traits::of_name(&tokens);
         self.tokens.extend(tokens);
         self.tidy();
     }

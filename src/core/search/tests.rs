@@ -1,3 +1,5 @@
+use arbtest::arbtest;
+
 use super::*;
 use crate::{
     change::Op,
@@ -160,4 +162,127 @@ fn what_was_matched_is_marked() {
     assert_eq!(marks("138****8000"), (String::new(), "138|8000".into(), vec![]));
     assert_eq!(marks("ith"), ("ith".into(), String::new(), vec![]));
     assert_eq!(marks("阿依古丽买"), ("阿依古丽|买".into(), String::new(), vec![]));
+}
+
+// ---- Against a plain reckoning ------------------------------------------------------------------------------
+
+/// Everything that finds a name, written out: from each character on, each way of typing the characters that
+/// follow, the last one as far as it has been typed.
+fn all_ways_to_type(name: &str) -> BTreeSet<String> {
+    let characters: Vec<char> = name.chars().collect();
+    let readings = pinyin::readings(name);
+    let whole = |place: usize| -> Vec<String> {
+        let mut ways = vec![characters[place].to_lowercase().to_string()];
+        if let Some(reading) = readings[place] {
+            for letters in [reading.plain().to_owned(), reading.plain().replace('v', "u")] {
+                ways.push(letters[..1].to_owned());
+                if letters[1..].starts_with('h') {
+                    ways.push(letters[..2].to_owned());
+                }
+                ways.push(letters);
+            }
+        }
+        if characters[place] == '·' {
+            ways.push(String::new());
+        }
+        ways
+    };
+    let mut all = BTreeSet::new();
+    for start in 0..characters.len() {
+        if characters[start] == '·' {
+            continue;
+        }
+        let mut typed = BTreeSet::from([String::new()]);
+        for place in start..characters.len() {
+            let unfinished: Vec<String> = readings[place].map_or(Vec::new(), |reading| {
+                let plain = reading.plain();
+                let ends = 1..=plain.len();
+                ends.flat_map(|end| [plain[..end].to_owned(), plain[..end].replace('v', "u")]).collect()
+            });
+            let then = |ways: &[String]| -> BTreeSet<String> {
+                typed.iter().flat_map(|before| ways.iter().map(move |way| format!("{before}{way}"))).collect()
+            };
+            all.extend(then(&unfinished));
+            let next = then(&whole(place));
+            all.extend(next.iter().cloned());
+            typed = next;
+        }
+    }
+    all.remove("");
+    all
+}
+
+#[test]
+fn search_finds_whom_a_plain_reckoning_finds() {
+    const CHARACTERS: [char; 12] = ['张', '赵', '顺', '安', '恩', '曾', '绿', '西', 'a', 'n', 'Z', '·'];
+    arbtest(|u| {
+        let mut people = Vec::new();
+        for _ in 0..u.int_in_range(1..=6)? {
+            let length = u.int_in_range(1..=4)?;
+            let name = (0..length).map(|_| u.choose(&CHARACTERS).copied()).collect::<arbitrary::Result<String>>()?;
+            let phone = format!("+861{:04}", u.int_in_range(0..=9999)?);
+            people.push((name, phone, u.arbitrary()?));
+        }
+        let people: Vec<(&str, &str, bool)> =
+            people.iter().map(|(name, phone, mine)| (name.as_str(), phone.as_str(), *mine)).collect();
+        let replica = replica(&people);
+
+        // Either what finds someone, perhaps altered, or letters at random.
+        let ways: Vec<String> = all_ways_to_type(u.choose(&people)?.0).into_iter().collect();
+        let mut text = match u.int_in_range(0..=3)? {
+            0 => String::new(),
+            _ if ways.is_empty() => String::new(),
+            _ => u.choose(&ways)?.clone(),
+        };
+        for _ in 0..u.int_in_range(0..=2)? {
+            text.push(*u.choose(&['z', 'h', 'a', 'n', '安', 's', 'u'])?);
+        }
+        text.retain(|character| character != '·'); // a sign parts what is typed: not what this test is about
+        let digits: String = match u.int_in_range(0..=3)? {
+            0 | 1 => String::new(),
+            count => {
+                (0..count).map(|_| Ok(char::from(b'0' + u.int_in_range(0..=9)?))).collect::<arbitrary::Result<_>>()?
+            }
+        };
+        let fits = |(name, phone, _): &(&str, &str, bool)| {
+            (text.is_empty() || all_ways_to_type(name).contains(&text)) && phone[3..].contains(&digits)
+        };
+        let expected: BTreeSet<RecordId> = (1..)
+            .zip(&people)
+            .filter(|(_, person)| fits(person))
+            .map(|(number, _)| RecordId::from_bytes(fixture::id_bytes(number)))
+            .collect();
+
+        let typed = if u.arbitrary()? { format!("{text}{digits}") } else { format!("{digits} {text}") };
+        let found = replica.search(&typed, &me(), 20);
+        assert_eq!(
+            found.hits.iter().map(|hit| hit.record).collect::<BTreeSet<_>>(),
+            expected,
+            "{typed:?} in {people:?}"
+        );
+        assert_eq!(found.total, expected.len());
+        let fewer = replica.search(&typed, &me(), 2);
+        assert_eq!(fewer.hits, found.hits[..found.hits.len().min(2)]);
+        assert_eq!(fewer.total, found.total);
+        for hit in &found.hits {
+            let record = replica.record(hit.record).unwrap();
+            let name = record.text("name").unwrap();
+            assert_eq!(hit.name.is_empty(), text.is_empty());
+            assert!(hit.name.iter().all(|range| !name[range.clone()].is_empty()));
+            let marked: String = hit.phone.iter().map(|range| &record.text("phone").unwrap()[range.clone()]).collect();
+            assert_eq!(marked, digits);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn whatever_is_typed_search_answers() {
+    let replica = replica(&PEOPLE);
+    arbtest(|u| {
+        let typed: String = u.arbitrary()?;
+        let found = replica.search(&typed, &me(), u.int_in_range(0..=20)?);
+        assert!(found.hits.len() <= found.total && found.total <= PEOPLE.len());
+        Ok(())
+    });
 }
