@@ -37,11 +37,16 @@ pub struct Toaster {
 
 impl Default for Toaster {
     fn default() -> Self {
-        Self { shown: RwSignal::new(None) }
+        Self::new()
     }
 }
 
 impl Toaster {
+    /// A handle for one place where toasts appear.
+    pub fn new() -> Self {
+        Self { shown: RwSignal::new(None) }
+    }
+
     /// Shows a toast for eight seconds.
     pub fn tell(&self, toast: Toast) {
         self.shown.set(Some(toast));
