@@ -455,6 +455,9 @@ pub fn ProblemSummary(
     /// Nothing is shown while there is none.
     #[prop(into)]
     problems: Signal<Vec<Problem>>,
+    /// For [`super::focus_on`], when the same form is refused once more.
+    #[prop(optional, into)]
+    id: Option<String>,
 ) -> impl IntoView {
     let summary = NodeRef::<leptos::html::Div>::new();
     let any = Memo::new(move |_| !problems.get().is_empty());
@@ -483,7 +486,7 @@ pub fn ProblemSummary(
     move || {
         any.get().then(|| {
             view! {
-                <div class="problems" node_ref=summary tabindex="-1" role="group" aria-label=move || title.get()>
+                <div id=id.clone() class="problems" node_ref=summary tabindex="-1" role="group" aria-label=move || title.get()>
                     <Glyph icon=Icon::Warn/>
                     <div class="problems__words">
                         <p class="problems__title">{move || title.get()}</p>

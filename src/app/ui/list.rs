@@ -53,6 +53,7 @@ pub fn VirtualList(
     #[prop(optional, into)]
     present: Signal<Option<usize>>,
 ) -> impl IntoView {
+    let whole_px = row_px.max(1) as usize;
     let row_px = f64::from(row_px.max(1));
     let list = NodeRef::<leptos::html::Div>::new();
     let top = RwSignal::new(0.0_f64);
@@ -130,7 +131,6 @@ pub fn VirtualList(
         focus_row(next.min(last));
     };
     let row_view = move |index: usize| {
-        let place = move || (index as f64 * row_px).to_string() + "px";
         view! {
             <div
                 class="virtual__row"
@@ -138,7 +138,7 @@ pub fn VirtualList(
                 data-index=index
                 aria-posinset=index + 1
                 aria-setsize=move || count.get()
-                style:--row-top=place()
+                style:--row-top=format!("{}px", index * whole_px)
             >
                 {row.run(index)}
             </div>
@@ -153,9 +153,9 @@ pub fn VirtualList(
             aria-label=move || label.get()
             on:scroll=move |_| measure()
             on:keydown=keys
-            style:--row-size=format!("{row_px}px")
+            style:--row-size=format!("{whole_px}px")
         >
-            <div class="virtual__whole" role="presentation" style:--whole=move || format!("{}px", count.get() as f64 * row_px)>
+            <div class="virtual__whole" role="presentation" style:--whole=move || format!("{}px", count.get() * whole_px)>
                 <For each=move || sight.get() key=move |index| (*index, about.get_untracked()) children=row_view/>
             </div>
         </div>

@@ -148,6 +148,12 @@ fn own_id(given: String) -> String {
     if given.is_empty() { format!("part-{}", LAST.fetch_add(1, Ordering::Relaxed)) } else { given }
 }
 
+/// A share from 0 to 1 in thousandths, as the sheets reckon with it. Whole numbers keep the code that writes decimals
+/// out of the client.
+fn permille(share: f64) -> String {
+    ((share.clamp(0.0, 1.0) * 1000.0).round() as u32).to_string()
+}
+
 /// A line that is there only while it has words.
 fn line(class: &'static str, text: Text) -> impl IntoView {
     move || {

@@ -1,6 +1,6 @@
 //! Progress, for the few things that wait, and bars that compare.
 
-use super::{Text, Tone};
+use super::{Text, Tone, permille};
 use leptos::prelude::*;
 
 /// Count, total, percent and a way to cancel. Without a share it counts up in words and draws no bar.
@@ -19,11 +19,11 @@ pub fn Progress(
     #[prop(optional)]
     children: Option<Children>,
 ) -> impl IntoView {
-    let percent = move || share.get().map(|share| (share.clamp(0.0, 1.0) * 100.0).round());
+    let percent = move || share.get().map(|share| (share.clamp(0.0, 1.0) * 100.0).round() as u32);
     let bar =
         move || share.get().is_some().then(|| view! { <span class="bar__well"><span class="bar__done"></span></span> });
     view! {
-        <div class="progress" style:--done=move || share.get().unwrap_or(0.0).clamp(0.0, 1.0).to_string()>
+        <div class="progress" style:--done=move || permille(share.get().unwrap_or(0.0))>
             <div
                 class="progress__line"
                 role="progressbar"
@@ -63,8 +63,8 @@ pub fn Bar(
             role="img"
             data-tone=move || tone.get().name()
             aria-label=move || sentence.get()
-            style:--done=move || share.get().clamp(0.0, 1.0).to_string()
-            style:--aim=move || aim.get().unwrap_or(0.0).clamp(0.0, 1.0).to_string()
+            style:--done=move || permille(share.get())
+            style:--aim=move || permille(aim.get().unwrap_or(0.0))
         >
             <span class="bar__well"><span class="bar__done"></span></span>
             {move || aim.get().map(|_| view! { <span class="bar__aim"></span> })}

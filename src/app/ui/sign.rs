@@ -9,6 +9,12 @@ use leptos::web_sys;
 /// The box that signatures are kept in; the pad may be drawn larger.
 const BOX: (f64, f64) = (480.0, 200.0);
 
+/// A coordinate with one decimal: finer than a pen's tip, and short to keep.
+fn tenths(at: f64) -> String {
+    let tenths = (at * 10.0).round() as u32;
+    format!("{}.{}", tenths / 10, tenths % 10)
+}
+
 /// Paper for one signature. The value is SVG path data in a box of 480 x 200, so it prints at any size.
 #[component]
 pub fn SignaturePad(
@@ -41,7 +47,7 @@ pub fn SignaturePad(
         let scale = (wide / BOX.0).min(high / BOX.1);
         let x = (f64::from(event.offset_x()) - (wide - BOX.0 * scale) / 2.0) / scale;
         let y = (f64::from(event.offset_y()) - (high - BOX.1 * scale) / 2.0) / scale;
-        Some(format!("{:.1} {:.1}", x.clamp(0.0, BOX.0), y.clamp(0.0, BOX.1)))
+        Some(format!("{} {}", tenths(x.clamp(0.0, BOX.0)), tenths(y.clamp(0.0, BOX.1))))
     };
     let down = move |event: ev::PointerEvent| {
         if let Some(pad) = pad_of(&event) {

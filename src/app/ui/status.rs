@@ -112,7 +112,6 @@ pub fn Ring(
         RingSize::Card => "card",
         RingSize::Screen => "screen",
     };
-    let share = move || done.get().clamp(0.0, 1.0);
     view! {
         <span class="ring" role="img" data-size=size data-tone=move || tone.get().name() aria-label=move || sentence.get()>
             <svg class="ring__drawing" viewBox="0 0 64 64" aria-hidden="true">
@@ -123,8 +122,8 @@ pub fn Ring(
                     cy="32"
                     r="28"
                     pathLength="100"
-                    data-empty=move || (share() <= 0.0).then_some("true")
-                    style:--done=move || share().to_string()
+                    data-empty=move || (done.get() <= 0.0).then_some("true")
+                    style:--done=move || super::permille(done.get())
                 ></circle>
             </svg>
             <span class="ring__words" aria-hidden="true">
