@@ -232,7 +232,9 @@ fn pin_of(given: Option<String>) -> Result<String, AdminError> {
 
 fn venue_named(house: &House, name: &str) -> Result<VenueId, AdminError> {
     let found = house.venues.values().find(|venue| venue.name == name.trim() || venue.id.to_string() == name);
-    found.map(|venue| venue.id).ok_or_else(|| asked(format!("there is no venue {name}; `venue list` says which there are")))
+    found
+        .map(|venue| venue.id)
+        .ok_or_else(|| asked(format!("there is no venue {name}; `venue list` says which there are")))
 }
 
 fn staff_named<'a>(house: &'a House, who: &str) -> Result<&'a Staff, AdminError> {

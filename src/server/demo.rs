@@ -231,7 +231,13 @@ impl Club {
         if at > self.now { self.now.plus(-(self.chance.below(90 * MINUTE_MS as u64) as i64)) } else { at }
     }
 
-    fn save(&mut self, at: Millis, author: StaffId, form: &str, edits: Vec<(RecordId, &'static str, &Audience, Vec<Write>)>) {
+    fn save(
+        &mut self,
+        at: Millis,
+        author: StaffId,
+        form: &str,
+        edits: Vec<(RecordId, &'static str, &Audience, Vec<Write>)>,
+    ) {
         let header = Header {
             id: ChangeId::new(at, &mut self.chance),
             organisation: self.house.organisation,
@@ -279,7 +285,12 @@ impl Club {
             ("summary", self.one_of(words::OUTING_SUMMARIES).into()),
         ];
         writes.extend(more.into_iter().map(|(key, value)| schema::write("outing", key, value)));
-        self.save(begins.plus(2 * HOUR_MS + 15 * MINUTE_MS), leader, "F-04", vec![(record, "outing", &audience, writes)]);
+        self.save(
+            begins.plus(2 * HOUR_MS + 15 * MINUTE_MS),
+            leader,
+            "F-04",
+            vec![(record, "outing", &audience, writes)],
+        );
         Outing { record, leader, begins, audience }
     }
 
@@ -311,7 +322,8 @@ impl Club {
         if self.percent(60) {
             fields.push(("team", self.staff("何俊").to_string().into()));
         }
-        let kit = ["handbook", "business_cards", "leaflets", "folder", "tablet_charged", "trial_passes", "price_list_left"];
+        let kit =
+            ["handbook", "business_cards", "leaflets", "folder", "tablet_charged", "trial_passes", "price_list_left"];
         fields.extend(kit.map(|item| ("kit_checked", item.into())));
         fields.into_iter().map(|(key, value)| schema::write("outing", key, value)).collect()
     }
@@ -319,14 +331,26 @@ impl Club {
     // ---- Guests ----
 
     fn guest(&mut self, venue: VenueId, at_venue: usize, captured_at: Millis, outings: &[Outing]) -> Guest {
-        let (desk, consultants): (_, &[&str]) =
-            if at_venue == 0 { ("陈晓彤", &["林悦", "周凯", "林悦", "周凯", "何俊"]) } else { ("马骏", &["孙晓雯"]) };
+        let (desk, consultants): (_, &[&str]) = if at_venue == 0 {
+            ("陈晓彤", &["林悦", "周凯", "林悦", "周凯", "何俊"])
+        } else {
+            ("马骏", &["孙晓雯"])
+        };
         let desk = self.staff(desk);
         let owner = self.one_of(consultants);
         let mut owner = Some(self.staff(owner));
         let source = self.one_of(&[
-            "outing", "outing", "outing", "walk_in", "walk_in", "friend_referral", "phone_in", "pass_by", "leaflet",
-            "outdoor_ad", "partner",
+            "outing",
+            "outing",
+            "outing",
+            "walk_in",
+            "walk_in",
+            "friend_referral",
+            "phone_in",
+            "pass_by",
+            "leaflet",
+            "outdoor_ad",
+            "partner",
         ]);
         // The outing that ran last before the guest was met; its leader keeps the lead.
         let outing = outings.iter().filter(|_| source == "outing" && at_venue == 0);
@@ -364,7 +388,15 @@ impl Club {
         let wishes = 1 + self.chance.below(3);
         for _ in 0..wishes {
             let wish = match at_venue {
-                0 => self.one_of(&["fitness", "slimming", "strength", "yoga", "group_class", "spinning", "personal_training"]),
+                0 => self.one_of(&[
+                    "fitness",
+                    "slimming",
+                    "strength",
+                    "yoga",
+                    "group_class",
+                    "spinning",
+                    "personal_training",
+                ]),
                 _ => self.one_of(&["court", "table_tennis", "billiards", "fitness", "hobby"]),
             };
             fields.push(("interests", wish.into()));
@@ -391,7 +423,8 @@ impl Club {
         } else {
             "F-01"
         };
-        let mut writes: Vec<Write> = fields.into_iter().map(|(key, value)| schema::write("person", key, value)).collect();
+        let mut writes: Vec<Write> =
+            fields.into_iter().map(|(key, value)| schema::write("person", key, value)).collect();
         writes.sort();
         writes.dedup();
         self.save(captured_at, author, form, vec![(record, "person", &audience, writes)]);
@@ -466,7 +499,12 @@ impl Club {
             self.stage(guest, owner, at.max(guest.captured_at), "dormant", None);
         } else if self.percent(3) {
             let writes = vec![schema::write("person", "do_not_contact", true)];
-            self.save(at.plus(HOUR_MS).min(self.now), owner, "", vec![(guest.record, "person", &guest.audience, writes)]);
+            self.save(
+                at.plus(HOUR_MS).min(self.now),
+                owner,
+                "",
+                vec![(guest.record, "person", &guest.audience, writes)],
+            );
         } else {
             // Most are due in the next two weeks, some are overdue.
             let days = self.chance.below(18) as i64 - 3;
@@ -510,10 +548,12 @@ impl Club {
         if stage == "lost" {
             person.push(schema::write("person", "lost_reason", "已在别处办卡"));
         }
-        self.save(at, owner, "", vec![
-            (record, "interaction", &guest.audience, writes),
-            (guest.record, "person", &guest.audience, person),
-        ]);
+        self.save(
+            at,
+            owner,
+            "",
+            vec![(record, "interaction", &guest.audience, writes), (guest.record, "person", &guest.audience, person)],
+        );
     }
 
     /// A visit that is over; gives the stage that it led to.
@@ -533,10 +573,12 @@ impl Club {
         writes.push(schema::write("visit", "left_at", left_at));
         let record = self.record(at);
         let person = vec![schema::write("person", "stage", stage), schema::write("person", "first_visit", record)];
-        self.save(at, desk, "F-01", vec![
-            (record, "visit", &guest.audience, writes),
-            (guest.record, "person", &guest.audience, person),
-        ]);
+        self.save(
+            at,
+            desk,
+            "F-01",
+            vec![(record, "visit", &guest.audience, writes), (guest.record, "person", &guest.audience, person)],
+        );
         stage
     }
 
@@ -589,7 +631,9 @@ impl Club {
     /// Somebody is always in the house.
     fn visits_today(&mut self, venue: VenueId) {
         let desk = self.staff("陈晓彤");
-        for (minutes_ago, status) in [(95, "left"), (48, "negotiating"), (21, "touring"), (6, "with_host"), (2, "registered")] {
+        for (minutes_ago, status) in
+            [(95, "left"), (48, "negotiating"), (21, "touring"), (6, "with_host"), (2, "registered")]
+        {
             let at = self.now.plus(-minutes_ago * MINUTE_MS);
             let guest = self.guest(venue, 0, at, &[]);
             let host = guest.owner.unwrap_or(desk);
@@ -600,10 +644,12 @@ impl Club {
             }
             let record = self.record(at);
             let person = vec![schema::write("person", "stage", "visited")];
-            self.save(at.plus(30_000), desk, "F-01", vec![
-                (record, "visit", &guest.audience, writes),
-                (guest.record, "person", &guest.audience, person),
-            ]);
+            self.save(
+                at.plus(30_000),
+                desk,
+                "F-01",
+                vec![(record, "visit", &guest.audience, writes), (guest.record, "person", &guest.audience, person)],
+            );
         }
     }
 }

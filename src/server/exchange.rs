@@ -12,8 +12,8 @@ use yingke_core::{
     schema,
     time::Millis,
     wire::v1::{
-        Answer, Numbered, PAGE_CHANGES_MAX, PUSH_CHANGES_MAX, Page, Refusal, SealedChange, StreamMark, VERSION, Verdict,
-        WireChange,
+        Answer, Numbered, PAGE_CHANGES_MAX, PUSH_CHANGES_MAX, Page, Refusal, SealedChange, StreamMark, VERSION,
+        Verdict, WireChange,
     },
 };
 

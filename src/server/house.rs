@@ -47,9 +47,7 @@ impl House {
         let venue = person.venue;
         let owners = self.staff.values().filter(|staff| staff.venue == venue);
         let all = owners.map(|staff| Audience::Own(venue, staff.id)).chain([Audience::Desk(venue)]);
-        all.chain(written.cloned())
-            .filter(|audience| may_hold(person.id, person.role, venue, audience))
-            .collect()
+        all.chain(written.cloned()).filter(|audience| may_hold(person.id, person.role, venue, audience)).collect()
     }
 
     /// What tablets know of it. The version is a hash of the rest.

@@ -158,8 +158,7 @@ async fn sync(
 ) -> Result<Json<Answer>, Problem> {
     let organisation = device.0.organisation;
     let (house, secrets) = (app.register.house(organisation).await?, app.register.secrets(organisation).await?);
-    let versions =
-        Versions { directory: house.directory().version, known_phones: app.known.version(organisation) };
+    let versions = Versions { directory: house.directory().version, known_phones: app.known.version(organisation) };
     let caller = Caller { device: &device.0, person: person.map(|person| person.token.staff) };
     let answer = exchange::run(&*app.ledger, &house, &secrets, caller, push, versions, app.now()).await?;
     let new = answer.verdicts.iter().filter_map(|verdict| match verdict {
@@ -176,10 +175,7 @@ async fn sync(
 }
 
 /// Says that something is new, not what: the pull is the truth.
-async fn events(
-    device: Device,
-    State(app): State<App>,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+async fn events(device: Device, State(app): State<App>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let organisation = device.0.organisation;
     let hints = BroadcastStream::new(app.hints.subscribe()).filter_map(move |hint| match hint {
         Ok((whose, number)) => (whose == organisation).then_some(number),
@@ -320,7 +316,8 @@ async fn directory(device: Device, State(app): State<App>) -> Result<Json<Direct
 
 async fn known_phones(device: Device, State(app): State<App>) -> Result<Response, Problem> {
     let known = app.known.get(&*app.ledger, device.0.organisation).await?;
-    let headers = [(header::CONTENT_TYPE, "application/octet-stream".into()), (header::ETAG, format!("\"{}\"", known.version))];
+    let headers =
+        [(header::CONTENT_TYPE, "application/octet-stream".into()), (header::ETAG, format!("\"{}\"", known.version))];
     Ok((headers, Bytes::copy_from_slice(&known.bytes)).into_response())
 }
 

@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use argon2::{
-    Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier,
-    password_hash::SaltString,
-};
+use argon2::{Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier, password_hash::SaltString};
 use hkdf::Hkdf;
 use p256::{SecretKey, elliptic_curve::sec1::ToEncodedPoint};
 use sha2::{Digest, Sha256};
@@ -80,7 +77,9 @@ pub const PIN_DIGITS: usize = 6;
 /// A PIN: six digits, not all the same.
 #[must_use]
 pub fn is_pin(text: &str) -> bool {
-    text.len() == PIN_DIGITS && text.bytes().all(|c| c.is_ascii_digit()) && text.bytes().any(|c| c != text.as_bytes()[0])
+    text.len() == PIN_DIGITS
+        && text.bytes().all(|c| c.is_ascii_digit())
+        && text.bytes().any(|c| c != text.as_bytes()[0])
 }
 
 #[must_use]
@@ -103,7 +102,8 @@ pub fn pin_hash(pin: &str) -> String {
 #[must_use]
 pub fn is_pin_of(hash: Option<&str>, pin: &str) -> bool {
     // The hash of no PIN: its output is of a length that no PIN gives.
-    const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    const NOBODY: &str =
+        "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     let parsed = PasswordHash::new(hash.unwrap_or(NOBODY));
     parsed.is_ok_and(|parsed| argon2().verify_password(pin.as_bytes(), &parsed).is_ok()) && hash.is_some()
 }

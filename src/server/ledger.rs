@@ -1,6 +1,6 @@
 //! Every accepted change, in order: what the endpoint promises to keep.
 //!
-//! The contract is written on [`Ledger`] and tested once; SQLite and its twin in memory pass
+//! The contract is written on [`Ledger`] and tested once, in `contract.rs`; SQLite and its twin in memory pass
 //! the same tests. What is decided inside a transaction is a plain function, [`settle`], that both share.
 
 use std::{collections::BTreeMap, fmt};
@@ -16,6 +16,8 @@ use yingke_core::{
     wire::v1::{Refusal, StreamMark, Verdict},
 };
 
+#[cfg(test)]
+mod contract;
 pub mod memory;
 pub mod settle;
 pub mod sqlite;

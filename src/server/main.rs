@@ -1,6 +1,6 @@
 //! Reads what was asked for, opens the ledger, serves.
 
-use std::{net::SocketAddr, path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{io::IsTerminal, net::SocketAddr, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Parser;
 use tokio::{net::TcpListener, sync::watch};
@@ -68,7 +68,11 @@ async fn serve(folder: &Path, listen: SocketAddr, app: Option<&Path>) -> Result<
 
     let filter = tracing_subscriber::EnvFilter::try_from_default_env();
     let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
 
     let (end, ending) = watch::channel(false);
     let router = http::router(http::App::new(Arc::new(ledger.clone()), http::system_clock(), ending.clone()), app);

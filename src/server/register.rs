@@ -72,7 +72,12 @@ pub trait Register: Send + Sync + std::fmt::Debug {
     async fn device(&self, token_hash: [u8; 32]) -> Result<Option<Device>, LedgerError>;
     async fn devices(&self, organisation: OrganisationId) -> Result<Vec<DeviceRow>, LedgerError>;
     /// `false` if there is no such tablet, or it was revoked before.
-    async fn revoke(&self, organisation: OrganisationId, device: DeviceNumber, now: Millis) -> Result<bool, LedgerError>;
+    async fn revoke(
+        &self,
+        organisation: OrganisationId,
+        device: DeviceNumber,
+        now: Millis,
+    ) -> Result<bool, LedgerError>;
 
     async fn keep_token(
         &self,

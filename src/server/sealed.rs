@@ -3,7 +3,10 @@
 //! Ephemeral ECDH on P-256, HKDF-SHA-256 without salt, AES-256-GCM. The additional data binds organisation,
 //! change and author, so that a sealed change cannot be passed off as another. Inside is one row of codec 1.
 
-use aes_gcm::{Aes256Gcm, KeyInit, Nonce, aead::{Aead, Payload}};
+use aes_gcm::{
+    Aes256Gcm, KeyInit, Nonce,
+    aead::{Aead, Payload},
+};
 use hkdf::Hkdf;
 use p256::{PublicKey, SecretKey, ecdh::diffie_hellman, elliptic_curve::sec1::ToEncodedPoint};
 use sha2::Sha256;
@@ -35,7 +38,8 @@ pub enum SealedError {
 /// [`SealedError`]
 pub fn open(secret: &SecretKey, organisation: OrganisationId, sealed: &SealedChange) -> Result<Ranked, SealedError> {
     let bytes = |text: &str, what| base64_bytes(text).ok_or(SealedError::Form(what));
-    let sender = PublicKey::from_sec1_bytes(&bytes(&sealed.sender, "sender")?).map_err(|_| SealedError::Form("sender"))?;
+    let sender =
+        PublicKey::from_sec1_bytes(&bytes(&sealed.sender, "sender")?).map_err(|_| SealedError::Form("sender"))?;
     let nonce: [u8; 12] = bytes(&sealed.nonce, "nonce")?.try_into().map_err(|_| SealedError::Form("nonce"))?;
     let aad = additional(organisation, sealed.id, sealed.author);
     let payload = Payload { msg: &bytes(&sealed.sealed, "sealed")?, aad: &aad };
@@ -111,7 +115,9 @@ mod tests {
     fn a_sealed_change_on_the_wire() {
         let sealed = sealed();
         assert_eq!(sealed.sender.len(), 87);
-        expect_test::expect![[""]].assert_eq(&format!("{}\n{}", sealed.sender, sealed.sealed));
+        expect_test::expect![[r#"
+            BHE1-k_ZOgnc6Yu_aBtL_PUOfA1jVOYq-wv_KjQpYXhl7UwfAt25Aj7lalV-UV1qncZsEfIglg3llDNN9Yh3ZyQ
+            R-AjKR3OsYAT40eBLT0e3Yha8yGW9UNSk0zex8BqgZbLtzr_fAvF0X70kPj5C0N0WhpWEKvy8vQRs5wuxFQf_xfDsK7ixEG7jcOO4gdqXgP1SfkUOvlWTAhs6aiRpyAgf6UYYhCrfxF_DrV8iZ69nMTP-la0dYt6z7ZRX4u_VTShMOvAg3Zlh2TeEy8Qncvc0O0dzhzpbAxg1ywAmdsUkgkOx_i4CpXU-YPxeP70Yq9kKMl4ft0-8XTUEqGIBRY2YRTYWJ7sS9GyZ5w8oktbfz0lJAw6N4Dt"#]].assert_eq(&format!("{}\n{}", sealed.sender, sealed.sealed));
     }
 
     #[test]

@@ -1,10 +1,6 @@
 //! How often somebody may guess: each failure doubles the wait, per account and per address.
 
-use std::{
-    collections::HashMap,
-    hash::Hash,
-    sync::Mutex,
-};
+use std::{collections::HashMap, hash::Hash, sync::Mutex};
 
 use yingke_core::time::{HOUR_MS, MINUTE_MS, Millis, SECOND_MS};
 

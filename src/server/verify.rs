@@ -56,7 +56,8 @@ pub async fn run(ledger: &dyn Ledger, organisation: OrganisationId) -> Result<Fi
             if row.ranked.change.hash() != row.hash {
                 findings.faults.push(format!("change {id} (number {}) is not what was accepted", row.number));
             }
-            let audiences: std::collections::BTreeSet<_> = row.ranked.change.edits().map(|edit| &edit.audience).collect();
+            let audiences: std::collections::BTreeSet<_> =
+                row.ranked.change.edits().map(|edit| &edit.audience).collect();
             for audience in audiences {
                 let stream = streams.entry(audience.clone()).or_default();
                 let mark = stream.last().map(|(_, mark)| *mark).unwrap_or_default();
@@ -114,7 +115,8 @@ async fn compare_records(
         after = Some(last.id);
         for record in &page {
             kept += 1;
-            let same = records.get(&record.id).is_some_and(|other| codec::record_bytes(other) == codec::record_bytes(record));
+            let same =
+                records.get(&record.id).is_some_and(|other| codec::record_bytes(other) == codec::record_bytes(record));
             if !same {
                 findings.faults.push(format!("record {} differs", record.id));
             }

@@ -75,7 +75,12 @@ impl Ledger for MemoryLedger {
             number: kept.rows.len() as u64,
             latest: kept.latest,
             known: touched.changes.iter().filter_map(|id| Some((*id, *kept.known.get(id)?))).collect(),
-            heads: touched.audiences.into_iter().filter_map(|name| Some((kept.head(&name)?, name))).map(|(head, name)| (name, head)).collect(),
+            heads: touched
+                .audiences
+                .into_iter()
+                .filter_map(|name| Some((kept.head(&name)?, name)))
+                .map(|(head, name)| (name, head))
+                .collect(),
             records: touched.records.iter().filter_map(|id| Some((*id, kept.records.get(id)?.clone()))).collect(),
         };
         let settled = settle(found, batch.candidates, batch.now);

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use yingke_core::{
     audience::Audience,
     change::Ranked,
-    id::{ChangeId, ENDPOINT_DEVICE, RecordId},
+    id::{ChangeId, DeviceNumber, ENDPOINT_DEVICE, RecordId},
     merge::{self, Records},
     stamp::{Stamp, Stamper},
     time::{DAY_MS, MINUTE_MS, Millis},
@@ -75,8 +75,8 @@ pub fn touched(candidates: &[Candidate]) -> Touched {
 pub fn settle(mut found: Found, candidates: Vec<Candidate>, now: Millis) -> Settled {
     let mut settled = Settled { number: found.number, latest: found.latest, ..Settled::default() };
     let mut stamper = Stamper::after(found.latest);
-    // The provisional stamps of this push that were corrected: what its tablet made later must stay later.
-    let mut corrected: Option<Stamp> = None;
+    // The last corrected stamp of each device: what it made after that must stay later.
+    let mut corrected: BTreeMap<DeviceNumber, Stamp> = BTreeMap::new();
     let mut records_touched = BTreeSet::new();
     for Candidate { mut ranked, hash, refusal } in candidates {
         let id = ranked.change.id();
@@ -92,11 +92,11 @@ pub fn settle(mut found: Found, candidates: Vec<Candidate>, now: Millis) -> Sett
             settled.verdicts.push(Verdict::Refused { id, reason });
             continue;
         }
-        let made_after_corrected = corrected.is_some_and(|last| (last..stamper_end(&stamper)).contains(&ranked.stamp));
-        if is_off(ranked.stamp, now) || made_after_corrected {
-            corrected = Some(corrected.map_or(ranked.stamp, |last| last.max(ranked.stamp)));
+        let made_on = ranked.change.header.device;
+        if is_off(ranked.stamp, now) || corrected.get(&made_on).is_some_and(|last| ranked.stamp <= *last) {
             ranked.stamp = stamper.next(now);
             ranked.device = ENDPOINT_DEVICE;
+            corrected.insert(made_on, ranked.stamp);
         } else {
             stamper.take_in(ranked.stamp);
         }
@@ -123,11 +123,6 @@ pub fn settle(mut found: Found, candidates: Vec<Candidate>, now: Millis) -> Sett
 /// Whether a stamp can only come from a wrong clock.
 fn is_off(stamp: Stamp, now: Millis) -> bool {
     stamp > Stamp::at(now.plus(AHEAD_MAX_MS)) || stamp < Stamp::at(now.plus(-BEHIND_MAX_MS))
-}
-
-/// The stamp after the largest that the stamper has seen.
-fn stamper_end(stamper: &Stamper) -> Stamp {
-    stamper.clone().next(Millis(0))
 }
 
 fn accepted(id: ChangeId, receipt: &Receipt, had: bool) -> Verdict {

@@ -110,7 +110,8 @@ impl SqliteLedger {
             .connect_with(options.clone())
             .await
             .map_err(failed)?;
-        let ledger = Self { readers: SqlitePoolOptions::new().max_connections(READERS_MAX).connect_lazy_with(options), writer };
+        let ledger =
+            Self { readers: SqlitePoolOptions::new().max_connections(READERS_MAX).connect_lazy_with(options), writer };
         ledger.check(path).await?;
         ledger.step_up().await.map_err(failed)?;
         Ok(ledger)
@@ -124,7 +125,8 @@ impl SqliteLedger {
         if found as usize > STEPS.len() {
             return Err(OpenError::Newer { path: path.into(), found });
         }
-        let finding: String = sqlx::query_scalar("pragma quick_check(1)").fetch_one(&self.writer).await.map_err(failed)?;
+        let finding: String =
+            sqlx::query_scalar("pragma quick_check(1)").fetch_one(&self.writer).await.map_err(failed)?;
         if finding != "ok" {
             return Err(OpenError::Damaged { path: path.into(), detail: finding.replace('\n', " ") });
         }
@@ -434,7 +436,9 @@ impl Ledger for SqliteLedger {
         .fetch_all(&self.readers)
         .await?
         .iter()
-        .map(|row| Ok(LedgerRow { number: number(row, "number")?, hash: Hash(array(row, "hash")?), ranked: ranked(row)? }))
+        .map(|row| {
+            Ok(LedgerRow { number: number(row, "number")?, hash: Hash(array(row, "hash")?), ranked: ranked(row)? })
+        })
         .collect()
     }
 
@@ -483,11 +487,7 @@ impl Ledger for SqliteLedger {
 }
 
 /// Reads all that the batch touches. The write lock is held, so nothing of it can change before it is written.
-async fn find(
-    tx: &mut SqliteConnection,
-    organisation: OrganisationId,
-    batch: &Batch,
-) -> Result<Found, LedgerError> {
+async fn find(tx: &mut SqliteConnection, organisation: OrganisationId, batch: &Batch) -> Result<Found, LedgerError> {
     let key = organisation.bytes();
     let counter = sqlx::query("select number, stamp from counter where organisation = ?")
         .bind(&key[..])
@@ -521,13 +521,12 @@ async fn find(
             found.heads.insert(audience, mark(&row)?);
         }
     }
-    let records = sqlx::query(
-        "select body from record where organisation = ? and id in (select unhex(value) from json_each(?))",
-    )
-    .bind(&key[..])
-    .bind(hex_list(touched.records.iter().map(|id| id.bytes())))
-    .fetch_all(&mut *tx)
-    .await?;
+    let records =
+        sqlx::query("select body from record where organisation = ? and id in (select unhex(value) from json_each(?))")
+            .bind(&key[..])
+            .bind(hex_list(touched.records.iter().map(|id| id.bytes())))
+            .fetch_all(&mut *tx)
+            .await?;
     for row in &records {
         let record = one_record(row.try_get("body")?)?;
         found.records.insert(record.id, record);

@@ -80,7 +80,8 @@ impl Register for SqliteLedger {
             .bind(&key[..])
             .fetch_optional(&mut *tx)
             .await?;
-        let venues = sqlx::query("select * from venue where organisation = ?").bind(&key[..]).fetch_all(&mut *tx).await?;
+        let venues =
+            sqlx::query("select * from venue where organisation = ?").bind(&key[..]).fetch_all(&mut *tx).await?;
         let staff = sqlx::query("select id, name, role, venue, active from staff where organisation = ?")
             .bind(&key[..])
             .fetch_all(&mut *tx)
@@ -193,11 +194,10 @@ impl Register for SqliteLedger {
         let organisation = OrganisationId::from_bytes(array(&code, "organisation")?);
         let venue = VenueId::from_bytes(array(&code, "venue")?);
         // Rows of devices are never deleted, so a number is given once. 0 is the endpoint's own.
-        let number: i64 =
-            sqlx::query_scalar("select coalesce(max(number), 0) + 1 from device where organisation = ?")
-                .bind(&organisation.bytes()[..])
-                .fetch_one(&mut *tx)
-                .await?;
+        let number: i64 = sqlx::query_scalar("select coalesce(max(number), 0) + 1 from device where organisation = ?")
+            .bind(&organisation.bytes()[..])
+            .fetch_one(&mut *tx)
+            .await?;
         sqlx::query(
             "insert into device (organisation, number, venue, name, token_hash, enrolled_at, seen_at) \
              values (?, ?, ?, ?, ?, ?, ?)",
@@ -253,7 +253,12 @@ impl Register for SqliteLedger {
             .collect()
     }
 
-    async fn revoke(&self, organisation: OrganisationId, device: DeviceNumber, now: Millis) -> Result<bool, LedgerError> {
+    async fn revoke(
+        &self,
+        organisation: OrganisationId,
+        device: DeviceNumber,
+        now: Millis,
+    ) -> Result<bool, LedgerError> {
         let mut tx = self.write().await?;
         let revoked = sqlx::query(
             "update device set revoked_at = ? where organisation = ? and number = ? and revoked_at is null",
