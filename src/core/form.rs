@@ -435,14 +435,14 @@ fn condition_holds(
     unreadable: &BTreeMap<&Key, ProblemCode>,
 ) -> bool {
     let value = values.get(&condition.field);
-    let is = |code: &Box<str>, value: &Value| value.as_text() == Some(&**code);
+    let is_one_of = |codes: &[Box<str>], value: &Value| codes.iter().any(|code| value.as_text() == Some(&**code));
     match &condition.test {
         Test::Yes => value.and_then(Value::as_bool) == Some(true),
         Test::No => value.and_then(Value::as_bool) == Some(false),
         Test::Filled => value.is_some() || unreadable.contains_key(&condition.field),
         Test::Is(codes) => match value {
-            Some(Value::List(elements)) => elements.iter().any(|value| codes.iter().any(|code| is(code, value))),
-            Some(value) => codes.iter().any(|code| is(code, value)),
+            Some(Value::List(elements)) => elements.iter().any(|value| is_one_of(codes, value)),
+            Some(value) => is_one_of(codes, value),
             None => false,
         },
     }

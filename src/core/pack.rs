@@ -378,6 +378,12 @@ fn build(sources: &BTreeMap<Box<str>, Source>, kind: VenueKind, name: &str) -> P
     }
 }
 
+/// What the build does with the files, so that its faults are tested too.
+#[cfg(test)]
+#[expect(dead_code, reason = "only the build writes")]
+#[path = "build/packs.rs"]
+mod source;
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;

@@ -156,14 +156,18 @@ pub fn write(packs_dir: &Path, out_dir: &Path) {
         match compile(&text, &mut lists) {
             Ok(pack) => all.insert(name.into(), pack),
             Err((at, fault)) => {
-                let line = text[..at.min(text.len())].matches('\n').count() + 1;
-                eprintln!("error: public/packs/{name}.toml:{line}: {fault}");
+                eprintln!("error: public/packs/{name}.toml:{}: {fault}", line(&text, at));
                 process::exit(1);
             }
         };
     }
     let json = serde_json::to_string(&all).expect("a tree of texts and numbers is JSON");
     fs::write(out_dir.join("packs.json"), json).expect("OUT_DIR can be written");
+}
+
+/// The line, from 1, on which a byte stands.
+fn line(text: &str, at: usize) -> usize {
+    text.bytes().take(at).filter(|c| *c == b'\n').count() + 1
 }
 
 /// One pack as JSON. Its lists join those that later packs may use.
@@ -420,4 +424,78 @@ fn check_words(at: usize, words: &[String]) -> Result<(), Fault> {
 
 fn expect(at: usize, holds: bool, fault: impl FnOnce() -> String) -> Result<(), Fault> {
     if holds { Ok(()) } else { Err((at, fault())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = r#"version = 1
+title = ["甲", "乙", "A"]
+[[list]]
+key = "colour"
+items = [["red", "红", "紅", "Red"]]
+[[form]]
+id = "F-99"
+title = ["甲", "乙", "A"]
+[[form.section]]
+key = "one"
+title = ["甲", "乙", "A"]
+fields = [
+  { key = "agreed", label = ["甲", "乙", "A"], type = "bool", required = "no" },
+"#;
+
+    /// The line and the fault of a form whose second field, on line 14, is this.
+    fn fault(field: &str) -> String {
+        let text = format!("{HEAD}  {{ {field} }},\n]\n");
+        match compile(&text, &mut BTreeMap::new()) {
+            Ok(_) => "none".into(),
+            Err((at, fault)) => format!("{}: {fault}", line(&text, at)),
+        }
+    }
+
+    #[test]
+    fn a_fault_is_told_with_its_line() {
+        let words = r#"label = ["甲", "乙", "A"]"#;
+        for (field, expected) in [
+            (r#"key = "b", WORDS, type = "enum(colour)", required = { when = { agreed = true } }"#, "none"),
+            (r#"key = "b", WORDS, type = "enum(size)", required = "no""#, "14: there is no list `size`"),
+            (r#"key = "b", WORDS, type = "texts(4)", required = "no""#, "14: `texts(4)` is no type of a field"),
+            (r#"key = "b", WORDS, type = "int(5,1)", required = "no""#, "14: `int(5,1)` allows no number"),
+            (r#"key = "agreed", WORDS, type = "bool", required = "no""#, "14: form F-99 has two fields `agreed`"),
+            (r#"key = "B", WORDS, type = "bool", required = "no""#, "14: `B` is no field name: a-z, 0-9 and _ only"),
+            (
+                r#"key = "b", WORDS, type = "bool", required = "maybe""#,
+                "14: required is yes, no, auto or a condition, not `maybe`",
+            ),
+            (
+                r#"key = "b", WORDS, type = "bool", required = { unless = { c = true } }"#,
+                "14: `b` speaks of `c`, which its form does not have",
+            ),
+            (
+                r#"key = "b", WORDS, type = "enum(colour)", required = { when = { b = ["blue"] } }"#,
+                "14: `b` can never be `blue`",
+            ),
+            (
+                r#"key = "b", WORDS, type = "bool", required = "no", default = "today""#,
+                "14: `today` is no default of a field of type bool",
+            ),
+            (
+                r#"key = "b", WORDS, type = "bool", required = "no", rule = "past""#,
+                "14: `past` is no rule for a field of type bool",
+            ),
+            (
+                r#"key = "b", WORDS, type = "bool", required = "no", packs = ["zoo"]"#,
+                "14: `zoo` is no kind of venue: fitness, sports, billiards, postpartum",
+            ),
+            (
+                r#"key = "b", label = ["甲", "", "A"], type = "bool", required = "no""#,
+                "14: a text is empty or has spaces around it: \"甲\" \"\" \"A\"",
+            ),
+        ] {
+            assert_eq!(fault(&field.replace("WORDS", words)), expected);
+        }
+        assert!(fault(r#"key = "b", labels = 1"#).starts_with("14: unknown field `labels`"));
+        assert!(fault(r#"key = "b""#).starts_with("14: missing field"));
+    }
 }
