@@ -5,9 +5,11 @@
 //! runs in the browser, at the endpoint and in the simulator.
 
 pub mod audience;
+pub mod capture;
 pub mod chance;
 pub mod change;
 pub mod codec;
+pub mod filter;
 pub mod fixture;
 pub mod form;
 pub mod id;
