@@ -1,0 +1,346 @@
+//! The endpoint, by fetch: each fault of the network told apart by what a person can do about it.
+
+use serde::{Serialize, de::DeserializeOwned};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{
+    AbortController, Headers, ReadableStreamDefaultReader, RequestCache, RequestInit, RequestRedirect, Response,
+};
+use yingke_core::{
+    id::StaffId,
+    sync::{Endpoint, Trouble, retry_at},
+    wire::v1::{Answer, Directory, Enrol, Enrolled, Me, Problem, Push, SignIn, SignedIn, VERSION},
+};
+
+use super::{chance::Web, clock, vault::Vault};
+
+/// How long an answer may take.
+const ANSWER_WAIT_MS: i64 = 10_000;
+/// How long it may take when much is sent or asked for.
+const LONG_WAIT_MS: i64 = 30_000;
+/// Bytes of a push from which it counts as much: what a weak mobile network sends in some seconds.
+const LARGE_BYTES: usize = 64 << 10;
+/// Silence after which the stream of hints counts as dead: the endpoint says something several times a minute.
+const HINT_SILENCE_MS: i64 = 90_000;
+
+/// core's [`Endpoint`], at the address that the page came from.
+#[derive(Debug, Clone)]
+pub struct HttpEndpoint {
+    vault: Vault,
+}
+
+/// With whose credentials a request goes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum As {
+    Nobody,
+    /// The tablet, and whoever is unlocked.
+    Whoever,
+    /// The tablet alone.
+    Tablet,
+}
+
+impl Endpoint for HttpEndpoint {
+    async fn sync(&self, push: Push) -> Result<Answer, Trouble> {
+        self.post("/v1/sync", &push, As::Whoever).await
+    }
+}
+
+impl HttpEndpoint {
+    #[must_use]
+    pub fn new(vault: Vault) -> Self {
+        Self { vault }
+    }
+
+    /// Presents an enrolment code. A code that is not taken is [`Trouble::SignIn`].
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    pub async fn enrol(&self, code: &str, name: &str) -> Result<Enrolled, Trouble> {
+        self.post("/v1/enrol", &Enrol { version: VERSION, code: code.into(), name: name.into() }, As::Nobody).await
+    }
+
+    /// A person's first unlock here, or a renewal. A PIN that is not taken is [`Trouble::SignIn`]; after too many,
+    /// [`Trouble::Busy`] says how long to wait.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    pub async fn sign_in(&self, staff: StaffId, pin: &str) -> Result<SignedIn, Trouble> {
+        self.post("/v1/sign-in", &SignIn { version: VERSION, staff, pin: pin.into() }, As::Tablet).await
+    }
+
+    /// # Errors
+    /// [`Trouble`]
+    pub async fn me(&self) -> Result<Me, Trouble> {
+        self.get("/v1/me").await
+    }
+
+    /// # Errors
+    /// [`Trouble`]
+    pub async fn directory(&self) -> Result<Directory, Trouble> {
+        self.get("/v1/directory").await
+    }
+
+    /// The filter of the numbers that the club knows.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    pub async fn known_phones(&self) -> Result<Vec<u8>, Trouble> {
+        let request = self.request("GET", As::Whoever, None)?;
+        let answer = fetch("/v1/known-phones", &request, LONG_WAIT_MS).await?;
+        if (200..300).contains(&answer.status) && answer.content_type.starts_with("application/octet-stream") {
+            return Ok(answer.body);
+        }
+        Err(judged(answer.status, &answer.content_type, &answer.body)
+            .err()
+            .unwrap_or_else(|| Trouble::Stranger { detail: "another kind of file".into() }))
+    }
+
+    /// Wakes at each hint that something is new, for as long as the page lives: for the tab that leads.
+    pub fn listen_for_hints(&self, wake: clock::Wake) {
+        let this = self.clone();
+        wasm_bindgen_futures::spawn_local(async move {
+            let mut failures = 0;
+            loop {
+                let hints = this.hints(|| {
+                    wake.wake();
+                });
+                match hints.await {
+                    Ok(()) => failures = 0, // the endpoint ended it in good order
+                    Err(_) => failures = u32::min(failures + 1, 100),
+                }
+                clock::wait_until(retry_at(clock::now(), failures.max(1), None, &mut Web)).await;
+            }
+        });
+    }
+
+    /// Calls back at each hint until the stream ends.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    pub async fn hints(&self, on_hint: impl Fn()) -> Result<(), Trouble> {
+        let request = self.request("GET", As::Tablet, None)?;
+        request.headers.set("Accept", "text/event-stream").map_err(|_| Trouble::OutOfReach)?;
+        let response = clock::within(ANSWER_WAIT_MS, send("/v1/events", &request)).await;
+        let response = response.ok_or(Trouble::OutOfReach)??;
+        let content_type = content_type(&response);
+        if !(response.ok() && content_type.starts_with("text/event-stream")) {
+            let body = body_of(&response).await?;
+            judged(response.status(), &content_type, &body)?;
+            return Err(Trouble::Stranger { detail: "no stream of hints".into() });
+        }
+        let stream = response.body().ok_or(Trouble::OutOfReach)?;
+        let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
+        let mut lines = Lines::default();
+        loop {
+            let piece = clock::within(HINT_SILENCE_MS, JsFuture::from(reader.read())).await;
+            let piece = piece.ok_or(Trouble::OutOfReach)?.map_err(|_| Trouble::OutOfReach)?;
+            let member = |name: &str| js_sys::Reflect::get(&piece, &name.into()).unwrap_or(JsValue::UNDEFINED);
+            if member("done").is_truthy() {
+                return Ok(());
+            }
+            if lines.hint_in(&js_sys::Uint8Array::new(&member("value")).to_vec()) {
+                on_hint();
+            }
+        }
+    }
+
+    async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize, who: As) -> Result<T, Trouble> {
+        let body = serde_json::to_string(body).expect("messages are plain data");
+        let wait_ms = if body.len() > LARGE_BYTES { LONG_WAIT_MS } else { ANSWER_WAIT_MS };
+        let request = self.request("POST", who, Some(&body))?;
+        fetch(path, &request, wait_ms).await?.read()
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Trouble> {
+        fetch(path, &self.request("GET", As::Whoever, None)?, ANSWER_WAIT_MS).await?.read()
+    }
+
+    fn request(&self, method: &str, who: As, body: Option<&str>) -> Result<Asking, Trouble> {
+        let wrong = |_| Trouble::NotUnderstood { detail: "a credential that cannot be sent".into() };
+        let headers = Headers::new().map_err(wrong)?;
+        if who != As::Nobody {
+            let token = self.vault.device_token();
+            let token = token.ok_or_else(|| Trouble::NotUnderstood { detail: "not enrolled".into() })?;
+            headers.set("Authorization", &format!("Bearer {token}")).map_err(wrong)?;
+        }
+        if who == As::Whoever
+            && let Some((token, _)) = self.vault.person_token()
+        {
+            headers.set("Yingke-Person", &token).map_err(wrong)?;
+        }
+        let init = RequestInit::new();
+        init.set_method(method);
+        init.set_cache(RequestCache::NoStore);
+        // A portal that wants to be seen sends the browser elsewhere; the endpoint never does.
+        init.set_redirect(RequestRedirect::Manual);
+        if let Some(body) = body {
+            headers.set("Content-Type", "application/json").map_err(wrong)?;
+            init.set_body(&body.into());
+        }
+        let abort = AbortController::new().map_err(|_| Trouble::OutOfReach)?;
+        init.set_headers(&headers);
+        init.set_signal(Some(&abort.signal()));
+        Ok(Asking { init, headers, abort })
+    }
+}
+
+/// A request, given up when it is dropped.
+struct Asking {
+    init: RequestInit,
+    headers: Headers,
+    abort: AbortController,
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.abort.abort();
+    }
+}
+
+/// What came back.
+struct Answered {
+    status: u16,
+    content_type: String,
+    body: Vec<u8>,
+}
+
+impl Answered {
+    fn read<T: DeserializeOwned>(self) -> Result<T, Trouble> {
+        judged(self.status, &self.content_type, &self.body)?;
+        serde_json::from_slice(&self.body)
+            .map_err(|_| Trouble::NotUnderstood { detail: "an answer of another form".into() })
+    }
+}
+
+async fn fetch(path: &str, request: &Asking, wait_ms: i64) -> Result<Answered, Trouble> {
+    let answer = clock::within(wait_ms, async {
+        let response = send(path, request).await?;
+        let body = body_of(&response).await?;
+        Ok(Answered { status: response.status(), content_type: content_type(&response), body })
+    });
+    answer.await.unwrap_or(Err(Trouble::OutOfReach))
+}
+
+async fn send(path: &str, request: &Asking) -> Result<Response, Trouble> {
+    let window = web_sys::window().ok_or(Trouble::OutOfReach)?;
+    let answer = JsFuture::from(window.fetch_with_str_and_init(path, &request.init)).await;
+    let response: Response = answer.map_err(|_| Trouble::OutOfReach)?.unchecked_into();
+    if response.type_() == web_sys::ResponseType::Opaqueredirect {
+        return Err(Trouble::Stranger { detail: "the network sends the browser elsewhere".into() });
+    }
+    Ok(response)
+}
+
+async fn body_of(response: &Response) -> Result<Vec<u8>, Trouble> {
+    let body = response.array_buffer().map_err(|_| Trouble::OutOfReach)?;
+    let body = JsFuture::from(body).await.map_err(|_| Trouble::OutOfReach)?;
+    Ok(js_sys::Uint8Array::new(&body).to_vec())
+}
+
+fn content_type(response: &Response) -> String {
+    response.headers().get("Content-Type").ok().flatten().unwrap_or_default().to_ascii_lowercase()
+}
+
+/// What an answer means. Only our own problem documents can say that this tablet was revoked: a proxy that answers 401
+/// must not wipe anybody's work.
+fn judged(status: u16, content_type: &str, body: &[u8]) -> Result<(), Trouble> {
+    let is_json = content_type.starts_with("application/json");
+    let problem: Option<Problem> =
+        content_type.starts_with("application/problem+json").then(|| serde_json::from_slice(body).ok()).flatten();
+    let Some(problem) = problem else {
+        return match status {
+            200..=299 if is_json => Ok(()),
+            // A proxy in front of an endpoint that is down says so in its own words.
+            429 | 500 | 502..=504 => Err(Trouble::Busy { status, retry_after_s: None }),
+            _ => Err(Trouble::Stranger { detail: format!("status {status}, {}", kind_of(content_type)) }),
+        };
+    };
+    let code = problem.kind.split_once('#').map_or("", |(_, code)| code);
+    Err(match (status, code) {
+        (401, "device") => Trouble::Revoked,
+        // `person`, and at the door `pin` and `code`: it is the person who has to do something.
+        (401 | 403, _) => Trouble::SignIn,
+        (409, "cloned") => Trouble::Cloned,
+        (429 | 500..=599, _) => Trouble::Busy { status, retry_after_s: problem.retry_after_s },
+        _ => Trouble::NotUnderstood { detail: format!("{status} {code}: {}", problem.title) },
+    })
+}
+
+/// The kind without what follows it, and not longer than a kind is: it may be anybody's.
+fn kind_of(content_type: &str) -> &str {
+    let kind = content_type.split(';').next().unwrap_or_default();
+    if kind.len() <= 40 && kind.is_ascii() { kind } else { "another kind" }
+}
+
+/// Finds hints in a stream of server-sent events. Which hint it is does not matter: the pull is the truth.
+#[derive(Default)]
+struct Lines {
+    line: Vec<u8>,
+}
+
+impl Lines {
+    /// Whether a line of data ended in this piece. Lines that begin with a colon only keep the stream alive.
+    fn hint_in(&mut self, piece: &[u8]) -> bool {
+        let mut hint = false;
+        for &byte in piece {
+            if byte == b'\n' || byte == b'\r' {
+                hint |= self.line.starts_with(b"data");
+                self.line.clear();
+            } else if self.line.len() < LINE_BYTES_KEPT {
+                self.line.push(byte);
+            }
+        }
+        hint
+    }
+}
+
+/// As much of a line as tells what it is.
+const LINE_BYTES_KEPT: usize = 16;
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+
+    fn check(status: u16, content_type: &str, body: &str, expected: &Result<(), Trouble>) {
+        assert_eq!(&judged(status, content_type, body.as_bytes()), expected, "{status} {content_type} {body}");
+    }
+
+    fn problem(status: u16, code: &str, expected: &Result<(), Trouble>) {
+        let body = format!(r#"{{"type":"about:blank#{code}","title":"t","status":{status},"retry_after_s":7}}"#);
+        check(status, "application/problem+json", &body, expected);
+    }
+
+    #[test]
+    fn our_own_problems_say_what_can_be_done() {
+        problem(401, "device", &Err(Trouble::Revoked));
+        problem(401, "person", &Err(Trouble::SignIn));
+        problem(403, "pin", &Err(Trouble::SignIn));
+        problem(409, "cloned", &Err(Trouble::Cloned));
+        problem(429, "wait", &Err(Trouble::Busy { status: 429, retry_after_s: Some(7) }));
+        problem(503, "later", &Err(Trouble::Busy { status: 503, retry_after_s: Some(7) }));
+        problem(400, "version", &Err(Trouble::NotUnderstood { detail: "400 version: t".into() }));
+        problem(426, "version", &Err(Trouble::NotUnderstood { detail: "426 version: t".into() }));
+    }
+
+    #[test]
+    fn what_is_not_ours_revokes_nobody() {
+        let stranger = |detail: &str| Err(Trouble::Stranger { detail: detail.into() });
+        check(200, "application/json", "{}", &Ok(()));
+        check(200, "text/html; charset=utf-8", "<html>", &stranger("status 200, text/html"));
+        check(401, "text/html", "<html>", &stranger("status 401, text/html"));
+        check(401, "application/problem+json", "not a problem", &stranger("status 401, application/problem+json"));
+        check(511, "text/html", "<html>", &stranger("status 511, text/html"));
+        check(502, "text/html", "<html>", &Err(Trouble::Busy { status: 502, retry_after_s: None }));
+    }
+
+    #[test]
+    fn a_hint_is_found_however_it_is_cut() {
+        let stream = b": keep alive\n\ndata: {\"number\":7}\n\n";
+        for size in 1..stream.len() {
+            let mut lines = Lines::default();
+            let hints = stream.chunks(size).filter(|piece| lines.hint_in(piece)).count();
+            assert_eq!(hints, 1, "{size}");
+        }
+        assert!(!Lines::default().hint_in(b": keep alive\n\n"));
+    }
+}

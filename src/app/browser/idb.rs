@@ -1,0 +1,717 @@
+//! IndexedDB, with its real errors and its real transactions.
+//!
+//! The published crates lose the browser's error or let a transaction end across an await. Here a transaction is a
+//! closure that awaits nothing but the database, is complete when the browser says so, and is done once more on a
+//! new connection if the browser had dropped the old one.
+
+use std::{
+    cell::{Cell, RefCell},
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, Waker},
+};
+
+use js_sys::{Array, Uint8Array};
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::{JsCast, prelude::*};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{
+    DomException, IdbDatabase, IdbKeyRange, IdbObjectStore, IdbOpenDbRequest, IdbRequest, IdbRequestReadyState,
+    IdbTransaction, IdbVersionChangeEvent,
+};
+use yingke_core::journal::AppendError;
+
+use super::{storage, updates};
+
+/// What the app's database is called; the boot script opens it under the same name.
+pub const NAME: &str = "yingke";
+pub const JOURNAL: &str = "journal";
+pub const BLOCKS: &str = "blocks";
+pub const META: &str = "meta";
+pub const DRAFTS: &str = "drafts";
+pub const TRAY: &str = "tray";
+pub const BLOBS: &str = "blobs";
+
+/// Every store there is, in the order in which they came into being.
+pub const STORES: [&str; 6] = [JOURNAL, BLOCKS, META, DRAFTS, TRAY, BLOBS];
+
+/// One step of the schema. Steps are only added at the end; a released one stays as it is.
+type Step = fn(&IdbDatabase) -> Result<(), JsValue>;
+
+/// What turns an empty database into today's. The boot script takes the first step too: both must agree.
+const STEPS: &[Step] = &[|database| {
+    for name in STORES {
+        let options = web_sys::IdbObjectStoreParameters::new();
+        options.set_auto_increment(name == JOURNAL);
+        if !database.object_store_names().contains(name) {
+            database.create_object_store_with_optional_parameters(name, &options)?;
+        }
+    }
+    Ok(())
+}];
+
+/// The format of rows and meta that this program writes, as other versions know it.
+const FORMAT: u32 = 1;
+/// The meta row that says so.
+const FORMAT_ROW: &str = "format";
+
+/// Which versions of the app may touch a database. Kept in it, in clear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Format {
+    /// The first format whose apps can read it.
+    readable_from: u32,
+    /// The first format whose apps can write into it.
+    writable_from: u32,
+}
+
+/// What this version may do with the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    ReadWrite,
+    /// A newer version wrote it: an update is due, saves are refused.
+    ReadOnly,
+}
+
+/// Why there is no database. The variant says what can be done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// A newer version of the app laid it out so that this one cannot read it. Nothing was touched: update the app.
+    #[error("the database is of format {readable_from} and newer")]
+    WrittenLater { readable_from: u32 },
+    /// The browser gives none: a private window, a setting.
+    #[error("no database here: {detail}")]
+    Unavailable { detail: String },
+    /// Another tab holds an older layout open: close it.
+    #[error("another tab is in the way")]
+    Blocked,
+    /// What lies there cannot be read.
+    #[error("damaged: {detail}")]
+    Damaged { detail: String },
+}
+
+/// Why a transaction came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum StoreError {
+    Full,
+    /// The connection is gone: a new one may do.
+    Lost {
+        detail: String,
+    },
+    Damaged {
+        detail: String,
+    },
+    Aborted {
+        detail: String,
+    },
+}
+
+/// What a browser's error name means. Names as the specification gives them; Source: W3C IndexedDB 3.0, section 3.
+fn meaning(name: &str, message: &str) -> StoreError {
+    let detail = format!("{name}: {message}");
+    match name {
+        "QuotaExceededError" => StoreError::Full,
+        // Chromium and WebKit say UnknownError when the backing store failed, AbortError when they force it closed.
+        "InvalidStateError" | "UnknownError" | "AbortError" | "TimeoutError" => StoreError::Lost { detail },
+        "NotReadableError" | "NotFoundError" | "EncodingError" => StoreError::Damaged { detail },
+        "DataError" if message.contains("read") => StoreError::Damaged { detail }, // a value's file is missing
+        _ => StoreError::Aborted { detail },
+    }
+}
+
+fn meaning_of(error: &JsValue) -> StoreError {
+    match error.dyn_ref::<DomException>() {
+        Some(error) => meaning(&error.name(), &error.message()),
+        None => {
+            let error = error.dyn_ref::<js_sys::Error>();
+            let text =
+                |what: fn(&js_sys::Error) -> js_sys::JsString| error.map(what).map(String::from).unwrap_or_default();
+            meaning(&text(js_sys::Error::name), &text(js_sys::Error::message))
+        }
+    }
+}
+
+/// The database, opened. A handle: clones are the same connection.
+#[derive(Clone)]
+pub struct Database {
+    inner: Rc<Inner>,
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database").field("name", &self.inner.name).finish_non_exhaustive()
+    }
+}
+
+struct Inner {
+    name: String,
+    connection: RefCell<Option<Connection>>,
+    access: Cell<Access>,
+    /// Told when a newer version in another tab asked for the database: this page must be reloaded.
+    on_replaced: RefCell<Option<Rc<dyn Fn()>>>,
+}
+
+struct Connection {
+    raw: IdbDatabase,
+    _on_close: Closure<dyn FnMut()>,
+    _on_version_change: Closure<dyn FnMut()>,
+}
+
+impl Database {
+    /// A handle to a database that is not opened yet.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        let inner = Inner {
+            name: name.to_owned(),
+            connection: RefCell::new(None),
+            access: Cell::new(Access::ReadWrite),
+            on_replaced: RefCell::new(None),
+        };
+        Self { inner: Rc::new(inner) }
+    }
+
+    /// Opens it: by the connection that the boot script has under way, or by one of our own.
+    ///
+    /// # Errors
+    /// [`OpenError`]
+    pub async fn open(&self) -> Result<(), OpenError> {
+        let under_way = js_sys::Reflect::get(&updates::boot(), &"open".into()).ok();
+        let under_way = under_way.filter(|_| self.inner.name == NAME);
+        let opened = match under_way.and_then(|promise| promise.dyn_into::<js_sys::Promise>().ok()) {
+            Some(promise) => JsFuture::from(promise).await.ok().and_then(|raw| raw.dyn_into::<IdbDatabase>().ok()),
+            None => None,
+        };
+        let raw = match opened {
+            Some(raw) => raw,
+            None => open_raw(&self.inner.name, None).await?,
+        };
+        // A database without its first stores was never used: another script made it, or the laying out was cut off.
+        let raw = if raw.object_store_names().contains(META) {
+            raw
+        } else {
+            let version = raw.version() as u32 + 1;
+            raw.close();
+            open_raw(&self.inner.name, Some(version)).await?
+        };
+        self.adopt(raw);
+        self.check_format().await
+    }
+
+    /// What this version may do with it.
+    #[must_use]
+    pub fn access(&self) -> Access {
+        self.inner.access.get()
+    }
+
+    /// Whether the layout lacks a step of this version; [`Database::raise`] takes it.
+    #[must_use]
+    pub fn lacks_steps(&self) -> bool {
+        let connection = self.inner.connection.borrow();
+        connection.as_ref().is_some_and(|open| STORES.iter().any(|name| !open.raw.object_store_names().contains(name)))
+    }
+
+    /// Takes the schema's missing steps. Only after a first good start, so that the generation before can go on with
+    /// the database if this one fails.
+    ///
+    /// # Errors
+    /// [`OpenError`]; the database is as before.
+    pub async fn raise(&self) -> Result<(), OpenError> {
+        if !self.lacks_steps() {
+            return Ok(());
+        }
+        let version = self.inner.connection.borrow().as_ref().map_or(1.0, |open| open.raw.version()) as u32 + 1;
+        self.close();
+        let raw = open_raw(&self.inner.name, Some(version)).await?;
+        self.adopt(raw);
+        Ok(())
+    }
+
+    /// Calls back when a newer version of the app, in another tab, asked for the database. It has been closed: the
+    /// page should say so and reload.
+    pub fn on_replaced(&self, call: impl Fn() + 'static) {
+        *self.inner.on_replaced.borrow_mut() = Some(Rc::new(call));
+    }
+
+    /// Lets go of the connection. The next transaction opens another.
+    pub fn close(&self) {
+        if let Some(open) = self.inner.connection.borrow_mut().take() {
+            open.raw.set_onclose(None);
+            open.raw.set_onversionchange(None);
+            open.raw.close();
+        }
+    }
+
+    fn adopt(&self, raw: IdbDatabase) {
+        let inner = Rc::downgrade(&self.inner);
+        let on_close = Closure::<dyn FnMut()>::new(move || {
+            // The browser closed it: its disk failed, or somebody cleared the site's data.
+            if let Some(inner) = inner.upgrade() {
+                let lost = inner.connection.borrow_mut().take();
+                lost.into_iter().for_each(keep_until_later);
+            }
+        });
+        let inner = Rc::downgrade(&self.inner);
+        let on_version_change = Closure::<dyn FnMut()>::new(move || {
+            let Some(inner) = inner.upgrade() else { return };
+            if let Some(open) = inner.connection.borrow_mut().take() {
+                open.raw.close();
+                keep_until_later(open);
+            }
+            let call = inner.on_replaced.borrow().clone();
+            if let Some(call) = call {
+                call();
+            }
+        });
+        raw.set_onclose(Some(on_close.as_ref().unchecked_ref()));
+        raw.set_onversionchange(Some(on_version_change.as_ref().unchecked_ref()));
+        *self.inner.connection.borrow_mut() =
+            Some(Connection { raw, _on_close: on_close, _on_version_change: on_version_change });
+    }
+
+    /// Refuses a database that only newer versions can read; writes the first format into a new one.
+    async fn check_format(&self) -> Result<(), OpenError> {
+        let damaged = |error: AppendError| OpenError::Damaged { detail: error.to_string() };
+        let found = self.read(&[META], async |tx| tx.get(META, FORMAT_ROW)?.bytes().await).await.map_err(damaged)?;
+        let Some(found) = found else {
+            let format = serde_json::to_vec(&Format { readable_from: FORMAT, writable_from: FORMAT });
+            let format = format.expect("two numbers are plain data");
+            return self.write(&[META], async |tx| tx.put(META, FORMAT_ROW, &format)).await.map_err(damaged);
+        };
+        let found: Format = serde_json::from_slice(&found)
+            .map_err(|_| OpenError::Damaged { detail: "the row that says which versions may read".into() })?;
+        if found.readable_from > FORMAT {
+            self.close();
+            return Err(OpenError::WrittenLater { readable_from: found.readable_from });
+        }
+        self.inner.access.set(if found.writable_from > FORMAT { Access::ReadOnly } else { Access::ReadWrite });
+        Ok(())
+    }
+
+    /// Reads in one transaction.
+    pub(super) async fn read<T>(
+        &self,
+        stores: &[&str],
+        work: impl AsyncFn(&Tx) -> Result<T, StoreError>,
+    ) -> Result<T, AppendError> {
+        self.transact(stores, "readonly", &work).await
+    }
+
+    /// Writes in one transaction with strict durability: done means that it survives the power going.
+    pub(super) async fn write<T>(
+        &self,
+        stores: &[&str],
+        work: impl AsyncFn(&Tx) -> Result<T, StoreError>,
+    ) -> Result<T, AppendError> {
+        match self.access() {
+            Access::ReadWrite => self.transact(stores, "readwrite", &work).await,
+            Access::ReadOnly => Err(AppendError::Aborted { detail: "a newer version of the app wrote here".into() }),
+        }
+    }
+
+    async fn transact<T>(
+        &self,
+        stores: &[&str],
+        mode: &str,
+        work: &impl AsyncFn(&Tx) -> Result<T, StoreError>,
+    ) -> Result<T, AppendError> {
+        let error = match self.once(stores, mode, work).await {
+            Ok(done) => return Ok(done),
+            // Nothing of it happened, so it may be done again: once, on a new connection.
+            Err(StoreError::Lost { .. }) => {
+                self.close();
+                match self.once(stores, mode, work).await {
+                    Ok(done) => return Ok(done),
+                    Err(error) => error,
+                }
+            }
+            Err(error) => error,
+        };
+        Err(match error {
+            StoreError::Full => AppendError::Full { free_bytes: storage::free_bytes().await },
+            StoreError::Lost { .. } => AppendError::Closed,
+            StoreError::Damaged { detail } => AppendError::Damaged { detail },
+            StoreError::Aborted { detail } => AppendError::Aborted { detail },
+        })
+    }
+
+    async fn once<T>(
+        &self,
+        stores: &[&str],
+        mode: &str,
+        work: &impl AsyncFn(&Tx) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let raw = self.connection().await?;
+        let tx = Tx::begin(&raw, stores, mode)?;
+        match work(&tx).await {
+            Ok(done) => {
+                tx.commit();
+                tx.completed().await?;
+                Ok(done)
+            }
+            Err(error) => {
+                tx.abort();
+                Err(error)
+            }
+        }
+    }
+
+    async fn connection(&self) -> Result<IdbDatabase, StoreError> {
+        if let Some(open) = &*self.inner.connection.borrow() {
+            return Ok(open.raw.clone());
+        }
+        let raw =
+            open_raw(&self.inner.name, None).await.map_err(|error| StoreError::Lost { detail: error.to_string() })?;
+        if !raw.object_store_names().contains(META) {
+            // Somebody deleted it: an empty one in its place would hide that.
+            raw.close();
+            return Err(StoreError::Damaged { detail: "the database was deleted".into() });
+        }
+        self.adopt(raw.clone());
+        Ok(raw)
+    }
+
+    /// Removes everything that was kept: a revoked tablet. What this page still holds in memory is the caller's.
+    ///
+    /// # Errors
+    /// [`AppendError`]
+    pub async fn wipe(&self) -> Result<(), AppendError> {
+        self.write(&STORES, async |tx| STORES.iter().try_for_each(|store| tx.clear(store))).await?;
+        let format = serde_json::to_vec(&Format { readable_from: FORMAT, writable_from: FORMAT });
+        let format = format.expect("two numbers are plain data");
+        self.write(&[META], async |tx| tx.put(META, FORMAT_ROW, &format)).await
+    }
+}
+
+/// A closure must not be dropped while it runs, so the connection that holds it outlives the call.
+fn keep_until_later(open: Connection) {
+    wasm_bindgen_futures::spawn_local(async move { drop(open) });
+}
+
+/// Opens a database as it is, or raised to a version. A new one is laid out.
+async fn open_raw(name: &str, version: Option<u32>) -> Result<IdbDatabase, OpenError> {
+    let unavailable = |detail: String| OpenError::Unavailable { detail };
+    let factory = js_sys::Reflect::get(&js_sys::global(), &"indexedDB".into())
+        .ok()
+        .and_then(|factory| factory.dyn_into::<web_sys::IdbFactory>().ok())
+        .ok_or_else(|| unavailable("this browser has no IndexedDB".into()))?;
+    let request = match version {
+        Some(version) => factory.open_with_u32(name, version),
+        None => factory.open(name),
+    };
+    let request: IdbOpenDbRequest = request.map_err(|error| unavailable(detail_of(&error)))?;
+    let lay_out = {
+        let request = request.clone();
+        Closure::<dyn FnMut(IdbVersionChangeEvent)>::new(move |_| {
+            let database = request.result().ok().and_then(|raw| raw.dyn_into::<IdbDatabase>().ok());
+            let done = database.map(|database| STEPS.iter().try_for_each(|step| step(&database)));
+            if !matches!(done, Some(Ok(()))) {
+                request.transaction().map(|transaction| transaction.abort());
+            }
+        })
+    };
+    let blocked = Rc::new(Cell::new(false));
+    let on_blocked = {
+        let blocked = blocked.clone();
+        Closure::<dyn FnMut()>::new(move || blocked.set(true))
+    };
+    request.set_onupgradeneeded(Some(lay_out.as_ref().unchecked_ref()));
+    request.set_onblocked(Some(on_blocked.as_ref().unchecked_ref()));
+    let opened = super::clock::within(OPEN_WAIT_MS, Reply::new(request.unchecked_into())).await;
+    match opened {
+        Some(Ok(raw)) => raw.dyn_into().map_err(|_| unavailable("the browser gave something else".into())),
+        Some(Err(StoreError::Damaged { detail })) => Err(OpenError::Damaged { detail }),
+        Some(Err(StoreError::Full)) => Err(unavailable("no room".into())),
+        Some(Err(StoreError::Lost { detail } | StoreError::Aborted { detail })) => Err(unavailable(detail)),
+        None if blocked.get() => Err(OpenError::Blocked),
+        None => Err(unavailable("the browser does not answer".into())),
+    }
+}
+
+/// The first touch takes up to 100 ms; after this the person is told that something is in the way.
+const OPEN_WAIT_MS: i64 = 10_000;
+
+fn detail_of(error: &JsValue) -> String {
+    match meaning_of(error) {
+        StoreError::Full => "no room".into(),
+        StoreError::Lost { detail } | StoreError::Damaged { detail } | StoreError::Aborted { detail } => detail,
+    }
+}
+
+// ---- One transaction ----------------------------------------------------------------------------------------
+
+#[wasm_bindgen]
+extern "C" {
+    type Durable;
+    #[wasm_bindgen(method, catch, js_name = transaction)]
+    fn transaction(this: &Durable, stores: &Array, mode: &str, options: &JsValue) -> Result<IdbTransaction, JsValue>;
+}
+
+/// One transaction under way. Await nothing in it but what it gives.
+pub(super) struct Tx {
+    raw: IdbTransaction,
+    end: Rc<RefCell<End>>,
+    _listeners: [Closure<dyn FnMut()>; 2],
+}
+
+#[derive(Default)]
+struct End {
+    outcome: Option<Result<(), StoreError>>,
+    waker: Option<Waker>,
+}
+
+impl Tx {
+    fn begin(database: &IdbDatabase, stores: &[&str], mode: &str) -> Result<Self, StoreError> {
+        let names: Array = stores.iter().map(|name| JsValue::from_str(name)).collect();
+        let options = js_sys::Object::new();
+        let _ = js_sys::Reflect::set(&options, &"durability".into(), &"strict".into());
+        let raw = database
+            .unchecked_ref::<Durable>()
+            .transaction(&names, mode, &options)
+            .map_err(|error| meaning_of(&error))?;
+        let end = Rc::new(RefCell::new(End::default()));
+        let listener = |outcome: fn(&IdbTransaction) -> Result<(), StoreError>| {
+            let (raw, end) = (raw.clone(), end.clone());
+            Closure::<dyn FnMut()>::new(move || {
+                let mut end = end.borrow_mut();
+                end.outcome = Some(outcome(&raw));
+                end.waker.take().into_iter().for_each(Waker::wake);
+            })
+        };
+        let on_complete = listener(|_| Ok(()));
+        let on_abort = listener(|raw| match raw.error() {
+            Some(error) => Err(meaning(&error.name(), &error.message())),
+            None => Err(StoreError::Lost { detail: "the transaction was aborted".into() }),
+        });
+        raw.set_oncomplete(Some(on_complete.as_ref().unchecked_ref()));
+        raw.set_onabort(Some(on_abort.as_ref().unchecked_ref()));
+        Ok(Self { raw, end, _listeners: [on_complete, on_abort] })
+    }
+
+    fn store(&self, name: &str) -> Result<IdbObjectStore, StoreError> {
+        self.raw.object_store(name).map_err(|error| meaning_of(&error))
+    }
+
+    /// Appends a row where keys count up by themselves; the reply is its key.
+    pub fn add(&self, store: &str, row: &[u8]) -> Result<Reply, StoreError> {
+        let request = self.store(store)?.add(&Uint8Array::from(row)).map_err(|error| meaning_of(&error))?;
+        Ok(Reply::new(request))
+    }
+
+    /// Puts a row under a key. It needs no reply: if it fails, so does the transaction.
+    pub fn put(&self, store: &str, key: impl Into<JsValue>, row: &[u8]) -> Result<(), StoreError> {
+        let put = self.store(store)?.put_with_key(&Uint8Array::from(row), &key.into());
+        put.map(drop).map_err(|error| meaning_of(&error))
+    }
+
+    pub fn delete(&self, store: &str, key: impl Into<JsValue>) -> Result<(), StoreError> {
+        self.store(store)?.delete(&key.into()).map(drop).map_err(|error| meaning_of(&error))
+    }
+
+    pub fn clear(&self, store: &str) -> Result<(), StoreError> {
+        self.store(store)?.clear().map(drop).map_err(|error| meaning_of(&error))
+    }
+
+    pub fn get(&self, store: &str, key: impl Into<JsValue>) -> Result<Reply, StoreError> {
+        let request = self.store(store)?.get(&key.into()).map_err(|error| meaning_of(&error))?;
+        Ok(Reply::new(request))
+    }
+
+    /// All rows of a range of keys, and their keys, in the order of the keys.
+    pub fn all(&self, store: &str, range: &Range) -> Result<Rows, StoreError> {
+        let (store, range) = (self.store(store)?, range.value()?);
+        let values = store.get_all_with_key(&range).map_err(|error| meaning_of(&error))?;
+        let keys = store.get_all_keys_with_key(&range).map_err(|error| meaning_of(&error))?;
+        Ok(Rows { values: Reply::new(values), keys: Reply::new(keys) })
+    }
+
+    /// The keys of a range alone.
+    pub fn keys(&self, store: &str, range: &Range) -> Result<Reply, StoreError> {
+        let request = self.store(store)?.get_all_keys_with_key(&range.value()?);
+        Ok(Reply::new(request.map_err(|error| meaning_of(&error))?))
+    }
+
+    fn commit(&self) {
+        // Not waiting for the next turn of the event loop; browsers that lack it commit by themselves.
+        let commit = js_sys::Reflect::get(&self.raw, &"commit".into()).ok();
+        if let Some(commit) = commit.and_then(|commit| commit.dyn_into::<js_sys::Function>().ok()) {
+            let _ = commit.call0(&self.raw);
+        }
+    }
+
+    fn abort(&self) {
+        let _ = self.raw.abort();
+    }
+
+    async fn completed(&self) -> Result<(), StoreError> {
+        std::future::poll_fn(|context| {
+            let mut end = self.end.borrow_mut();
+            match end.outcome.take() {
+                Some(outcome) => Poll::Ready(outcome),
+                None => {
+                    end.waker = Some(context.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        self.raw.set_oncomplete(None);
+        self.raw.set_onabort(None);
+    }
+}
+
+/// Which keys.
+#[derive(Debug, Clone)]
+pub(super) enum Range {
+    All,
+    /// Sequences above this one.
+    Above(u64),
+    /// Sequences from the first to the second, both included.
+    Between(u64, u64),
+    /// Keys that begin with this text.
+    Under(String),
+}
+
+impl Range {
+    fn value(&self) -> Result<JsValue, StoreError> {
+        let range = match self {
+            Self::All => return Ok(JsValue::UNDEFINED),
+            Self::Above(sequence) => IdbKeyRange::lower_bound_with_open(&sequence_key(*sequence), true),
+            Self::Between(first, last) => IdbKeyRange::bound(&sequence_key(*first), &sequence_key(*last)),
+            Self::Under(text) => IdbKeyRange::bound(&text.into(), &format!("{text}\u{ffff}").into()),
+        };
+        range.map(JsValue::from).map_err(|error| meaning_of(&error))
+    }
+}
+
+/// Sequences are whole numbers far below 2^53.
+pub(super) fn sequence_key(sequence: u64) -> JsValue {
+    JsValue::from_f64(sequence as f64)
+}
+
+/// The answer to one request. It was sent when this was made, so several can be under way at once.
+pub(super) struct Reply {
+    request: IdbRequest,
+    listening: Option<Listening>,
+}
+
+struct Listening {
+    waker: Rc<RefCell<Waker>>,
+    _wake: Closure<dyn FnMut()>,
+}
+
+impl Reply {
+    fn new(request: IdbRequest) -> Self {
+        Self { request, listening: None }
+    }
+
+    /// The row, if there is one.
+    pub async fn bytes(self) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(bytes_of(&self.await?))
+    }
+
+    pub async fn sequence(self) -> Result<u64, StoreError> {
+        Ok(self.await?.as_f64().unwrap_or_default() as u64)
+    }
+
+    /// Keys that are text.
+    pub async fn texts(self) -> Result<Vec<String>, StoreError> {
+        Ok(self.await?.unchecked_into::<Array>().iter().filter_map(|key| key.as_string()).collect())
+    }
+}
+
+/// What is there instead of bytes is empty, which no row is: its reader finds it damaged.
+fn bytes_of(value: &JsValue) -> Option<Vec<u8>> {
+    if value.is_undefined() {
+        return None;
+    }
+    Some(value.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec).unwrap_or_default())
+}
+
+impl Future for Reply {
+    type Output = Result<JsValue, StoreError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.request.ready_state() == IdbRequestReadyState::Done {
+            return Poll::Ready(match self.request.result() {
+                Ok(value) => match self.request.error() {
+                    Ok(Some(error)) => Err(meaning(&error.name(), &error.message())),
+                    _ => Ok(value),
+                },
+                Err(error) => Err(meaning_of(&error)),
+            });
+        }
+        if let Some(Listening { waker, .. }) = &self.listening {
+            waker.borrow_mut().clone_from(context.waker());
+            return Poll::Pending;
+        }
+        let waker = Rc::new(RefCell::new(context.waker().clone()));
+        let wake = {
+            let waker = waker.clone();
+            Closure::<dyn FnMut()>::new(move || waker.borrow().wake_by_ref())
+        };
+        self.request.set_onsuccess(Some(wake.as_ref().unchecked_ref()));
+        self.request.set_onerror(Some(wake.as_ref().unchecked_ref()));
+        self.listening = Some(Listening { waker, _wake: wake });
+        Poll::Pending
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        if self.listening.is_some() {
+            self.request.set_onsuccess(None);
+            self.request.set_onerror(None);
+        }
+    }
+}
+
+/// The answer to [`Tx::all`].
+pub(super) struct Rows {
+    values: Reply,
+    keys: Reply,
+}
+
+impl Rows {
+    pub async fn by_sequence(self) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        let rows = self.by_key().await?;
+        Ok(rows.into_iter().map(|(key, row)| (key.as_f64().unwrap_or_default() as u64, row)).collect())
+    }
+
+    pub async fn by_text(self) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let rows = self.by_key().await?;
+        Ok(rows.into_iter().map(|(key, row)| (key.as_string().unwrap_or_default(), row)).collect())
+    }
+
+    async fn by_key(self) -> Result<Vec<(JsValue, Vec<u8>)>, StoreError> {
+        let values = self.values.await?.unchecked_into::<Array>();
+        let keys = self.keys.await?.unchecked_into::<Array>();
+        Ok(keys.iter().zip(values.iter()).map(|(key, value)| (key, bytes_of(&value).unwrap_or_default())).collect())
+    }
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_browsers_error_says_what_can_be_done() {
+        let check = |name: &str, message: &str| match meaning(name, message) {
+            StoreError::Full => "full",
+            StoreError::Lost { .. } => "lost",
+            StoreError::Damaged { .. } => "damaged",
+            StoreError::Aborted { .. } => "aborted",
+        };
+        assert_eq!(check("QuotaExceededError", ""), "full");
+        assert_eq!(check("InvalidStateError", "The database connection is closing."), "lost");
+        assert_eq!(check("UnknownError", "Internal error opening backing store"), "lost");
+        assert_eq!(check("DataError", "Failed to read large IndexedDB value"), "damaged");
+        assert_eq!(check("NotFoundError", ""), "damaged");
+        assert_eq!(check("DataError", "The parameter is not a valid key."), "aborted");
+        assert_eq!(check("ConstraintError", ""), "aborted");
+        assert_eq!(check("TransactionInactiveError", ""), "aborted");
+    }
+}

@@ -1,0 +1,125 @@
+//! The browser: the only place that names the web's storage, network, time and crypto.
+//!
+//! ```text
+//! idb      IndexedDB with its real errors and transactions         rows     what lies in it, byte by byte
+//! vault    whose unlock opens what                                 seal     the web's crypto
+//! journal  core's Journal: append, push, take in, checkpoint       drafts   half-filled forms
+//! http     core's Endpoint: fetch, with its faults told apart      unlock   the worker that reckons a PIN's key
+//! tabs     several tabs, one journal, one leader                   storage  room, persistence
+//! signs    network, visibility, updates                            updates  take over a newer version
+//! clock    now, waiting, waking                                    chance   random bytes
+//! settings language, theme, label                                  trace    the console
+//! ```
+
+pub mod chance;
+pub mod clock;
+pub mod drafts;
+pub mod http;
+pub mod idb;
+pub mod journal;
+pub mod rows;
+pub mod seal;
+pub mod settings;
+pub mod signs;
+pub mod storage;
+pub mod tabs;
+pub mod trace;
+pub mod unlock;
+pub mod updates;
+pub mod vault;
+
+#[cfg(all(test, target_arch = "wasm32"))]
+mod contract;
+
+pub use idb::OpenError;
+
+use http::HttpEndpoint;
+use idb::Database;
+use journal::BrowserJournal;
+use tabs::{Leading, Tabs};
+use vault::Vault;
+use yingke_core::{journal::AppendError, sync::Trouble};
+
+/// The browser's parts, put together once. Nothing is touched before [`Browser::open`].
+#[derive(Debug)]
+pub struct Browser {
+    database: Database,
+    vault: Vault,
+    journal: BrowserJournal,
+    http: HttpEndpoint,
+    tabs: Tabs,
+}
+
+impl Browser {
+    #[must_use]
+    pub fn new() -> Self {
+        let database = Database::named(idb::NAME);
+        let vault = Vault::new(database.clone());
+        let journal = BrowserJournal::new(database.clone(), vault.clone());
+        let http = HttpEndpoint::new(vault.clone());
+        Self { database, vault, journal, http, tabs: Tabs::new() }
+    }
+
+    /// Opens the database and reads whose tablet this is.
+    ///
+    /// # Errors
+    /// [`OpenError`]
+    pub async fn open(&self) -> Result<(), OpenError> {
+        self.database.open().await?;
+        self.vault.reload().await.map_err(|error| OpenError::Damaged { detail: error.to_string() })
+    }
+
+    /// Done when this tab leads, and its journal says so: what a leader before it still writes fails.
+    ///
+    /// # Errors
+    /// [`AppendError`]
+    pub async fn lead(&self) -> Result<Leading, AppendError> {
+        let leading = self.tabs.lead().await;
+        self.journal.lead().await?;
+        Ok(leading)
+    }
+
+    /// Fetches the keys of audiences that came into being since the sign-in, where the last page lacked some. Whether
+    /// there were any: then another turn brings what they open.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    pub async fn fetch_keys(&self) -> Result<bool, Trouble> {
+        if !self.journal.lacks_keys() {
+            return Ok(false);
+        }
+        let me = self.http.me().await?;
+        Ok(self.vault.add_keys(&me).await.unwrap_or(false))
+    }
+
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    #[must_use]
+    pub fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    #[must_use]
+    pub fn journal(&self) -> &BrowserJournal {
+        &self.journal
+    }
+
+    #[must_use]
+    pub fn http(&self) -> &HttpEndpoint {
+        &self.http
+    }
+
+    #[must_use]
+    pub fn tabs(&self) -> &Tabs {
+        &self.tabs
+    }
+}
+
+impl Default for Browser {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,176 @@
+//! Sealing and opening by the web's crypto. Keys go in once and never come out again.
+
+use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
+use wasm_bindgen::{JsCast, prelude::*};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::CryptoKey;
+
+use super::{
+    chance,
+    rows::{POINT_BYTES, RecoverySeal, Sealed},
+};
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = ["crypto", "subtle"], catch)]
+    fn encrypt(algorithm: &JsValue, key: &CryptoKey, data: &[u8]) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(js_namespace = ["crypto", "subtle"], catch)]
+    fn decrypt(algorithm: &JsValue, key: &CryptoKey, data: &[u8]) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(js_namespace = ["crypto", "subtle"], js_name = importKey, catch)]
+    fn import_key(
+        format: &str,
+        data: &[u8],
+        algorithm: &JsValue,
+        extractable: bool,
+        uses: &Array,
+    ) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(js_namespace = ["crypto", "subtle"], js_name = exportKey, catch)]
+    fn export_key(format: &str, key: &CryptoKey) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(js_namespace = ["crypto", "subtle"], js_name = generateKey, catch)]
+    fn generate_key(algorithm: &JsValue, extractable: bool, uses: &Array) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(js_namespace = ["crypto", "subtle"], js_name = deriveBits, catch)]
+    fn derive_bits(algorithm: &JsValue, key: &CryptoKey, bits: u32) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(js_namespace = ["crypto", "subtle"], js_name = deriveKey, catch)]
+    fn derive_key(
+        algorithm: &JsValue,
+        key: &CryptoKey,
+        derived: &JsValue,
+        extractable: bool,
+        uses: &Array,
+    ) -> Result<Promise, JsValue>;
+}
+
+/// Why something was not sealed or opened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    /// Another key, another place, or altered bytes.
+    #[error("the seal does not open")]
+    Broken,
+    /// No crypto here: the page is not in a secure context.
+    #[error("no crypto here: {detail}")]
+    Unavailable { detail: String },
+}
+
+/// What HKDF is told when a change is sealed to the organisation. The endpoint says the same.
+const RECOVERY_INFO: &[u8] = b"yingke sealed change 1";
+
+/// A key of AES-256-GCM that nobody can read out.
+#[derive(Clone)]
+pub struct Key(CryptoKey);
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Key(…)")
+    }
+}
+
+impl Key {
+    /// # Errors
+    /// [`SealError::Unavailable`], also for bytes that are no key.
+    pub async fn import(bytes: &[u8]) -> Result<Self, SealError> {
+        let key = done(import_key("raw", bytes, &"AES-GCM".into(), false, &uses(&["encrypt", "decrypt"]))).await;
+        key.map(|key| Self(key.unchecked_into())).map_err(|error| unavailable(&error))
+    }
+
+    /// Seals under a nonce of its own, bound to `bound_to`.
+    ///
+    /// # Errors
+    /// [`SealError::Unavailable`]
+    pub async fn seal(&self, plain: &[u8], bound_to: &[u8]) -> Result<Sealed, SealError> {
+        let nonce = chance::random();
+        let sealed =
+            done(encrypt(&gcm(&nonce, bound_to), &self.0, plain)).await.map_err(|error| unavailable(&error))?;
+        Ok(Sealed { nonce, bytes: Uint8Array::new(&sealed).to_vec() })
+    }
+
+    /// # Errors
+    /// [`SealError::Broken`] when the bytes were altered, moved, or sealed under another key.
+    pub async fn open(&self, sealed: &Sealed, bound_to: &[u8]) -> Result<Vec<u8>, SealError> {
+        let opened =
+            decrypt(&gcm(&sealed.nonce, bound_to), &self.0, &sealed.bytes).map_err(|error| unavailable(&error))?;
+        match JsFuture::from(opened).await {
+            Ok(plain) => Ok(Uint8Array::new(&plain).to_vec()),
+            Err(_) => Err(SealError::Broken),
+        }
+    }
+}
+
+/// Seals whole changes to the organisation's recovery key: with a sender's key of its own, made once per unlock.
+#[derive(Debug)]
+pub struct Recovery {
+    sender: [u8; POINT_BYTES],
+    key: Key,
+}
+
+impl Recovery {
+    /// `organisation` is the recovery key: an uncompressed point of P-256.
+    ///
+    /// # Errors
+    /// [`SealError::Unavailable`], also for bytes that are no point.
+    pub async fn new(organisation: &[u8]) -> Result<Self, SealError> {
+        Self::agree(organisation).await.map_err(|error| unavailable(&error))
+    }
+
+    async fn agree(organisation: &[u8]) -> Result<Self, JsValue> {
+        let curve = object(&[("name", "ECDH".into()), ("namedCurve", "P-256".into())]);
+        let pair = done(generate_key(&curve, false, &uses(&["deriveBits"]))).await?;
+        let half = |name: &str| Reflect::get(&pair, &name.into()).map(JsCast::unchecked_into::<CryptoKey>);
+        let point = Uint8Array::new(&done(export_key("raw", &half("publicKey")?)).await?).to_vec();
+        let sender = point.try_into().map_err(|_| JsValue::from_str("a point of another length"))?;
+        let organisation = done(import_key("raw", organisation, &curve, false, &uses(&[]))).await?;
+        let ecdh = object(&[("name", "ECDH".into()), ("public", organisation)]);
+        let mut shared = Uint8Array::new(&done(derive_bits(&ecdh, &half("privateKey")?, 256)).await?).to_vec();
+        let secret = done(import_key("raw", &shared, &"HKDF".into(), false, &uses(&["deriveKey"]))).await;
+        forget(&mut shared);
+        let hkdf = object(&[
+            ("name", "HKDF".into()),
+            ("hash", "SHA-256".into()),
+            ("salt", Uint8Array::new_with_length(0).into()),
+            ("info", Uint8Array::from(RECOVERY_INFO).into()),
+        ]);
+        let aes = object(&[("name", "AES-GCM".into()), ("length", 256.into())]);
+        let key = done(derive_key(&hkdf, secret?.unchecked_ref(), &aes, false, &uses(&["encrypt"]))).await?;
+        Ok(Self { sender, key: Key(key.unchecked_into()) })
+    }
+
+    /// # Errors
+    /// [`SealError::Unavailable`]
+    pub async fn seal(&self, plain: &[u8], bound_to: &[u8]) -> Result<RecoverySeal, SealError> {
+        Ok(RecoverySeal { sender: self.sender, sealed: self.key.seal(plain, bound_to).await? })
+    }
+}
+
+/// Overwrites bytes that nobody should find in memory later.
+pub fn forget(bytes: &mut [u8]) {
+    bytes.fill(0);
+    std::hint::black_box(bytes);
+}
+
+async fn done(started: Result<Promise, JsValue>) -> Result<JsValue, JsValue> {
+    JsFuture::from(started?).await
+}
+
+fn gcm(nonce: &[u8], bound_to: &[u8]) -> JsValue {
+    object(&[
+        ("name", "AES-GCM".into()),
+        ("iv", Uint8Array::from(nonce).into()),
+        ("additionalData", Uint8Array::from(bound_to).into()),
+    ])
+}
+
+fn object(members: &[(&str, JsValue)]) -> JsValue {
+    let object = Object::new();
+    for (name, value) in members {
+        let _ = Reflect::set(&object, &(*name).into(), value);
+    }
+    object.into()
+}
+
+fn uses(names: &[&str]) -> Array {
+    names.iter().map(|name| JsValue::from_str(name)).collect()
+}
+
+fn unavailable(error: &JsValue) -> SealError {
+    let detail = Reflect::get(error, &"message".into()).ok().and_then(|message| message.as_string());
+    SealError::Unavailable { detail: detail.unwrap_or_default() }
+}

@@ -1,0 +1,74 @@
+//! Signs that now is a good moment: the network is back, the page is looked at again, a newer version waits.
+
+use wasm_bindgen::{JsCast, closure::Closure};
+use web_sys::{EventTarget, VisibilityState};
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sign {
+    /// The browser believes that there is a network; it may be wrong.
+    Online,
+    Offline,
+    /// The page came to the front, or back from the browser's memory of pages.
+    Shown,
+    /// The page may be frozen or ended from here on: what should be kept is kept now.
+    Hidden,
+    /// A new version of the app has been fetched and waits for the person to agree.
+    UpdateReady,
+}
+
+/// Calls back for as long as it is kept.
+#[derive(Debug)]
+#[must_use = "dropping it ends the listening"]
+pub struct Listening {
+    listeners: Vec<Listener>,
+}
+
+#[derive(Debug)]
+struct Listener {
+    target: EventTarget,
+    event: &'static str,
+    call: Closure<dyn FnMut()>,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        for Listener { target, event, call } in &self.listeners {
+            let _ = target.remove_event_listener_with_callback(event, call.as_ref().unchecked_ref());
+        }
+    }
+}
+
+/// Tells `on_sign` of each [`Sign`] until what this returns is dropped.
+pub fn signs(on_sign: impl Fn(Sign) + Clone + 'static) -> Listening {
+    let mut listening = Listening { listeners: Vec::new() };
+    let Some(window) = web_sys::window() else { return listening };
+    let Some(document) = window.document() else { return listening };
+    let mut listen = |target: &EventTarget, event: &'static str, what: fn() -> Sign| {
+        let on_sign = on_sign.clone();
+        let call = Closure::<dyn FnMut()>::new(move || on_sign(what()));
+        if target.add_event_listener_with_callback(event, call.as_ref().unchecked_ref()).is_ok() {
+            listening.listeners.push(Listener { target: target.clone(), event, call });
+        }
+    };
+    listen(&window, "online", || Sign::Online);
+    listen(&window, "offline", || Sign::Offline);
+    listen(&window, "pageshow", || Sign::Shown);
+    listen(&window, "pagehide", || Sign::Hidden);
+    listen(&window, "yingke-update", || Sign::UpdateReady);
+    listen(&document, "visibilitychange", || if is_shown() { Sign::Shown } else { Sign::Hidden });
+    listening
+}
+
+/// Whether the page is in front.
+#[must_use]
+pub fn is_shown() -> bool {
+    let document = web_sys::window().and_then(|window| window.document());
+    document.is_none_or(|document| document.visibility_state() == VisibilityState::Visible)
+}
+
+/// Whether the browser believes that there is a network. `false` can be relied on, `true` cannot.
+#[must_use]
+pub fn is_online() -> bool {
+    web_sys::window().is_none_or(|window| window.navigator().on_line())
+}

@@ -1,0 +1,154 @@
+//! Several tabs, one journal: each hears what the others wrote, and one at a time syncs and checkpoints.
+
+use std::{cell::RefCell, rc::Rc};
+
+use futures::channel::oneshot;
+use wasm_bindgen::{JsCast, prelude::*};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{BroadcastChannel, MessageEvent};
+
+use super::signs::{Sign, signs};
+
+/// What one tab tells the others: something was written. Never what: they read it themselves.
+const WRITTEN: &str = "written";
+const LINE: &str = "yingke";
+
+/// The line between the tabs of this app. A browser without one has tabs that hear of each other's saves when they
+/// come to the front.
+#[derive(Debug)]
+pub struct Tabs {
+    channel: Option<BroadcastChannel>,
+    listener: RefCell<Option<Listener>>,
+}
+
+type Listener = Closure<dyn FnMut(MessageEvent)>;
+
+impl Tabs {
+    #[must_use]
+    pub fn new() -> Self {
+        Self { channel: BroadcastChannel::new(LINE).ok(), listener: RefCell::new(None) }
+    }
+
+    /// Tells the other tabs that the journal has changed.
+    pub fn tell_written(&self) {
+        if let Some(channel) = &self.channel {
+            let _ = channel.post_message(&WRITTEN.into());
+        }
+    }
+
+    /// Calls back when another tab has written. One listener: the roster.
+    pub fn on_written(&self, call: impl Fn() + 'static) {
+        let listener = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
+            if event.data().as_string().as_deref() == Some(WRITTEN) {
+                call();
+            }
+        });
+        if let Some(channel) = &self.channel {
+            channel.set_onmessage(Some(listener.as_ref().unchecked_ref()));
+        }
+        *self.listener.borrow_mut() = Some(listener);
+    }
+
+    /// Done when the tab that led before has ended: [`lead`] with [`Claim::Wait`].
+    pub async fn lead(&self) -> Leading {
+        lead(Claim::Wait).await
+    }
+}
+
+impl Default for Tabs {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Tabs {
+    fn drop(&mut self) {
+        if let Some(channel) = &self.channel {
+            channel.set_onmessage(None);
+            channel.close();
+        }
+    }
+}
+
+/// Calls back at each sign that it is worth trying: the network is back, the page is in front. For good.
+pub fn on_wake_up(call: impl Fn() + Clone + 'static) {
+    std::mem::forget(signs(move |sign| match sign {
+        Sign::Online | Sign::Shown => call(),
+        Sign::Offline | Sign::Hidden | Sign::UpdateReady => {}
+    }));
+}
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = ["navigator", "locks"], js_name = request, catch)]
+    fn request_lock(name: &str, options: &JsValue, held: &js_sys::Function) -> Result<js_sys::Promise, JsValue>;
+}
+
+const LEADER: &str = "yingke-leader";
+
+/// How a tab comes to lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// When the tab before it ends.
+    Wait,
+    /// Now: this tab is in front, and the leader has not been heard of, so it is frozen.
+    Steal,
+}
+
+/// This tab syncs and checkpoints for as long as this is kept and [`Leading::lost`] is not done.
+///
+/// The lock alone cannot stop a frozen leader that wakes up; its leader number does
+/// ([`super::BrowserJournal::lead`]): every leader's write checks it in its own transaction.
+#[derive(Debug)]
+pub struct Leading {
+    release: Option<js_sys::Function>,
+    lost: RefCell<Option<oneshot::Receiver<()>>>,
+}
+
+impl Leading {
+    /// Done when another tab has taken the lead; never where the browser has no locks.
+    pub async fn lost(&self) {
+        let lost = self.lost.borrow_mut().take();
+        match lost {
+            Some(lost) => drop(lost.await),
+            None => futures::future::pending().await,
+        }
+    }
+}
+
+impl Drop for Leading {
+    fn drop(&mut self) {
+        if let Some(release) = self.release.take() {
+            let _ = release.call0(&JsValue::NULL);
+        }
+    }
+}
+
+/// Done when this tab leads. Without Web Locks it leads at once, as all others do: the leader number decides.
+pub async fn lead(claim: Claim) -> Leading {
+    let (held_by_us, held) = oneshot::channel();
+    let (tell_lost, lost) = oneshot::channel();
+    let held_by_us = Rc::new(RefCell::new(Some(held_by_us)));
+    // The lock is held until the promise that its callback returns is settled.
+    let on_held = Closure::once_into_js(move || {
+        js_sys::Promise::new(&mut |release, _| {
+            if let Some(held_by_us) = held_by_us.borrow_mut().take() {
+                let _ = held_by_us.send(release);
+            }
+        })
+    });
+    let options = js_sys::Object::new();
+    let _ = js_sys::Reflect::set(&options, &"steal".into(), &(claim == Claim::Steal).into());
+    let Ok(promise) = request_lock(LEADER, &options, on_held.unchecked_ref()) else {
+        return Leading { release: None, lost: RefCell::new(None) };
+    };
+    wasm_bindgen_futures::spawn_local(async move {
+        let _ = JsFuture::from(promise).await;
+        let _ = tell_lost.send(());
+    });
+    match held.await {
+        Ok(release) => Leading { release: Some(release), lost: RefCell::new(Some(lost)) },
+        // The request was turned down, as some private modes do.
+        Err(oneshot::Canceled) => Leading { release: None, lost: RefCell::new(None) },
+    }
+}
