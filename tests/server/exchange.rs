@@ -1,0 +1,345 @@
+//! Two tablets and an endpoint: what one saves, the other gets, and nobody gets what is not theirs.
+
+use std::collections::BTreeMap;
+
+use yingke_core::{
+    audience::Audience,
+    codec, fixture,
+    sync::{Trouble, TurnError},
+    time::{DAY_MS, Millis},
+    value::Value,
+    wire::v1::{Answer, Push, Refusal, SealedChange, StreamMark, VERSION, Verdict, WireChange, WireSlot, base64_bytes},
+};
+use yingke_server::{ledger::Ledger, register::Register, sealed};
+
+use crate::world::{Tablet, World};
+
+fn push(counter: u64, changes: Vec<WireChange>) -> Push {
+    Push { version: VERSION, epoch: None, push_counter: counter, changes, sealed: Vec::new(), since: BTreeMap::new() }
+}
+
+#[tokio::test]
+async fn what_one_tablet_saves_the_other_gets() {
+    let world = World::new().await;
+    let (one, other) = (world.tablet_of(1).await, world.tablet_of(1).await);
+    let (person, audience) = (one.new_record(world.now()), world.own(1));
+    one.save(1, &audience, person, world.now(), &[("name", "李娜"), ("phone", "+8613800138000")]).await;
+    one.settle().await;
+    other.settle().await;
+    // Both edit different fields without seeing each other, then meet.
+    one.save(1, &audience, person, world.now(), &[("note", "下班后来")]).await;
+    other.save(1, &audience, person, world.now(), &[("intent", "B"), ("name", "李娜娜")]).await;
+    for tablet in [&one, &other, &one] {
+        tablet.settle().await;
+    }
+    for tablet in [&one, &other] {
+        let value = |key| tablet.value(&audience, person, key);
+        assert_eq!(value("note"), Some(Value::text("下班后来")));
+        assert_eq!(value("intent"), Some(Value::text("B")));
+        assert_eq!(value("name"), Some(Value::text("李娜娜")));
+    }
+    assert_eq!(one.records(&audience), other.records(&audience));
+    let kept = world.ledger.records(world.organisation(), None, None, 10).await.unwrap();
+    assert_eq!(kept.len(), 1, "each person once");
+    assert_eq!(codec::record_bytes(&kept[0]), one.records(&audience)[&person]);
+    assert_eq!(world.changes_kept().await, 3);
+}
+
+#[tokio::test]
+async fn nobody_gets_what_is_not_theirs() {
+    let world = World::new().await;
+    let (lin, zhou, desk) = (world.tablet_of(1).await, world.tablet_of(2).await, world.tablet_of(3).await);
+    for (tablet, staff) in [(&lin, 1), (&zhou, 2)] {
+        let person = tablet.new_record(world.now());
+        tablet.save(staff, &world.own(staff), person, world.now(), &[("name", "李娜")]).await;
+        tablet.settle().await;
+    }
+    // One change for two audiences: each reader gets their part and the hash of the rest.
+    let (own, at_desk) = (lin.new_record(world.now()), lin.new_record(world.now()));
+    let mut change = lin.change(1, &world.own(1), own, world.now(), &[("name", "王芳")]);
+    let edits = [(world.own(1), own), (world.desk(), at_desk)].map(|(audience, record)| {
+        let edit = change.change.edits().next().unwrap().clone();
+        yingke_core::change::Edit { audience, record, ..edit }
+    });
+    change.change = yingke_core::change::Change::new(
+        change.change.header.clone(),
+        edits.into(),
+        &mut yingke_core::chance::Seeded::new(5),
+    );
+    yingke_core::journal::Journal::append(&lin.journal, &change).await.unwrap();
+    for tablet in [&lin, &zhou, &desk] {
+        tablet.settle().await;
+    }
+    let seen = |tablet: &Tablet| {
+        let kept = tablet.journal.kept();
+        let audiences = kept.accepted.iter().flat_map(|change| change.change.edits().map(|edit| edit.audience.clone()));
+        audiences.collect::<std::collections::BTreeSet<_>>()
+    };
+    // A consultant's own change was theirs before it was sent, so the desk's part is looked at in what was pulled.
+    let pulled = lin.journal.kept().accepted.into_iter().filter(|change| !change.change.is_whole()).collect::<Vec<_>>();
+    assert!(pulled.iter().all(|change| change.change.edits().all(|edit| edit.audience == world.own(1))));
+    assert_eq!(pulled.len(), 1);
+    assert_eq!(pulled[0].change.hash(), change.change.hash());
+    assert_eq!(seen(&zhou), [world.own(2)].into());
+    assert_eq!(seen(&desk), [world.own(1), world.own(2), world.desk()].into());
+    let streams = desk.journal.kept().since;
+    assert_eq!(streams[&world.own(3)], StreamMark::default(), "nothing was ever written there, and it says so");
+    assert!(!streams.contains_key(&world.own(5)), "another venue");
+}
+
+#[tokio::test]
+async fn without_a_person_a_tablet_pushes_and_pulls_nothing() {
+    let world = World::new().await;
+    let tablet = world.tablet().await;
+    let person = tablet.new_record(world.now());
+    tablet.save(1, &world.own(1), person, world.now(), &[("name", "李娜")]).await;
+    let news = tablet.turn().await.unwrap();
+    assert_eq!((news.accepted.len(), news.pulled.len(), news.streams.len()), (1, 0, 0));
+    let answer = tablet.push(&push(9, Vec::new())).await;
+    assert_eq!((answer.page, answer.server_time, answer.epoch.as_str()), (None, world.now(), "e1"));
+    assert!(!answer.directory.is_empty());
+}
+
+async fn verdict_on(world: &World, tablet: &Tablet, change: WireChange) -> Refusal {
+    let good = tablet.change(1, &world.own(1), tablet.new_record(world.now()), world.now(), &[("name", "好")]);
+    let before = world.changes_kept().await;
+    let counter = before + 1;
+    let answer = tablet.push(&push(counter, vec![change.clone(), WireChange::from(&good)])).await;
+    assert!(matches!(answer.verdicts[1], Verdict::Accepted { had: false, .. }), "one bad change holds up nobody");
+    assert_eq!(world.changes_kept().await, before + 1);
+    let Verdict::Refused { id, reason } = &answer.verdicts[0] else { panic!("{answer:?}") };
+    assert_eq!(*id, change.id);
+    reason.clone()
+}
+
+#[tokio::test]
+async fn a_bad_change_is_refused_with_its_reason_and_others_are_taken() {
+    let world = World::new().await;
+    let tablet = world.tablet().await;
+    let record = tablet.new_record(world.now());
+    let good = || WireChange::from(&tablet.change(1, &world.own(1), record, world.now(), &[("name", "李娜")]));
+    let check = async |alter: &dyn Fn(&mut WireChange)| {
+        let mut change = good();
+        alter(&mut change);
+        verdict_on(&world, &tablet, change).await
+    };
+    let other = yingke_core::id::OrganisationId::from_bytes([3; 16]);
+    assert_eq!(check(&|change| change.organisation = other).await, Refusal::WrongOrganisation);
+    assert_eq!(check(&|change| change.author = fixture::staff(77)).await, Refusal::UnknownAuthor);
+    assert_eq!(check(&|change| change.author = fixture::staff(4)).await, Refusal::UnknownAuthor);
+    let into = |audience: Audience| {
+        move |change: &mut WireChange| {
+            let WireSlot::Shown(edit) = &mut change.edits[0] else { panic!() };
+            edit.audience = audience.clone();
+        }
+    };
+    for audience in [
+        world.own(2),
+        world.own(5),
+        Audience::Desk(world.elsewhere),
+        Audience::Desk(yingke_core::id::VenueId::from_bytes([9; 16])),
+        Audience::Own(world.venue, fixture::staff(77)),
+        Audience::Circle(world.venue, "health".into()),
+    ] {
+        let expected = Refusal::NotAllowed { audience: audience.to_string() };
+        assert_eq!(check(&into(audience)).await, expected);
+    }
+    let malformed = |reason: Refusal| matches!(reason, Refusal::Malformed { .. });
+    assert!(malformed(check(&|change| change.edits.clear()).await));
+    assert!(malformed(check(&|change| change.edits[0] = WireSlot::Hidden { hash: "0".repeat(64) }).await));
+    let field = |key: &'static str, value: &'static str| {
+        move |change: &mut WireChange| {
+            let WireSlot::Shown(edit) = &mut change.edits[0] else { panic!() };
+            edit.latest.insert(yingke_core::change::Key::of(key), yingke_core::wire::v1::Value::Text(value.into()));
+        }
+    };
+    for (key, value) in [("phone", "12"), ("name", "好😀"), ("stage", "elsewhere"), ("birth_date", "gestern")] {
+        let reason = check(&field(key, value)).await;
+        assert!(matches!(&reason, Refusal::Invalid { field, .. } if field == key), "{key}: {reason:?}");
+    }
+    let long = "长".repeat(30_000);
+    let grow = |change: &mut WireChange| {
+        let WireSlot::Shown(edit) = &mut change.edits[0] else { panic!() };
+        let key = yingke_core::change::Key::of("from_a_later_version");
+        edit.latest.insert(key, yingke_core::wire::v1::Value::Text(long.as_str().into()));
+    };
+    assert!(malformed(check(&grow).await));
+}
+
+#[tokio::test]
+async fn a_field_of_a_later_version_is_kept_and_passed_on() {
+    let world = World::new().await;
+    let tablet = world.tablet_of(1).await;
+    let record = tablet.new_record(world.now());
+    let mut change = WireChange::from(&tablet.change(1, &world.own(1), record, world.now(), &[]));
+    let WireSlot::Shown(edit) = &mut change.edits[0] else { panic!() };
+    let key = yingke_core::change::Key::of("from_a_later_version");
+    edit.latest.insert(key.clone(), yingke_core::wire::v1::Value::Text("甲".into()));
+    let answer = tablet.push(&push(1, vec![change.clone()])).await;
+    let page = answer.page.unwrap();
+    assert_eq!(page.changes[0].change, change);
+}
+
+#[tokio::test]
+async fn a_change_that_cannot_be_read_fails_alone() {
+    let world = World::new().await;
+    let tablet = world.tablet().await;
+    let change = |name: &str| {
+        let ranked = tablet.change(1, &world.own(1), tablet.new_record(world.now()), world.now(), &[("name", name)]);
+        serde_json::to_value(WireChange::from(&ranked)).unwrap()
+    };
+    let (one, mut bad, two) = (change("甲"), change("乙"), change("丙"));
+    let bad_id = bad["id"].clone();
+    bad["author"] = 7.into();
+    let body = serde_json::json!({ "version": 1, "push_counter": 1, "changes": [one, bad, two] });
+    let reply = tablet.push_raw(body.to_string().as_bytes()).await;
+    let answer: Answer = reply.json();
+    let taken: Vec<bool> = answer.verdicts.iter().map(|verdict| matches!(verdict, Verdict::Accepted { .. })).collect();
+    assert_eq!(taken, [true, false, true]);
+    let Verdict::Refused { id, reason: Refusal::Malformed { .. } } = &answer.verdicts[1] else { panic!("{answer:?}") };
+    assert_eq!(serde_json::to_value(id).unwrap(), bad_id);
+    // Without an id there is nothing to answer by.
+    let mut nameless = change("丁");
+    nameless["id"] = "x".into();
+    let body = serde_json::json!({ "version": 1, "push_counter": 2, "changes": [change("戊"), nameless] });
+    assert_eq!(tablet.push_raw(body.to_string().as_bytes()).await.problem(), (400, "malformed".into()));
+    assert_eq!(world.changes_kept().await, 2);
+}
+
+#[tokio::test]
+async fn the_same_id_with_other_content_is_refused() {
+    let world = World::new().await;
+    let tablet = world.tablet().await;
+    let record = tablet.new_record(world.now());
+    let first = WireChange::from(&tablet.change(1, &world.own(1), record, world.now(), &[("name", "李娜")]));
+    let mut other = WireChange::from(&tablet.change(1, &world.own(1), record, world.now(), &[("name", "王芳")]));
+    other.id = first.id;
+    tablet.push(&push(1, vec![first.clone()])).await;
+    let answer = tablet.push(&push(2, vec![other, first])).await;
+    assert!(matches!(answer.verdicts[0], Verdict::Refused { reason: Refusal::Different, .. }));
+    assert!(matches!(answer.verdicts[1], Verdict::Accepted { had: true, number: 1, .. }));
+}
+
+#[tokio::test]
+async fn a_wrong_clock_is_corrected_and_poisons_nothing() {
+    let world = World::new().await;
+    for wrong in [Millis(4_070_908_800_000), Millis(86_400_000)] {
+        let (lost, right) = (world.tablet_of(1).await, world.tablet_of(1).await);
+        let (person, audience) = (lost.new_record(wrong), world.own(1));
+        lost.save(1, &audience, person, wrong, &[("name", "先")]).await;
+        lost.save(1, &audience, person, wrong, &[("name", "后")]).await;
+        let news = lost.turn().await.unwrap();
+        assert_eq!(news.server_time, world.now());
+        for accepted in &news.accepted {
+            let off = accepted.stamp.millis().since(world.now()).abs();
+            assert!(off < 1_000, "corrected to the endpoint's time, not {off} ms away");
+        }
+        right.settle().await;
+        assert_eq!(right.value(&audience, person, "name"), Some(Value::text("后")), "in the order they were made");
+        right.save(1, &audience, person, world.now(), &[("name", "看过之后")]).await;
+        right.settle().await;
+        lost.settle().await;
+        assert_eq!(lost.value(&audience, person, "name"), Some(Value::text("看过之后")), "a later edit wins");
+        assert_eq!(lost.records(&audience), right.records(&audience));
+        world.findings().await;
+    }
+}
+
+#[tokio::test]
+async fn a_copied_tablet_is_noticed_and_keeps_nothing() {
+    let world = World::new().await;
+    let tablet = world.tablet().await;
+    let change = |name| {
+        WireChange::from(&tablet.change(
+            1,
+            &world.own(1),
+            tablet.new_record(world.now()),
+            world.now(),
+            &[("name", name)],
+        ))
+    };
+    tablet.push(&push(7, vec![change("甲")])).await;
+    let again = tablet.push(&push(7, vec![change("乙")])).await;
+    assert!(matches!(again.verdicts[0], Verdict::Accepted { .. }), "the same counter is a retry");
+    for changes in [vec![change("丙")], Vec::new()] {
+        let body = serde_json::to_vec(&push(6, changes)).unwrap();
+        assert_eq!(tablet.push_raw(&body).await.problem(), (409, "cloned".into()));
+    }
+    assert_eq!(world.changes_kept().await, 2);
+}
+
+#[tokio::test]
+async fn a_sealed_change_is_opened_and_taken_like_any_other() {
+    let world = World::new().await;
+    let tablet = world.tablet().await;
+    let recovery = p256::PublicKey::from_sec1_bytes(&base64_bytes(&tablet.enrolled.recovery_key).unwrap()).unwrap();
+    let record = tablet.new_record(world.now());
+    let seal = |author: u8, nonce: u8| -> SealedChange {
+        let change = tablet.change(author, &world.own(1), record, world.now(), &[("name", "李娜")]);
+        let ephemeral = p256::SecretKey::from_slice(&[nonce; 32]).unwrap();
+        sealed::seal(&recovery, world.organisation(), &change, &ephemeral, [nonce; 12])
+    };
+    let (good, not_allowed, mut altered) = (seal(1, 1), seal(2, 2), seal(1, 3));
+    altered.author = fixture::staff(2);
+    let push = Push { sealed: vec![altered, not_allowed, good.clone()], ..push(1, Vec::new()) };
+    let answer = tablet.push(&push).await;
+    assert!(matches!(answer.verdicts[0], Verdict::Refused { reason: Refusal::Malformed { .. }, .. }));
+    assert!(matches!(answer.verdicts[1], Verdict::Refused { reason: Refusal::NotAllowed { .. }, .. }));
+    assert!(matches!(answer.verdicts[2], Verdict::Accepted { id, number: 1, .. } if id == good.id));
+    assert_eq!(world.findings().await.records, 1);
+}
+
+#[tokio::test]
+async fn pages_are_bounded_and_prove_themselves() {
+    let world = World::new().await;
+    let (writer, reader) = (world.tablet_of(1).await, world.tablet_of(3).await);
+    for _ in 0..2_300 {
+        let person = writer.new_record(world.now());
+        writer.save(1, &world.own(1), person, world.now(), &[("name", "李娜")]).await;
+    }
+    writer.settle().await;
+    let mut pages = Vec::new();
+    loop {
+        let news = reader.turn().await.unwrap();
+        pages.push(news.pulled.len());
+        if !news.more {
+            break;
+        }
+    }
+    assert_eq!(pages, [1_000, 1_000, 300]);
+    assert_eq!(reader.records(&world.own(1)), writer.records(&world.own(1)));
+}
+
+#[tokio::test]
+async fn a_revoked_tablet_and_somebody_who_left_are_shut_out() {
+    let world = World::new().await;
+    let tablet = world.tablet_of(1).await;
+    tablet.settle().await;
+    world.ledger.disable_staff(world.organisation(), fixture::staff(1)).await.unwrap();
+    assert_eq!(tablet.turn().await, Err(TurnError::Endpoint(Trouble::SignIn)));
+    assert_eq!(tablet.try_sign_in(fixture::staff(1), crate::world::PIN).await.problem(), (403, "pin".into()));
+    world.ledger.revoke(world.organisation(), tablet.device(), world.now()).await.unwrap();
+    assert_eq!(tablet.turn().await, Err(TurnError::Endpoint(Trouble::Revoked)));
+}
+
+#[tokio::test]
+async fn a_credential_runs_out() {
+    let world = World::new().await;
+    let tablet = world.tablet_of(1).await;
+    world.pass(31 * DAY_MS);
+    assert_eq!(tablet.turn().await, Err(TurnError::Endpoint(Trouble::SignIn)));
+    assert_eq!(world.changes_kept().await, 0);
+}
+
+/// A cursor of another epoch means nothing: reading begins again, as core's turn expects.
+#[tokio::test]
+async fn a_cursor_of_another_epoch_is_passed_over() {
+    let world = World::new().await;
+    let tablet = world.tablet_of(1).await;
+    let person = tablet.new_record(world.now());
+    tablet.save(1, &world.own(1), person, world.now(), &[("name", "李娜")]).await;
+    tablet.settle().await;
+    let since = BTreeMap::from([(world.own(1), StreamMark { number: 900, count: 900, digest: 1 })]);
+    let answer = tablet.push(&Push { epoch: Some("e0".into()), since, ..push(50, Vec::new()) }).await;
+    assert_eq!((answer.epoch.as_str(), answer.page.unwrap().changes.len()), ("e1", 1));
+}

@@ -1,0 +1,400 @@
+//! A club with its endpoint listening on a free port, and tablets that talk to it as the client does.
+
+use std::{
+    cell::Cell,
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
+use yingke_core::{
+    audience::{Audience, Role},
+    chance::Seeded,
+    change::{Change, Edit, Header, Ranked},
+    codec, fixture,
+    id::{ChangeId, DeviceNumber, OrganisationId, RecordId, StaffId, VenueId},
+    journal::{Journal, memory::MemoryJournal},
+    merge::{self, Records},
+    schema,
+    stamp::{Stamp, Stamper},
+    sync::{Endpoint, News, Trouble, TurnError, turn},
+    time::Millis,
+    value::Value,
+    wire::v1::{Answer, Enrol, Enrolled, Problem, Push, SignIn, SignedIn, Staff, VERSION},
+};
+use yingke_server::{
+    admin::new_venue,
+    http::{self, App},
+    keys::{self, Secrets},
+    ledger::sqlite::SqliteLedger,
+    register::Register,
+    verify,
+};
+
+pub const PIN: &str = "260711";
+pub const CODE: &str = "20261122";
+
+/// One venue with a consultant (staff 1), another consultant (2), the front desk (3) and one who left (4); a
+/// second venue with a consultant (5).
+pub struct World {
+    pub ledger: Arc<SqliteLedger>,
+    pub address: SocketAddr,
+    pub venue: VenueId,
+    pub elsewhere: VenueId,
+    now: Arc<AtomicI64>,
+    end: watch::Sender<bool>,
+    pub folder: tempfile::TempDir,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self::with_files(None).await
+    }
+
+    pub async fn with_files(files: Option<&Path>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Arc::new(SqliteLedger::create(folder.path()).await.unwrap());
+        let (organisation, venue) = (fixture::organisation(), fixture::venue());
+        let elsewhere = VenueId::from_bytes(fixture::id_bytes(2));
+        ledger.found(organisation, "松风体育", "e1", &Secrets::new()).await.unwrap();
+        ledger.keep_venue(organisation, &new_venue(venue, "未来店", "fitness", 480)).await.unwrap();
+        ledger.keep_venue(organisation, &new_venue(elsewhere, "望江店", "sports", 480)).await.unwrap();
+        let pin_hash = keys::pin_hash(PIN);
+        for (number, name, role, venue) in [
+            (1, "林悦", Role::Consultant, venue),
+            (2, "周凯", Role::Consultant, venue),
+            (3, "陈晓彤", Role::FrontDesk, venue),
+            (4, "李卫", Role::StoreManager, venue),
+            (5, "孙晓雯", Role::Consultant, elsewhere),
+        ] {
+            let staff = Staff { id: fixture::staff(number), name: name.into(), role, venue, active: number != 4 };
+            ledger.add_staff(organisation, &staff, &pin_hash).await.unwrap();
+        }
+        ledger.add_code(organisation, venue, keys::code_hash(CODE), 100, Millis(i64::MAX)).await.unwrap();
+
+        let now = Arc::new(AtomicI64::new(fixture::NOW.0));
+        let clock = {
+            let now = now.clone();
+            Arc::new(move || Millis(now.load(Ordering::SeqCst)))
+        };
+        let (end, ending) = watch::channel(false);
+        let router = http::router(App::new(ledger.clone(), clock, ending), files);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        tokio::spawn(axum::serve(listener, service).into_future());
+        Self { ledger, address, venue, elsewhere, now, end, folder }
+    }
+
+    pub fn now(&self) -> Millis {
+        Millis(self.now.load(Ordering::SeqCst))
+    }
+
+    pub fn pass(&self, ms: i64) {
+        self.now.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    pub fn end(&self) {
+        self.end.send(true).unwrap();
+    }
+
+    pub fn organisation(&self) -> OrganisationId {
+        fixture::organisation()
+    }
+
+    pub fn own(&self, staff: u8) -> Audience {
+        Audience::Own(if staff == 5 { self.elsewhere } else { self.venue }, fixture::staff(staff))
+    }
+
+    pub fn desk(&self) -> Audience {
+        Audience::Desk(self.venue)
+    }
+
+    /// A tablet of the first venue, with nobody signed in.
+    pub async fn tablet(&self) -> Tablet {
+        Tablet::enrol(self.address).await
+    }
+
+    /// A tablet with somebody signed in.
+    pub async fn tablet_of(&self, staff: u8) -> Tablet {
+        let mut tablet = self.tablet().await;
+        tablet.sign_in(staff).await;
+        tablet
+    }
+
+    pub async fn changes_kept(&self) -> u64 {
+        self.findings().await.changes
+    }
+
+    /// What `verify` finds; no fault may be among it.
+    pub async fn findings(&self) -> verify::Findings {
+        let findings = verify::run(&*self.ledger, self.organisation()).await.unwrap();
+        assert_eq!(findings.faults, Vec::<String>::new());
+        findings
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: BTreeMap<String, String>,
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    pub fn json<T: DeserializeOwned>(&self) -> T {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {} {}", self.status, String::from_utf8_lossy(&self.body)))
+    }
+
+    /// The status and the code of the problem document that it has to be.
+    pub fn problem(&self) -> (u16, String) {
+        assert_eq!(self.headers["content-type"], "application/problem+json", "{self:?}");
+        let problem: Problem = self.json();
+        assert_eq!(problem.status, self.status);
+        assert!(!problem.title.is_empty());
+        (self.status, problem.kind.strip_prefix("about:blank#").expect("a code").to_owned())
+    }
+}
+
+/// One request over its own connection. `None` when the connection ended without an answer.
+pub async fn send(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Option<Reply> {
+    let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
+    for (name, value) in headers {
+        request += &format!("{name}: {value}\r\n");
+    }
+    if !body.is_empty() || method == "POST" {
+        request += &format!("content-length: {}\r\n", body.len());
+    }
+    request += "\r\n";
+    let mut stream = TcpStream::connect(address).await.ok()?;
+    stream.write_all(request.as_bytes()).await.ok()?;
+    // The endpoint may answer and close before it has read all of a body that is too large.
+    let _ = stream.write_all(body).await;
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes).await;
+    read_reply(&bytes)
+}
+
+fn read_reply(bytes: &[u8]) -> Option<Reply> {
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let head = std::str::from_utf8(&bytes[..end]).ok()?;
+    let mut lines = head.split("\r\n");
+    let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
+    let headers: BTreeMap<String, String> = lines
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_lowercase(), value.into()))
+        .collect();
+    let body = bytes[end + 4..].to_vec();
+    let whole = headers.get("content-length").is_none_or(|length| length.parse() == Ok(body.len()));
+    whole.then_some(Reply { status, headers, body })
+}
+
+pub const JSON: (&str, &str) = ("content-type", "application/json");
+
+pub async fn post(address: SocketAddr, path: &str, headers: &[(&str, &str)], body: &impl Serialize) -> Option<Reply> {
+    let headers: Vec<_> = [JSON].into_iter().chain(headers.iter().copied()).collect();
+    send(address, "POST", path, &headers, &serde_json::to_vec(body).unwrap()).await
+}
+
+/// A tablet: the journal in memory, core's own turn, real requests.
+pub struct Tablet {
+    pub address: SocketAddr,
+    pub enrolled: Enrolled,
+    pub signed_in: Option<SignedIn>,
+    pub journal: MemoryJournal,
+    chance: std::cell::RefCell<Seeded>,
+    stamper: std::cell::RefCell<Stamper>,
+    /// Of 100 replies, so many are cut after the endpoint has done its work.
+    pub cut_percent: Cell<u64>,
+    pub cuts: Cell<u32>,
+}
+
+impl Tablet {
+    pub async fn enrol(address: SocketAddr) -> Self {
+        let asked = Enrol { version: VERSION, code: CODE.into(), name: "A-01".into() };
+        let reply = post(address, "/v1/enrol", &[], &asked).await.unwrap();
+        assert_eq!(reply.status, 200, "{reply:?}");
+        let enrolled: Enrolled = reply.json();
+        let seed = u64::from(enrolled.device.0) << 32;
+        Self {
+            address,
+            enrolled,
+            signed_in: None,
+            journal: MemoryJournal::default(),
+            chance: Seeded::new(seed).into(),
+            stamper: Stamper::default().into(),
+            cut_percent: Cell::new(0),
+            cuts: Cell::new(0),
+        }
+    }
+
+    pub async fn sign_in(&mut self, staff: u8) {
+        let reply = self.try_sign_in(fixture::staff(staff), PIN).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        self.signed_in = Some(reply.json());
+    }
+
+    pub async fn try_sign_in(&self, staff: StaffId, pin: &str) -> Reply {
+        let asked = SignIn { version: VERSION, staff, pin: pin.into() };
+        post(self.address, "/v1/sign-in", &[("authorization", &self.bearer())], &asked).await.unwrap()
+    }
+
+    pub fn bearer(&self) -> String {
+        format!("Bearer {}", self.enrolled.token)
+    }
+
+    pub fn device(&self) -> DeviceNumber {
+        self.enrolled.device
+    }
+
+    pub fn headers(&self) -> Vec<(String, String)> {
+        let mut headers = vec![("authorization".to_owned(), self.bearer())];
+        headers.extend(self.signed_in.as_ref().map(|person| ("yingke-person".to_owned(), person.token.clone())));
+        headers
+    }
+
+    pub async fn get(&self, path: &str) -> Reply {
+        let headers = self.headers();
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        send(self.address, "GET", path, &headers, b"").await.unwrap()
+    }
+
+    /// Any body to `/v1/sync`.
+    pub async fn push_raw(&self, body: &[u8]) -> Reply {
+        self.push_with(&[JSON], body).await.expect("an answer")
+    }
+
+    pub async fn push_with(&self, more: &[(&str, &str)], body: &[u8]) -> Option<Reply> {
+        let headers = self.headers();
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let headers: Vec<_> = headers.into_iter().chain(more.iter().copied()).collect();
+        send(self.address, "POST", "/v1/sync", &headers, body).await
+    }
+
+    pub async fn push(&self, push: &Push) -> Answer {
+        let reply = self.push_raw(&serde_json::to_vec(push).unwrap()).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        reply.json()
+    }
+
+    /// A change that is not kept yet.
+    pub fn change(
+        &self,
+        author: u8,
+        audience: &Audience,
+        record: RecordId,
+        now: Millis,
+        fields: &[(&str, &str)],
+    ) -> Ranked {
+        let mut chance = self.chance.borrow_mut();
+        let header = Header {
+            id: ChangeId::new(now, &mut *chance),
+            organisation: fixture::organisation(),
+            author: fixture::staff(author),
+            device: self.device(),
+            made_at: now,
+            clock_offset_ms: 0,
+            pack: 1,
+            form: "F-03".into(),
+        };
+        let writes = fields.iter().map(|(key, value)| schema::write("person", key, *value)).collect();
+        let kind = yingke_core::change::Key::of("person");
+        let edit = Edit { record, kind, audience: audience.clone(), salt: [0; 8], writes };
+        let stamp = self.stamper.borrow_mut().next(now);
+        Ranked::provisional(stamp, Change::new(header, vec![edit], &mut *chance))
+    }
+
+    /// Saves as the app does: into the journal.
+    pub async fn save(
+        &self,
+        author: u8,
+        audience: &Audience,
+        record: RecordId,
+        now: Millis,
+        fields: &[(&str, &str)],
+    ) -> ChangeId {
+        let change = self.change(author, audience, record, now, fields);
+        self.journal.append(&change).await.unwrap();
+        change.change.id()
+    }
+
+    pub fn new_record(&self, now: Millis) -> RecordId {
+        RecordId::new(now, &mut *self.chance.borrow_mut())
+    }
+
+    pub async fn turn(&self) -> Result<News, TurnError> {
+        let news = turn(&self.journal, self).await?;
+        let mut stamper = self.stamper.borrow_mut();
+        news.accepted
+            .iter()
+            .map(|accepted| accepted.stamp)
+            .chain(news.pulled.iter().map(|change| change.stamp))
+            .for_each(|stamp: Stamp| stamper.take_in(stamp));
+        Ok(news)
+    }
+
+    /// Turns until there is nothing to send and nothing new.
+    pub async fn settle(&self) {
+        for _ in 0..1_000 {
+            match self.turn().await {
+                Ok(news) if !news.more && self.journal.kept().tail.is_empty() => return,
+                Ok(_) | Err(TurnError::Endpoint(Trouble::OutOfReach) | TurnError::NewEpoch) => {}
+                Err(other) => panic!("{other}"),
+            }
+        }
+        panic!("a thousand turns did not settle it");
+    }
+
+    /// The records of an audience that this tablet holds, as bytes.
+    pub fn records(&self, audience: &Audience) -> BTreeMap<RecordId, Vec<u8>> {
+        let mut records = Records::new();
+        for change in &self.journal.kept().accepted {
+            for edit in change.change.edits().filter(|edit| edit.audience == *audience) {
+                merge::apply_to(&mut records, change.rank(), edit);
+            }
+        }
+        records.into_iter().map(|(id, record)| (id, codec::record_bytes(&record))).collect()
+    }
+
+    pub fn value(&self, audience: &Audience, record: RecordId, key: &str) -> Option<Value> {
+        let bytes = self.records(audience).remove(&record)?;
+        codec::read_block(&bytes).unwrap()[0].get(key).cloned()
+    }
+}
+
+impl Endpoint for Tablet {
+    async fn sync(&self, push: Push) -> Result<Answer, Trouble> {
+        let reply = self.push_with(&[JSON], &serde_json::to_vec(&push).unwrap()).await.ok_or(Trouble::OutOfReach)?;
+        if self.chance.borrow_mut().below(100) < self.cut_percent.get() {
+            self.cuts.set(self.cuts.get() + 1);
+            return Err(Trouble::OutOfReach);
+        }
+        match reply.status {
+            200 => Ok(reply.json()),
+            _ => match reply.problem() {
+                (401, code) if code == "device" => Err(Trouble::Revoked),
+                (401, _) => Err(Trouble::SignIn),
+                (409, _) => Err(Trouble::Cloned),
+                (status, code) => Err(Trouble::NotUnderstood { detail: format!("{status} {code}") }),
+            },
+        }
+    }
+}
