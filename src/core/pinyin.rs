@@ -61,7 +61,14 @@ impl fmt::Debug for Syllable {
 /// The syllable of a number, without tone; nothing for 0.
 pub(crate) fn plain(number: u16) -> &'static str {
     let Some(place) = usize::from(number).checked_sub(1) else { return "" };
-    SYLLABLES.get(place * SYLLABLE_LETTERS_MAX..(place + 1) * SYLLABLE_LETTERS_MAX).unwrap_or_default().trim_end()
+    let cell = SYLLABLES.get(place * SYLLABLE_LETTERS_MAX..(place + 1) * SYLLABLE_LETTERS_MAX).unwrap_or_default();
+    &cell[..cell.bytes().position(|letter| letter == b' ').unwrap_or(cell.len())]
+}
+
+/// The first letter of the syllable of a number.
+pub(crate) fn initial(number: u16) -> Option<char> {
+    let place = usize::from(number).checked_sub(1)? * SYLLABLE_LETTERS_MAX;
+    SYLLABLES.as_bytes().get(place).copied().map(char::from)
 }
 
 fn with_tone(letter: char, tone: usize) -> char {

@@ -281,7 +281,11 @@ impl Needle {
         {
             return Some((fit, found.start + code_digits..found.end + code_digits));
         }
-        let full = self.digits.strip_prefix(&[0, 0]).unwrap_or(&self.digits);
+        let abroad = self.digits.strip_prefix(&[0, 0]);
+        let full = abroad.unwrap_or(&self.digits);
+        if !(self.international || abroad.is_some() || full.starts_with(&[8, 6])) {
+            return None;
+        }
         within(full, phone, from).filter(|(_, found)| found.start == 0 && found.end > code_digits)
     }
 }
@@ -365,7 +369,7 @@ impl Text {
     fn of(gathered: &mut Vec<char>) -> Option<Self> {
         let characters = std::mem::take(gathered);
         let first = *characters.first()?;
-        let begins = |number: u16| pinyin::plain(number).bytes().next().is_some_and(|letter| is_letter(first, letter));
+        let begins = |number: u16| pinyin::initial(number) == Some(first);
         let by_itself = characters.iter().filter(|character| !character.is_ascii_lowercase());
         let traits = by_itself.chain([&first]).map(|character| Traits::of_character(*character));
         Some(Self {

@@ -115,7 +115,7 @@ impl Traits {
         for token in tokens {
             let character = char::from_u32(token & CHARACTER_MASK).unwrap_or_default();
             traits = traits.and(Self::of_character(character));
-            if let Some(initial) = pinyin::plain((token >> SYLLABLE_SHIFT) as u16).chars().next() {
+            if let Some(initial) = pinyin::initial((token >> SYLLABLE_SHIFT) as u16) {
                 traits = traits.and(Self::of_character(initial));
             }
         }

@@ -188,13 +188,13 @@ fn all_ways_to_type(name: &str) -> BTreeSet<String> {
         ways
     };
     let mut all = BTreeSet::new();
-    for start in 0..characters.len() {
-        if characters[start] == '·' {
+    for (start, first) in characters.iter().enumerate() {
+        if *first == '·' {
             continue;
         }
         let mut typed = BTreeSet::from([String::new()]);
-        for place in start..characters.len() {
-            let unfinished: Vec<String> = readings[place].map_or(Vec::new(), |reading| {
+        for (place, reading) in readings.iter().enumerate().skip(start) {
+            let unfinished: Vec<String> = reading.map_or(Vec::new(), |reading| {
                 let plain = reading.plain();
                 let ends = 1..=plain.len();
                 ends.flat_map(|end| [plain[..end].to_owned(), plain[..end].replace('v', "u")]).collect()
