@@ -92,6 +92,19 @@ impl Filter {
         Ok(Self { key, bits: bits.into(), phones: u32::from_le_bytes([*a, *b, *c, *d]) })
     }
 
+    /// The body of `GET /v1/known-phones`, for somebody who may hold the key as well: the key, then the filter.
+    #[must_use]
+    pub fn bytes_with_key(&self) -> Vec<u8> {
+        [self.key.as_slice(), &self.bytes()].concat()
+    }
+
+    /// # Errors
+    /// When the bytes are not a key and a filter of this version.
+    pub fn read_with_key(bytes: &[u8]) -> Result<Self, FilterError> {
+        let (key, bytes) = bytes.split_first_chunk().ok_or(FilterError)?;
+        Self::read(*key, bytes)
+    }
+
     fn places(&self, phone: &PhoneNumber) -> impl Iterator<Item = usize> + use<> {
         let hash: [u8; 32] = Sha256::new_with_prefix(self.key).chain_update(phone.e164()).finalize().into();
         let half = |from: usize| u64::from_le_bytes(hash[from..from + 8].try_into().expect("eight of 32 bytes"));
@@ -116,6 +129,13 @@ mod tests {
 
     fn phone(number: u64) -> PhoneNumber {
         PhoneNumber::from_e164(&format!("+86138{number:08}")).unwrap()
+    }
+
+    #[test]
+    fn it_travels_with_its_key() {
+        let filter = Filter::build(KEY, [phone(1)].iter());
+        assert_eq!(Filter::read_with_key(&filter.bytes_with_key()), Ok(filter));
+        assert_eq!(Filter::read_with_key(&KEY[1..]), Err(FilterError));
     }
 
     #[test]

@@ -169,9 +169,20 @@ async fn sync(
         // Nobody listening is no fault.
         let _ = app.hints.send((organisation, number));
     }
+    renew_known_phones(&app, organisation, secrets);
     let (verdicts, pulled) = (answer.verdicts.len(), answer.page.as_ref().map_or(0, |page| page.changes.len()));
     tracing::debug!(device = device.0.number.0, verdicts, pulled, "answered {verdicts} changes with {pulled}");
     Ok(Json(answer))
+}
+
+/// Beside the answer: the next one says that there is a newer filter.
+fn renew_known_phones(app: &App, organisation: OrganisationId, secrets: keys::Secrets) {
+    let app = app.clone();
+    tokio::spawn(async move {
+        if let Err(error) = app.known.renew(&*app.ledger, organisation, &secrets, app.now()).await {
+            tracing::error!(%error, "the filter of known phones was not renewed: {error}");
+        }
+    });
 }
 
 /// Says that something is new, not what: the pull is the truth.
@@ -314,8 +325,12 @@ async fn directory(device: Device, State(app): State<App>) -> Result<Json<Direct
     Ok(Json(app.register.house(device.0.organisation).await?.directory()))
 }
 
-async fn known_phones(device: Device, State(app): State<App>) -> Result<Response, Problem> {
-    let known = app.known.get(&*app.ledger, device.0.organisation).await?;
+/// With the key that it can be tried with, so it goes to people and not to a tablet alone.
+async fn known_phones(device: Device, _: Person, State(app): State<App>) -> Result<Response, Problem> {
+    let organisation = device.0.organisation;
+    let secrets = app.register.secrets(organisation).await?;
+    app.known.renew(&*app.ledger, organisation, &secrets, app.now()).await?;
+    let known = app.known.get(organisation);
     let headers =
         [(header::CONTENT_TYPE, "application/octet-stream".into()), (header::ETAG, format!("\"{}\"", known.version))];
     Ok((headers, Bytes::copy_from_slice(&known.bytes)).into_response())

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use yingke_core::{
     audience::Audience,
     chance::Chance,
+    filter::FilterKey,
     id::{DeviceNumber, StaffId},
     wire::v1::base64_text,
 };
@@ -158,8 +159,9 @@ impl Secrets {
 
     /// What the filter of known phones is keyed with.
     #[must_use]
-    pub fn known_phones_key(&self) -> [u8; 32] {
-        self.derived(&[b"known phones key 1"])
+    pub fn known_phones_key(&self) -> FilterKey {
+        let key = self.derived(&[b"known phones key 1"]);
+        *key.first_chunk().expect("16 of 32 bytes")
     }
 
     #[must_use]
@@ -222,7 +224,6 @@ mod tests {
             secrets.audience_key(DeviceNumber(2), &desk),
             secrets.audience_key(DeviceNumber(1), &own),
             secrets.own_key(DeviceNumber(1), fixture::staff(1)),
-            secrets.known_phones_key(),
         ];
         assert_eq!(std::collections::BTreeSet::from(keys).len(), keys.len());
         assert_eq!(secrets.audience_key(DeviceNumber(1), &desk), keys[0]);

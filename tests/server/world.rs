@@ -53,7 +53,7 @@ pub struct World {
     pub elsewhere: VenueId,
     now: Arc<AtomicI64>,
     end: watch::Sender<bool>,
-    pub folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
 }
 
 impl World {
@@ -93,7 +93,7 @@ impl World {
         let address = listener.local_addr().unwrap();
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(axum::serve(listener, service).into_future());
-        Self { ledger, address, venue, elsewhere, now, end, folder }
+        Self { ledger, address, venue, elsewhere, now, end, _folder: folder }
     }
 
     pub fn now(&self) -> Millis {

@@ -1,0 +1,160 @@
+//! Every kind of bad input gets a problem document, and nothing is stored.
+
+use yingke_core::{
+    fixture,
+    wire::v1::{BODY_BYTES_MAX, Push, VERSION, WireChange},
+};
+use yingke_server::register::Register;
+
+use crate::world::{self, JSON, Tablet, World};
+
+/// A push that would be taken.
+fn good(world: &World, tablet: &Tablet) -> String {
+    let change = tablet.change(1, &world.own(1), tablet.new_record(world.now()), world.now(), &[("name", "李娜")]);
+    let push = Push {
+        version: VERSION,
+        epoch: None,
+        push_counter: 1,
+        changes: vec![WireChange::from(&change)],
+        sealed: Vec::new(),
+        since: Default::default(),
+    };
+    serde_json::to_string(&push).unwrap()
+}
+
+#[tokio::test]
+async fn a_body_that_is_wrong_in_any_way_is_answered_with_a_problem() {
+    let world = World::new().await;
+    let tablet = world.tablet_of(1).await;
+    let good = good(&world, &tablet);
+    let gzip_bomb = include_bytes!("bomb.gz");
+    let json = |body: String| (vec![JSON], body.into_bytes());
+    let encoded = |encoding: &'static str, body: &[u8]| (vec![JSON, ("content-encoding", encoding)], body.to_vec());
+    let table: Vec<(&str, (Vec<(&str, &str)>, Vec<u8>), (u16, &str))> = vec![
+        ("nothing", json(String::new()), (400, "malformed")),
+        ("not JSON", json("{".into()), (400, "malformed")),
+        ("not an object", json("[1]".into()), (400, "malformed")),
+        ("not UTF-8", (vec![JSON], b"{\"version\":1,\"epoch\":\"\xff\"}".to_vec()), (400, "malformed")),
+        ("cut short", json(good[..good.len() / 2].into()), (400, "malformed")),
+        ("two messages", json(format!("{good}{good}")), (400, "malformed")),
+        ("no version", json(r#"{"push_counter":1}"#.into()), (400, "malformed")),
+        ("version 0", json(good.replacen("\"version\":1", "\"version\":0", 1)), (400, "version")),
+        ("version 2", json(good.replacen("\"version\":1", "\"version\":2", 1)), (400, "version")),
+        ("version of text", json(good.replacen("\"version\":1", "\"version\":\"1\"", 1)), (400, "version")),
+        ("no counter", json(r#"{"version":1}"#.into()), (400, "malformed")),
+        ("a negative counter", json(r#"{"version":1,"push_counter":-1}"#.into()), (400, "malformed")),
+        ("changes of text", json(r#"{"version":1,"push_counter":1,"changes":"x"}"#.into()), (400, "malformed")),
+        ("a mark of text", json(r#"{"version":1,"push_counter":1,"since":{"x":"y"}}"#.into()), (400, "malformed")),
+        ("deep", json(format!("{{\"version\":1,\"push_counter\":1,\"x\":{}", "[".repeat(100_000))), (400, "malformed")),
+        (
+            "too many",
+            json(format!(r#"{{"version":1,"push_counter":1,"changes":[{}1]}}"#, "1,".repeat(500))),
+            (413, "too-large"),
+        ),
+        ("too large", json(format!("{good}{}", " ".repeat(BODY_BYTES_MAX))), (413, "too-large")),
+        ("text", (vec![("content-type", "text/plain")], good.clone().into_bytes()), (415, "media-type")),
+        ("of no type", (vec![], good.clone().into_bytes()), (415, "media-type")),
+        ("not gzip", encoded("gzip", good.as_bytes()), (400, "malformed")),
+        ("an unknown encoding", encoded("zip", good.as_bytes()), (415, "media-type")),
+        ("gzip cut short", encoded("gzip", &gzip_bomb[..100]), (400, "malformed")),
+        ("a bomb", encoded("gzip", gzip_bomb), (413, "too-large")),
+    ];
+    for (what, (headers, body), (status, code)) in table {
+        let reply = tablet.push_with(&headers, &body).await.unwrap_or_else(|| panic!("{what}: no answer"));
+        assert_eq!(reply.problem(), (status, code.to_owned()), "{what}");
+        assert_eq!(reply.headers["cache-control"], "no-store", "{what}");
+    }
+    assert_eq!(world.changes_kept().await, 0);
+    assert_eq!(tablet.push_raw(good.as_bytes()).await.status, 200, "the good one is taken");
+    assert_eq!(world.changes_kept().await, 1);
+}
+
+#[tokio::test]
+async fn who_is_not_known_gets_nothing_and_leaves_nothing() {
+    let world = World::new().await;
+    let tablet = world.tablet_of(1).await;
+    let good = good(&world, &tablet);
+    let bearer = tablet.bearer();
+    let cases: Vec<(Vec<(&str, &str)>, &str)> = vec![
+        (vec![], "device"),
+        (vec![("authorization", "Bearer")], "device"),
+        (vec![("authorization", "Bearer x")], "device"),
+        (vec![("authorization", "Basic eDp5")], "device"),
+        (vec![("authorization", &tablet.enrolled.token)], "device"),
+        (vec![("yingke-person", &tablet.signed_in.as_ref().unwrap().token)], "device"),
+        (vec![("authorization", &bearer), ("yingke-person", "x")], "person"),
+        (vec![("authorization", &bearer), ("yingke-person", "")], "person"),
+        (vec![("authorization", &bearer), ("yingke-person", &tablet.enrolled.token)], "person"),
+    ];
+    for (headers, code) in cases {
+        for (method, path) in [("POST", "/v1/sync"), ("GET", "/v1/me"), ("GET", "/v1/known-phones")] {
+            let headers: Vec<_> = headers.iter().copied().chain([JSON]).collect();
+            let body = if method == "POST" { good.as_bytes() } else { b"" };
+            let reply = world::send(world.address, method, path, &headers, body).await.unwrap();
+            assert_eq!(reply.problem(), (401, code.to_owned()), "{path} {headers:?}");
+            assert_eq!(reply.headers["www-authenticate"], "Bearer");
+        }
+    }
+    for path in ["/v1/directory", "/v1/events"] {
+        let reply = world::send(world.address, "GET", path, &[("authorization", "Bearer x")], b"").await.unwrap();
+        assert_eq!(reply.problem(), (401, "device".into()), "{path}");
+    }
+    world.ledger.revoke(world.organisation(), tablet.device(), world.now()).await.unwrap();
+    assert_eq!(tablet.push_raw(good.as_bytes()).await.problem(), (401, "device".into()));
+    assert_eq!(world.changes_kept().await, 0);
+}
+
+#[tokio::test]
+async fn what_is_not_here_is_said_as_a_problem() {
+    let world = World::new().await;
+    let check = async |method: &str, path: &str, status: u16, code: &str| {
+        let reply = world::send(world.address, method, path, &[], b"").await.unwrap();
+        assert_eq!(reply.problem(), (status, code.to_owned()), "{method} {path}");
+    };
+    check("GET", "/v1/sync", 405, "method").await;
+    check("DELETE", "/v1/directory", 405, "method").await;
+    check("GET", "/v1/nowhere", 404, "not-found").await;
+    check("POST", "/v1/", 404, "not-found").await;
+    check("GET", "/v1", 404, "not-found").await;
+    check("GET", "/v2/sync", 404, "not-found").await;
+    check("GET", "/", 404, "not-found").await;
+    for (path, body) in [("/healthz", "ok\n"), ("/readyz", "ready\n")] {
+        let reply = world::send(world.address, "GET", path, &[], b"").await.unwrap();
+        assert_eq!((reply.status, reply.body.as_slice()), (200, body.as_bytes()));
+    }
+}
+
+#[tokio::test]
+async fn enrolment_and_sign_in_refuse_what_they_cannot_read() {
+    let world = World::new().await;
+    let tablet = world.tablet().await;
+    let bearer = tablet.bearer();
+    let staff = fixture::staff(1);
+    for (path, body) in [
+        ("/v1/enrol", "{".to_owned()),
+        ("/v1/enrol", r#"{"version":1,"code":20261122,"name":"A"}"#.into()),
+        ("/v1/enrol", r#"{"version":1,"code":"20261122","name":" "}"#.into()),
+        ("/v1/enrol", format!(r#"{{"version":1,"code":"20261122","name":"{}"}}"#, "长".repeat(41))),
+        ("/v1/enrol", r#"{"version":1,"code":"20261122","name":"a\nb"}"#.into()),
+        ("/v1/sign-in", r#"{"version":1,"staff":"x","pin":"260711"}"#.into()),
+        ("/v1/sign-in", format!(r#"{{"version":1,"staff":"{staff}"}}"#)),
+    ] {
+        let headers = [JSON, ("authorization", bearer.as_str())];
+        let reply = world::send(world.address, "POST", path, &headers, body.as_bytes()).await.unwrap();
+        assert_eq!(reply.problem(), (400, "malformed".into()), "{path} {body}");
+    }
+    assert_eq!(world.ledger.devices(world.organisation()).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_compressed_push_is_read_and_the_answer_compressed() {
+    let world = World::new().await;
+    let tablet = world.tablet_of(1).await;
+    let headers = [JSON, ("content-encoding", "gzip"), ("accept-encoding", "br")];
+    // {"version":1,"push_counter":1}
+    let body = include_bytes!("push.gz");
+    let reply = tablet.push_with(&headers, body).await.unwrap();
+    assert_eq!((reply.status, reply.headers["content-encoding"].as_str()), (200, "br"));
+    let vary = reply.headers["vary"].to_lowercase();
+    assert!(vary.contains("accept-encoding"), "{vary}");
+}

@@ -1,0 +1,275 @@
+//! The real program: started, ended, killed, and started where it cannot run.
+
+use std::{
+    fs,
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Output, Stdio},
+    sync::OnceLock,
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+};
+use yingke_core::{
+    audience::Audience,
+    wire::v1::{Answer, Push, SignIn, VERSION, Verdict, WireChange},
+};
+
+use crate::world::{self, Tablet};
+
+/// The program itself: the one that the test command built, or else built now.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        if let Some(built) = std::env::var_os("YINGKE_SERVER") {
+            return built.into();
+        }
+        let build = ["build", "--quiet", "--package", "yingke-server"];
+        let built = std::process::Command::new(env!("CARGO")).args(build).status().unwrap();
+        assert!(built.success());
+        // …/debug/deps/server-0123 → …/debug/yingke-server
+        let here = std::env::current_exe().unwrap();
+        let name = format!("yingke-server{}", std::env::consts::EXE_SUFFIX);
+        here.parent().and_then(Path::parent).expect("a test lies two folders deep").join(name)
+    })
+}
+
+async fn run(words: &[&str], folder: &Path) -> Output {
+    Command::new(program()).args(words).arg("--data").arg(folder).output().await.unwrap()
+}
+
+async fn done(words: &[&str], folder: &Path) -> String {
+    let output = run(words, folder).await;
+    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// It ends with an error and one sentence.
+async fn refused(words: &[&str], folder: &Path) -> String {
+    let output = run(words, folder).await;
+    assert!(!output.status.success() && output.stdout.is_empty(), "{words:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said.trim_end().lines().count(), 1, "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+    said
+}
+
+async fn serve(folder: &Path) -> (Child, SocketAddr) {
+    let mut child = Command::new(program())
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(folder)
+        .env("RUST_LOG", "info")
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let address = loop {
+        let line = tokio::time::timeout(Duration::from_secs(30), lines.next_line()).await.expect("it starts");
+        let line = line.unwrap().expect("it says where it listens");
+        if let Some((_, rest)) = line.split_once("listening on ") {
+            break rest.split(' ').next().unwrap().parse().unwrap();
+        }
+    };
+    // Read on, or the pipe fills.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    (child, address)
+}
+
+async fn demo() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    done(&["demo"], folder.path()).await;
+    folder
+}
+
+/// Pushes until the connection breaks; gives what was acknowledged.
+async fn push_until_it_breaks(
+    tablet: Tablet,
+    organisation: yingke_core::id::OrganisationId,
+    own: Audience,
+) -> Vec<Verdict> {
+    let Audience::Own(_, author) = own else { panic!("an audience of somebody's own") };
+    let mut acknowledged = Vec::new();
+    for counter in 1.. {
+        let now = yingke_core::fixture::NOW;
+        let mut changes = Vec::new();
+        for _ in 0..5 {
+            let mut change =
+                tablet.change(1, &own, tablet.new_record(now), tablet.enrolled.server_time, &[("name", "李娜")]);
+            (change.change.header.organisation, change.change.header.author) = (organisation, author);
+            changes.push(WireChange::from(&change));
+        }
+        let push = Push {
+            version: VERSION,
+            epoch: None,
+            push_counter: counter,
+            changes,
+            sealed: Vec::new(),
+            since: Default::default(),
+        };
+        match world::post(tablet.address, "/v1/sync", &[("authorization", &tablet.bearer())], &push).await {
+            Some(reply) if reply.status == 200 => acknowledged.extend(reply.json::<Answer>().verdicts),
+            _ => break,
+        }
+    }
+    acknowledged
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_under_load_it_has_everything_that_it_acknowledged() {
+    let folder = demo().await;
+    let mut acknowledged = 0;
+    for round in 0..4 {
+        let (mut child, address) = serve(folder.path()).await;
+        let mut pushers = tokio::task::JoinSet::new();
+        for _ in 0..3 {
+            let tablet = Tablet::enrol(address).await;
+            let directory = tablet.enrolled.directory.clone();
+            let author = directory.staff.iter().find(|staff| staff.name == "林悦").unwrap();
+            let own = Audience::Own(author.venue, author.id);
+            pushers.spawn_blocking(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(push_until_it_breaks(tablet, directory.organisation, own))
+            });
+        }
+        tokio::time::sleep(Duration::from_millis(300 + 170 * round)).await;
+        child.kill().await.unwrap();
+        let mut verdicts = Vec::new();
+        while let Some(pusher) = pushers.join_next().await {
+            verdicts.extend(pusher.unwrap());
+        }
+        acknowledged += verdicts.len();
+        let (ledger, organisation) = yingke_server::admin::open(folder.path()).await.unwrap();
+        for verdict in verdicts {
+            let Verdict::Accepted { id, number, had: false, .. } = verdict else { panic!("{verdict:?}") };
+            let rows = yingke_server::ledger::Ledger::rows(&ledger, organisation, number - 1, 1).await.unwrap();
+            assert_eq!((rows[0].number, rows[0].ranked.change.id()), (number, id));
+        }
+        ledger.close().await;
+        assert!(done(&["verify"], folder.path()).await.contains("all agree"));
+    }
+    assert!(acknowledged > 20, "{acknowledged} were acknowledged, too few to mean anything");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn asked_to_end_it_ends_in_good_order() {
+    let folder = demo().await;
+    let (mut child, address) = serve(folder.path()).await;
+    let tablet = Tablet::enrol(address).await;
+    // An open stream of hints must not hold it up.
+    let bearer = tablet.bearer();
+    let listening =
+        tokio::spawn(
+            async move { world::send(address, "GET", "/v1/events", &[("authorization", &bearer)], b"").await },
+        );
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let id = child.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
+    let status = tokio::time::timeout(Duration::from_secs(5), child.wait()).await.expect("it ends").unwrap();
+    assert!(status.success());
+    listening.await.unwrap();
+    assert!(!folder.path().join("yingke.db-wal").exists(), "the log was written back");
+}
+
+#[tokio::test]
+async fn where_it_cannot_run_it_says_so_and_alters_nothing() {
+    let folder = demo().await;
+    let database = folder.path().join("yingke.db");
+    let before = fs::read(&database).unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let said = refused(&["serve", "--listen", &address], folder.path()).await;
+    assert!(said.contains(&address), "{said}");
+
+    let serve = ["serve", "--listen", "127.0.0.1:0"];
+    let empty = tempfile::tempdir().unwrap();
+    assert!(refused(&serve, empty.path()).await.contains("init"));
+    assert_eq!(fs::read_dir(empty.path()).unwrap().count(), 0);
+    let under_a_file = empty.path().join("file/data");
+    fs::write(empty.path().join("file"), "").unwrap();
+    refused(&["init", "--organisation", "迎客"], &under_a_file).await;
+    refused(&["demo"], folder.path()).await;
+    refused(&["init", "--organisation", "迎客"], folder.path()).await;
+    let no_app = empty.path().to_str().unwrap().to_owned();
+    assert!(
+        refused(&["serve", "--listen", "127.0.0.1:0", "--app", &no_app], folder.path()).await.contains("index.html")
+    );
+    assert!(fs::read(&database).unwrap() == before);
+
+    let mut newer = before.clone();
+    newer[60..64].copy_from_slice(&9_u32.to_be_bytes());
+    let mut damaged = before.clone();
+    damaged[4_096..8_192].fill(0x5a);
+    for (bytes, word) in [(newer, "newer"), (damaged, "damaged"), (b"not a database".to_vec(), "damaged")] {
+        fs::write(&database, &bytes).unwrap();
+        let said = refused(&serve, folder.path()).await;
+        assert!(said.contains(word), "{said}");
+        assert!(fs::read(&database).unwrap() == bytes, "{word}: nothing may be altered");
+    }
+}
+
+/// A new club from the command line alone, up to a person at work.
+#[tokio::test]
+async fn a_club_is_set_up_on_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    done(&["init", "--organisation", "松风体育"], data).await;
+    done(&["venue", "add", "--name", "未来店"], data).await;
+    refused(&["venue", "add", "--name", "未来店"], data).await;
+    refused(&["venue", "add", "--name", "望江店", "--pack", "cinema"], data).await;
+    let said = done(&["staff", "add", "--name", "林悦", "--role", "consultant", "--venue", "未来店"], data).await;
+    let pin = said.split("PIN ").nth(1).unwrap().trim().to_owned();
+    refused(&["staff", "add", "--name", "周凯", "--role", "chief", "--venue", "未来店"], data).await;
+    refused(&["staff", "add", "--name", "周凯", "--role", "consultant", "--venue", "nowhere"], data).await;
+    refused(&["staff", "add", "--name", "周凯", "--role", "consultant", "--venue", "未来店", "--pin", "111111"], data)
+        .await;
+    assert_eq!(done(&["staff", "list"], data).await.lines().count(), 1);
+    let code = done(&["device", "code", "--venue", "未来店"], data).await.lines().next().unwrap().to_owned();
+
+    let (_child, address) = serve(data).await;
+    let asked = yingke_core::wire::v1::Enrol { version: VERSION, code, name: "A-01".into() };
+    let enrolled: yingke_core::wire::v1::Enrolled =
+        world::post(address, "/v1/enrol", &[], &asked).await.unwrap().json();
+    let bearer = format!("Bearer {}", enrolled.token);
+    let sign_in = async |pin: &str| {
+        let asked = SignIn { version: VERSION, staff: enrolled.directory.staff[0].id, pin: pin.into() };
+        world::post(address, "/v1/sign-in", &[("authorization", &bearer)], &asked).await.unwrap().status
+    };
+    assert_eq!(sign_in(&pin).await, 200);
+    // The administrator's commands work beside the running program.
+    done(&["staff", "reset-pin", "林悦", "--pin", "314159"], data).await;
+    assert_eq!((sign_in(&pin).await, sign_in("314159").await), (403, 200));
+    done(&["staff", "disable", "林悦"], data).await;
+    assert_eq!(sign_in("314159").await, 403);
+    assert!(done(&["device", "list"], data).await.contains("A-01"));
+    done(&["device", "revoke", "1"], data).await;
+    refused(&["device", "revoke", "1"], data).await;
+    assert_eq!(sign_in("314159").await, 401);
+    refused(&["demo", "--show"], data).await;
+}
+
+#[tokio::test]
+async fn the_demo_says_who_can_sign_in_and_they_can() {
+    let folder = tempfile::tempdir().unwrap();
+    let begun = std::time::Instant::now();
+    let told = done(&["demo"], folder.path()).await;
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+    assert_eq!(done(&["demo", "--show"], folder.path()).await, told);
+    let (_child, address) = serve(folder.path()).await;
+    let tablet = Tablet::enrol(address).await;
+    let pins =
+        told.lines().filter_map(|line| Some((line.split_whitespace().next()?, line.split("PIN ").nth(1)?.get(..6)?)));
+    let mut signed_in = 0;
+    for (name, pin) in pins.take(6) {
+        let staff = tablet.enrolled.directory.staff.iter().find(|staff| staff.name == name).unwrap();
+        assert_eq!(tablet.try_sign_in(staff.id, pin).await.status, 200, "{name}");
+        signed_in += 1;
+    }
+    assert_eq!(signed_in, 6);
+    let verified = done(&["verify"], folder.path()).await;
+    assert!(verified.contains("all agree"), "{verified}");
+}
