@@ -1,6 +1,29 @@
 //! Puts the parts together and mounts the page.
+
+mod browser;
+mod format;
+mod roster;
+mod screens;
+mod settings;
+mod ui;
+mod words;
+
 use leptos::prelude::*;
 
 fn main() {
-    leptos::mount::mount_to_body(|| view! { <h1>"迎客"</h1> });
+    console_error_panic_hook::set_once();
+    leptos::mount::mount_to_body(App);
+}
+
+/// The whole page: what every screen may ask for, then the door or the shell.
+#[component]
+fn App() -> impl IntoView {
+    let settings = settings::Settings::load();
+    let words = Signal::derive(move || words::Words(settings.language.get()));
+    let roster = roster::Roster::start();
+    provide_context(settings);
+    provide_context(words);
+    provide_context(roster);
+    provide_context(ui::Toaster::new());
+    view! { <screens::House/> }
 }

@@ -185,6 +185,33 @@ pub fn consultation_edits(filled: &Filled, scene: &Scene<'_>, known: Option<&Rec
     with_person(consultation, person)
 }
 
+/// The edit of a person's own file: everything that is said about someone new, and of someone known what differs.
+#[must_use]
+pub fn person_edits(filled: &Filled, scene: &Scene<'_>, known: Option<&Record>, ids: Ids<'_>) -> Vec<Edit> {
+    let mut person = person_draw(scene, known, scene.me, ids);
+    match known {
+        Some(known) => {
+            person.copy_differing(filled, known, scene.pack);
+            if known.text("phone") != filled.text("phone")
+                && let Some(typed) = filled.phone_typed("phone")
+            {
+                person.put("phone_typed", typed);
+            }
+        }
+        None => {
+            person.copy_all(filled);
+            person.put("stage", "new");
+            if let Some(typed) = filled.phone_typed("phone") {
+                person.put("phone_typed", typed);
+            }
+        }
+    }
+    if filled.is("consent_contact") && known.is_none_or(|known| !known.is("consent_contact")) {
+        person.put("consent_at", scene.now);
+    }
+    if person.edit.writes.is_empty() { Vec::new() } else { vec![person.done()] }
+}
+
 /// The edit of an outing's plan and summary, F-04. Of a known outing only what differs is written, so that what
 /// another tablet changed meanwhile stands; no edit if nothing differs.
 #[must_use]

@@ -70,6 +70,19 @@ pub enum VenueKind {
     Postpartum,
 }
 
+impl VenueKind {
+    /// By the key that a venue's pack is named with; a fitness club for one that this version does not know.
+    #[must_use]
+    pub fn from_key(key: &str) -> Self {
+        match key {
+            "sports" => Self::Sports,
+            "billiards" => Self::Billiards,
+            "postpartum" => Self::Postpartum,
+            _ => Self::Fitness,
+        }
+    }
+}
+
 /// One kind of venue: the forms that it fills in, with all they name.
 #[derive(Debug, Clone)]
 pub struct Pack {

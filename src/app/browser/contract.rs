@@ -1,0 +1,684 @@
+//! What the journal and the vault promise, tried on the real IndexedDB and the real crypto of a browser.
+//!
+//! A page that ended is a handle that was dropped: nothing of it is left but the database. Run by
+//! `cargo test --package yingke-app --bin yingke --target wasm32-unknown-unknown` with wasm-bindgen's runner.
+
+use std::{cell::Cell, collections::BTreeMap, rc::Rc};
+
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use yingke_core::{
+    audience::Audience,
+    change::{Change, Edit, Header, Op, Ranked},
+    chance::Chance,
+    fixture,
+    id::{ChangeId, DeviceNumber, OrganisationId, StaffId},
+    journal::{AppendError, Journal, TailChange},
+    merge::{self, Records},
+    stamp::Stamp,
+    sync::{Accepted, News},
+    time::Millis,
+    wire::v1::{Directory, Enrolled, Me, Refusal, SignedIn, StreamMark, base64_text},
+};
+
+use super::{
+    chance::{Web, random},
+    idb::{BLOCKS, DRAFTS, Database, JOURNAL, META, OpenError, Range, StoreError, TRAY, sequence_key},
+    journal::{BrowserJournal, Contents},
+    rows::{self, Row, State},
+    seal::Key,
+    unlock::{Hardness, WorkerError},
+    vault::{UnlockError, Vault},
+};
+
+wasm_bindgen_test_configure!(run_in_browser);
+
+// ---- A tablet of its own for each test ----------------------------------------------------------------------
+
+/// The public point of the P-256 generator: a valid recovery key whose secret is 1.
+const GENERATOR: [u8; 65] = [
+    0x04, 0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42, 0x47, 0xf8, 0xbc, 0xe6, 0xe5, 0x63, 0xa4, 0x40, 0xf2, 0x77, 0x03,
+    0x7d, 0x81, 0x2d, 0xeb, 0x33, 0xa0, 0xf4, 0xa1, 0x39, 0x45, 0xd8, 0x98, 0xc2, 0x96, 0x4f, 0xe3, 0x42, 0xe2, 0xfe,
+    0x1a, 0x7f, 0x9b, 0x8e, 0xe7, 0xeb, 0x4a, 0x7c, 0x0f, 0x9e, 0x16, 0x2b, 0xce, 0x33, 0x57, 0x6b, 0x31, 0x5e, 0xce,
+    0xcb, 0xb6, 0x40, 0x68, 0x37, 0xbf, 0x51, 0xf5,
+];
+
+struct Tablet {
+    name: String,
+    vault: Vault,
+    journal: BrowserJournal,
+    database: Database,
+}
+
+impl Tablet {
+    async fn start(name: &str) -> Self {
+        let database = Database::named(name);
+        database.open().await.unwrap();
+        let vault = Vault::with(database.clone(), Rc::new(|salt, pin, _| Box::pin(async move { quick(&salt, &pin) })));
+        vault.set_hardness(Hardness { memory_kib: 8, passes: 1, lanes: 1 });
+        vault.reload().await.unwrap();
+        let journal = BrowserJournal::new(database.clone(), vault.clone());
+        Self { name: name.to_owned(), vault, journal, database }
+    }
+
+    /// Enrolled, with staff 1 (own leads), 2 (own leads) and 3 (the desk and both) known. Nobody is unlocked.
+    async fn enrolled(name: &str) -> Self {
+        let tablet = Self::start(&format!("contract {name} {:016x}", Web.next_u64())).await;
+        tablet.vault.keep_device(&enrolled()).await.unwrap();
+        for staff in 1..=3 {
+            tablet.vault.first_unlock(fixture::staff(staff), &signed_in(staff), pin(staff)).await.unwrap();
+        }
+        tablet.vault.lock();
+        tablet
+    }
+
+    /// The page ended without a word, and was opened again.
+    async fn again(self) -> Self {
+        self.database.close();
+        Self::start(&self.name).await
+    }
+
+    async fn unlock(&self, staff: u8) {
+        self.vault.unlock(fixture::staff(staff), pin(staff)).await.unwrap();
+    }
+
+    async fn rows(&self, store: &str) -> Vec<(u64, Vec<u8>)> {
+        self.database.read(&[store], async |tx| tx.all(store, &Range::All)?.by_sequence().await).await.unwrap()
+    }
+
+    /// Every byte that lies in the database.
+    async fn bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for store in [JOURNAL, BLOCKS, META, DRAFTS, TRAY] {
+            self.rows(store).await.into_iter().for_each(|(_, row)| bytes.extend(row));
+        }
+        bytes
+    }
+
+    async fn tail(&self) -> Vec<TailChange> {
+        self.journal.begin_push(100).await.unwrap().tail
+    }
+}
+
+fn quick(salt: &[u8], pin: &[u8]) -> Result<Vec<u8>, WorkerError> {
+    let parameters = argon2::Params::new(8, 1, 1, Some(32)).unwrap();
+    let mut key = vec![0; 32];
+    argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, parameters)
+        .hash_password_into(pin, salt, &mut key)
+        .unwrap();
+    Ok(key)
+}
+
+fn pin(staff: u8) -> &'static str {
+    ["", "111111", "222222", "333333"][usize::from(staff)]
+}
+
+fn enrolled() -> Enrolled {
+    Enrolled {
+        device: DeviceNumber(7),
+        venue: fixture::venue(),
+        name: "A-07".into(),
+        token: "device".into(),
+        recovery_key: base64_text(&GENERATOR),
+        epoch: "e1".into(),
+        server_time: fixture::NOW,
+        directory: Directory {
+            version: "1".into(),
+            organisation: fixture::organisation(),
+            organisation_name: "club".into(),
+            venues: Vec::new(),
+            staff: Vec::new(),
+        },
+    }
+}
+
+fn own(staff: u8) -> Audience {
+    Audience::Own(fixture::venue(), fixture::staff(staff))
+}
+
+fn desk() -> Audience {
+    Audience::Desk(fixture::venue())
+}
+
+fn signed_in(staff: u8) -> SignedIn {
+    // The same audience has the same key on one tablet, whoever it is given to.
+    let (mine, his, shared) = (base64_text(&[1; 32]), base64_text(&[2; 32]), base64_text(&[9; 32]));
+    let keys = match staff {
+        1 => BTreeMap::from([(own(1), mine)]),
+        2 => BTreeMap::from([(own(2), his)]),
+        _ => BTreeMap::from([(own(1), mine), (own(2), his), (desk(), shared)]),
+    };
+    SignedIn {
+        token: format!("person {staff}"),
+        expires_at: Millis(i64::MAX),
+        keys,
+        own_key: base64_text(&[100 + staff; 32]),
+        server_time: fixture::NOW,
+    }
+}
+
+fn edit(audience: Audience, name: &str) -> Edit {
+    Edit { audience, ..fixture::person_edit(Web.next_u64() as u8, vec![("name", Op::Latest(name.into()))]) }
+}
+
+fn change_by(staff: u8, edits: Vec<Edit>) -> Ranked {
+    let header = Header {
+        id: ChangeId::from_bytes(random()),
+        organisation: fixture::organisation(),
+        author: fixture::staff(staff),
+        device: DeviceNumber(7),
+        made_at: fixture::NOW,
+        clock_offset_ms: 0,
+        pack: 1,
+        form: "F-03".into(),
+    };
+    Ranked::provisional(Stamp::at(fixture::NOW), Change::new(header, edits, &mut Web))
+}
+
+/// A lead of staff 1, saved by them.
+fn lead(name: &str) -> Ranked {
+    change_by(1, vec![edit(own(1), name)])
+}
+
+fn accepted(change: &Ranked, number: u64) -> Accepted {
+    Accepted { id: change.change.id(), stamp: change.stamp.following(), device: DeviceNumber(8), number }
+}
+
+fn with_rank(change: &Ranked) -> Ranked {
+    Ranked { stamp: change.stamp.following(), device: DeviceNumber(8), change: change.change.clone() }
+}
+
+fn names(changes: &[Ranked]) -> Vec<String> {
+    let edits = changes.iter().flat_map(|ranked| ranked.change.edits());
+    let name = |edit: &Edit| match &edit.writes[0].op {
+        Op::Latest(value) => value.as_text().unwrap_or_default().to_owned(),
+        _ => String::new(),
+    };
+    edits.map(name).collect()
+}
+
+fn counts(contents: &Contents) -> (usize, usize, usize, usize) {
+    (contents.accepted.len(), contents.tail.len(), contents.closed, contents.damaged)
+}
+
+// ---- Saved means saved --------------------------------------------------------------------------------------
+
+#[wasm_bindgen_test]
+async fn a_save_is_there_after_the_page_ended() {
+    let tablet = Tablet::enrolled("save").await;
+    tablet.unlock(1).await;
+    let saved: Vec<Ranked> = (0..20).map(|number| lead(&format!("客{number}"))).collect();
+    for change in &saved {
+        tablet.journal.append(change).await.unwrap();
+    }
+    let tablet = tablet.again().await;
+    let summary = tablet.journal.tail_summary().await.unwrap();
+    assert_eq!((summary.count, summary.oldest), (20, Some(fixture::NOW)));
+    assert_eq!(summary.count_by_author, BTreeMap::from([(fixture::staff(1), 20)]));
+    tablet.unlock(1).await;
+    let contents = tablet.journal.read_all().await.unwrap();
+    assert_eq!(contents.tail, saved);
+    assert_eq!(counts(&contents), (0, 20, 0, 0));
+}
+
+#[wasm_bindgen_test]
+async fn nothing_readable_lies_in_the_database() {
+    let tablet = Tablet::enrolled("bytes").await;
+    tablet.unlock(1).await;
+    let change = lead("李娜李娜");
+    tablet.journal.append(&change).await.unwrap();
+    tablet.journal.keep_draft("F-03", "王芳 13800138000".as_bytes()).await.unwrap();
+    let news = News { epoch: "e1".into(), accepted: vec![accepted(&change, 1)], ..News::default() };
+    tablet.journal.begin_push(10).await.unwrap();
+    tablet.journal.take_in(&news).await.unwrap();
+    let bytes = tablet.bytes().await;
+    assert!(!bytes.is_empty());
+    for secret in ["李娜", "王芳", "13800138000", "person 1", "111111"] {
+        assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "{secret}");
+    }
+    let raw_keys = [[1_u8; 16], [101; 16]];
+    assert!(raw_keys.iter().all(|key| !bytes.windows(16).any(|window| window == key)));
+}
+
+#[wasm_bindgen_test]
+async fn a_locked_tablet_saves_nothing_and_says_so() {
+    let tablet = Tablet::enrolled("locked").await;
+    assert!(matches!(tablet.journal.append(&lead("甲")).await, Err(AppendError::Aborted { .. })));
+    assert!(tablet.rows(JOURNAL).await.is_empty());
+}
+
+#[wasm_bindgen_test]
+async fn a_closed_connection_is_opened_once_more() {
+    let tablet = Tablet::enrolled("closed").await;
+    tablet.unlock(1).await;
+    tablet.database.close();
+    tablet.journal.append(&lead("甲")).await.unwrap();
+    assert_eq!(tablet.rows(JOURNAL).await.len(), 1);
+}
+
+#[wasm_bindgen_test]
+async fn a_transaction_happens_whole_or_not_at_all() {
+    let tablet = Tablet::enrolled("atomic").await;
+    let before = tablet.rows(META).await.len();
+    let tries = Cell::new(0);
+    let write = tablet.database.write(&[JOURNAL, META], async |tx| {
+        tries.set(tries.get() + 1);
+        tx.add(JOURNAL, b"row")?.sequence().await?;
+        tx.put(META, "mark", b"mark")?;
+        Err::<(), _>(StoreError::Aborted { detail: "in the middle".into() })
+    });
+    assert!(matches!(write.await, Err(AppendError::Aborted { .. })));
+    assert_eq!((tablet.rows(JOURNAL).await.len(), tablet.rows(META).await.len()), (0, before));
+    assert_eq!(tries.get(), 1);
+    // What was lost is done once more, and again whole.
+    tries.set(0);
+    let write = tablet.database.write(&[JOURNAL], async |tx| {
+        tries.set(tries.get() + 1);
+        tx.add(JOURNAL, b"row")?.sequence().await?;
+        if tries.get() == 1 { Err(StoreError::Lost { detail: "gone".into() }) } else { Ok(()) }
+    });
+    write.await.unwrap();
+    assert_eq!((tries.get(), tablet.rows(JOURNAL).await.len()), (2, 1));
+}
+
+#[wasm_bindgen_test]
+async fn a_full_disk_says_how_much_is_free() {
+    let tablet = Tablet::enrolled("full").await;
+    let write = tablet.database.write(&[JOURNAL], async |_| Err::<(), _>(StoreError::Full));
+    assert!(matches!(write.await, Err(AppendError::Full { free_bytes: Some(_) })));
+}
+
+#[wasm_bindgen_test]
+async fn a_database_of_a_later_version_is_left_alone() {
+    let tablet = Tablet::enrolled("later").await;
+    let format = br#"{"readable_from":9,"writable_from":9}"#;
+    tablet.database.write(&[META], async |tx| tx.put(META, "format", format)).await.unwrap();
+    let before = tablet.bytes().await;
+    tablet.database.close();
+    let again = Database::named(&tablet.name);
+    assert_eq!(again.open().await, Err(OpenError::WrittenLater { readable_from: 9 }));
+    assert_eq!(tablet.bytes().await, before);
+    let format = br#"{"readable_from":1,"writable_from":9}"#;
+    tablet.database.write(&[META], async |tx| tx.put(META, "format", format)).await.unwrap();
+    let tablet = tablet.again().await;
+    tablet.vault.reload().await.unwrap();
+    assert!(matches!(tablet.vault.keep_device(&enrolled()).await, Err(AppendError::Aborted { .. })));
+}
+
+// ---- Sending and taking in ----------------------------------------------------------------------------------
+
+#[wasm_bindgen_test]
+async fn what_is_taken_in_is_settled_in_one_step() {
+    let tablet = Tablet::enrolled("take in").await;
+    tablet.unlock(1).await;
+    let (kept, refused, waiting) = (lead("甲"), lead("乙"), lead("丙"));
+    for change in [&kept, &refused, &waiting] {
+        tablet.journal.append(change).await.unwrap();
+    }
+    let outgoing = tablet.journal.begin_push(10).await.unwrap();
+    assert_eq!((outgoing.push_counter, outgoing.tail.len(), outgoing.more), (1, 3, false));
+    assert_eq!(outgoing.since, BTreeMap::from([(own(1), StreamMark::default())]));
+    let pulled = with_rank(&lead("丁"));
+    let mark = StreamMark { number: 5, count: 2, digest: 3 };
+    let news = News {
+        epoch: "e1".into(),
+        server_time: fixture::NOW,
+        accepted: vec![accepted(&kept, 4)],
+        refused: vec![(refused.change.id(), Refusal::UnknownAuthor)],
+        pulled: vec![pulled.clone()],
+        streams: BTreeMap::from([(own(1), mark)]),
+        ..News::default()
+    };
+    tablet.journal.take_in(&news).await.unwrap();
+
+    let tablet = tablet.again().await;
+    tablet.unlock(1).await;
+    let contents = tablet.journal.read_all().await.unwrap();
+    assert_eq!(contents.accepted, [with_rank(&kept), pulled]);
+    assert_eq!(contents.tail, [waiting]);
+    assert_eq!(contents.tray.len(), 1);
+    assert_eq!((contents.tray[0].id, &contents.tray[0].change), (refused.change.id(), &Some(refused.clone())));
+    let outgoing = tablet.journal.begin_push(10).await.unwrap();
+    assert_eq!((outgoing.push_counter, outgoing.tail.len()), (2, 1));
+    assert_eq!(outgoing.since, BTreeMap::from([(own(1), mark)]));
+    assert_eq!(outgoing.epoch.as_deref(), Some("e1"));
+    assert!(tablet.journal.contact().await.unwrap().is_some());
+
+    let id = refused.change.id();
+    tablet.journal.resend(id).await.unwrap();
+    assert!(tablet.journal.tray().await.unwrap().is_empty());
+    assert_eq!(tablet.tail().await.len(), 2);
+    // The recovery seal is gone from what the endpoint has, and only from that.
+    let sealed = tablet.rows(JOURNAL).await.into_iter().filter_map(|(_, row)| match Row::read(&row) {
+        Ok(Row::Own(row)) => Some((row.state == State::Tail, row.recovery.is_some())),
+        _ => None,
+    });
+    assert!(sealed.collect::<Vec<_>>().iter().all(|(unsent, recovery)| unsent == recovery));
+}
+
+#[wasm_bindgen_test]
+async fn a_long_tail_goes_out_in_parts_oldest_first() {
+    let tablet = Tablet::enrolled("long").await;
+    tablet.unlock(1).await;
+    let saved: Vec<Ranked> = (0..7).map(|number| lead(&number.to_string())).collect();
+    for change in &saved {
+        tablet.journal.append(change).await.unwrap();
+    }
+    let outgoing = tablet.journal.begin_push(3).await.unwrap();
+    assert!(outgoing.more);
+    let first: Vec<TailChange> = saved[..3].iter().cloned().map(TailChange::Open).collect();
+    assert_eq!(outgoing.tail, first);
+    let news = News { accepted: saved[..3].iter().map(|it| accepted(it, 1)).collect(), ..News::default() };
+    tablet.journal.take_in(&news).await.unwrap();
+    tablet.journal.append(&lead("7")).await.unwrap();
+    assert_eq!(tablet.tail().await.len(), 5);
+}
+
+#[wasm_bindgen_test]
+async fn a_locked_authors_work_goes_out_sealed() {
+    let tablet = Tablet::enrolled("sealed").await;
+    tablet.unlock(1).await;
+    let saved = lead("甲");
+    tablet.journal.append(&saved).await.unwrap();
+    tablet.vault.lock();
+    let tablet = tablet.again().await;
+    tablet.unlock(2).await;
+    let tail = tablet.tail().await;
+    let [TailChange::Sealed(sealed)] = tail.as_slice() else { panic!("not sealed") };
+    assert_eq!((sealed.id, sealed.author), (saved.change.id(), fixture::staff(1)));
+    assert_eq!(opened_by_the_endpoint(sealed).await, [saved]);
+}
+
+/// Opens a sealed change as the endpoint does, with the secret that belongs to [`GENERATOR`]: with the secret 1 the
+/// shared point is the sender's own, so its first coordinate is the shared secret.
+async fn opened_by_the_endpoint(sealed: &yingke_core::wire::v1::SealedChange) -> Vec<Ranked> {
+    use hmac_sha256 as hkdf;
+    let bytes = |text: &str| yingke_core::wire::v1::base64_bytes(text).unwrap();
+    let sender = bytes(&sealed.sender);
+    let key = hkdf::expand(&hkdf::extract(&sender[1..33]), b"yingke sealed change 1");
+    let key = Key::import(&key).await.unwrap();
+    let sealed_bytes = rows::Sealed { nonce: bytes(&sealed.nonce).try_into().unwrap(), bytes: bytes(&sealed.sealed) };
+    let place = rows::recovery_bound_to(fixture::organisation(), sealed.id, sealed.author);
+    yingke_core::codec::read_changes(&key.open(&sealed_bytes, &place).await.unwrap()).unwrap()
+}
+
+/// HKDF-SHA-256 for one block, by the specification. Source: RFC 5869 and RFC 2104.
+mod hmac_sha256 {
+    use sha2::{Digest, Sha256};
+
+    pub fn extract(secret: &[u8]) -> [u8; 32] {
+        mac(&[0; 32], secret)
+    }
+
+    pub fn expand(key: &[u8; 32], info: &[u8]) -> [u8; 32] {
+        mac(key, &[info, &[1]].concat())
+    }
+
+    fn mac(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
+        let padded = |with: u8| {
+            let mut block = [with; 64];
+            block.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
+            block
+        };
+        let inner = Sha256::new().chain_update(padded(0x36)).chain_update(message).finalize();
+        Sha256::new().chain_update(padded(0x5c)).chain_update(inner).finalize().into()
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_lead_handed_to_the_desk_is_sent_whole_and_not_shown_afterwards() {
+    let tablet = Tablet::enrolled("handed").await;
+    tablet.unlock(1).await;
+    let change = change_by(1, vec![edit(own(1), "甲"), edit(desk(), "乙")]);
+    tablet.journal.append(&change).await.unwrap();
+    assert_eq!(tablet.tail().await, [TailChange::Open(change.clone())]);
+    assert_eq!(names(&tablet.journal.read_all().await.unwrap().tail), ["甲", "乙"]);
+    let news = News { accepted: vec![accepted(&change, 1)], ..News::default() };
+    tablet.journal.take_in(&news).await.unwrap();
+    let contents = tablet.journal.read_all().await.unwrap();
+    assert_eq!((names(&contents.accepted), counts(&contents)), (vec!["甲".to_owned()], (1, 0, 0, 0)));
+}
+
+#[wasm_bindgen_test]
+async fn what_has_no_key_yet_is_read_again_once_there_is_one() {
+    let tablet = Tablet::enrolled("keys").await;
+    tablet.unlock(1).await;
+    let pulled = [with_rank(&change_by(3, vec![edit(desk(), "甲")]))];
+    let mark = StreamMark { number: 5, count: 1, digest: 3 };
+    let news = News { pulled: pulled.to_vec(), streams: BTreeMap::from([(desk(), mark)]), ..News::default() };
+    tablet.journal.take_in(&news).await.unwrap();
+    assert!(tablet.journal.lacks_keys());
+    let me = Me {
+        device: DeviceNumber(7),
+        staff: Some(fixture::staff(1)),
+        keys: BTreeMap::from([(desk(), base64_text(&[9; 32]))]),
+        server_time: fixture::NOW,
+    };
+    assert_eq!(tablet.vault.add_keys(&me).await, Ok(true));
+    assert_eq!(tablet.journal.begin_push(1).await.unwrap().since[&desk()], StreamMark::default());
+    tablet.journal.take_in(&news).await.unwrap();
+    assert!(!tablet.journal.lacks_keys());
+    let tablet = tablet.again().await;
+    tablet.unlock(1).await;
+    assert_eq!(tablet.journal.begin_push(1).await.unwrap().since[&desk()], mark);
+    assert_eq!(tablet.journal.read_all().await.unwrap().accepted, pulled);
+}
+
+#[wasm_bindgen_test]
+async fn a_restored_endpoint_is_offered_again_what_is_still_held() {
+    let tablet = Tablet::enrolled("epoch").await;
+    tablet.unlock(1).await;
+    let change = lead("甲");
+    tablet.journal.append(&change).await.unwrap();
+    tablet.journal.begin_push(9).await.unwrap();
+    let mark = StreamMark { number: 5, count: 1, digest: 3 };
+    let news = News {
+        epoch: "e1".into(),
+        accepted: vec![accepted(&change, 1)],
+        streams: BTreeMap::from([(own(1), mark)]),
+        ..News::default()
+    };
+    tablet.journal.take_in(&news).await.unwrap();
+    assert!(tablet.tail().await.is_empty());
+    tablet.journal.begin_epoch("e2").await.unwrap();
+    let outgoing = tablet.journal.begin_push(9).await.unwrap();
+    assert_eq!((outgoing.epoch.as_deref(), outgoing.tail), (Some("e2"), vec![TailChange::Open(change)]));
+    assert_eq!(outgoing.since[&own(1)], StreamMark::default());
+}
+
+// ---- Several tabs -------------------------------------------------------------------------------------------
+
+#[wasm_bindgen_test]
+async fn another_tab_reads_what_is_new_and_what_became_of_the_tail() {
+    let first = Tablet::enrolled("tabs").await;
+    first.unlock(1).await;
+    let (kept, refused) = (lead("甲"), lead("乙"));
+    first.journal.append(&kept).await.unwrap();
+    first.journal.append(&refused).await.unwrap();
+    let second = Tablet::start(&first.name).await;
+    second.unlock(1).await;
+    assert_eq!(second.journal.read_all().await.unwrap().tail.len(), 2);
+    let saved_here = lead("丙");
+    second.journal.append(&saved_here).await.unwrap();
+    let refusals = vec![(refused.change.id(), Refusal::UnknownAuthor)];
+    let news = News { accepted: vec![accepted(&kept, 1)], refused: refusals, ..News::default() };
+    first.journal.begin_push(9).await.unwrap();
+    first.journal.take_in(&news).await.unwrap();
+    assert_eq!(first.journal.read_new().await.unwrap().tail, [saved_here]);
+    let newer = second.journal.read_new().await.unwrap();
+    assert_eq!((newer.accepted, newer.refused), (vec![with_rank(&kept)], vec![refused.change.id()]));
+    assert!(!newer.trimmed);
+    first.journal.checkpoint(BTreeMap::new()).await.unwrap();
+    assert!(second.journal.read_new().await.unwrap().trimmed);
+}
+
+#[wasm_bindgen_test]
+async fn a_leader_that_wakes_up_late_writes_nothing() {
+    let first = Tablet::enrolled("leader").await;
+    first.unlock(1).await;
+    first.journal.lead().await.unwrap();
+    let second = Tablet::start(&first.name).await;
+    second.journal.lead().await.unwrap();
+    assert!(matches!(first.journal.begin_push(1).await, Err(AppendError::Aborted { .. })));
+    assert!(matches!(first.journal.take_in(&News::default()).await, Err(AppendError::Aborted { .. })));
+    assert!(second.journal.begin_push(1).await.is_ok());
+    // Saving needs no lead.
+    first.journal.append(&lead("甲")).await.unwrap();
+}
+
+// ---- Checkpoints --------------------------------------------------------------------------------------------
+
+#[wasm_bindgen_test]
+async fn a_checkpoint_trims_what_it_holds_and_loses_nobody_elses() {
+    let tablet = Tablet::enrolled("checkpoint").await;
+    tablet.unlock(3).await;
+    let page: Vec<Ranked> =
+        [own(1), own(2), desk()].map(|audience| with_rank(&change_by(3, vec![edit(audience, "甲")]))).into();
+    tablet.journal.take_in(&News { pulled: page.clone(), ..News::default() }).await.unwrap();
+    tablet.vault.lock();
+
+    tablet.unlock(1).await;
+    let unsent = lead("乙");
+    tablet.journal.append(&unsent).await.unwrap();
+    let contents = tablet.journal.read_all().await.unwrap();
+    assert_eq!(counts(&contents), (1, 1, 0, 0));
+    let mut records = Records::new();
+    contents.accepted.iter().for_each(|change| merge::take_in(&mut records, change));
+    let mine: Vec<_> = records.values().cloned().collect();
+    tablet.journal.checkpoint(BTreeMap::from([(own(1), mine.clone())])).await.unwrap();
+    assert_eq!(tablet.journal.accepted_since_checkpoint(), 0);
+
+    let tablet = tablet.again().await;
+    tablet.unlock(1).await;
+    let contents = tablet.journal.read_all().await.unwrap();
+    let in_blocks: Vec<_> = contents.blocks.iter().flatten().map(|record| record.id).collect();
+    assert_eq!(in_blocks, mine.iter().map(|record| record.id).collect::<Vec<_>>());
+    assert_eq!((contents.accepted.len(), &contents.tail), (0, &vec![unsent.clone()]));
+    tablet.vault.lock();
+    tablet.unlock(3).await;
+    let contents = tablet.journal.read_all().await.unwrap();
+    assert_eq!(contents.accepted, page[1..]);
+    assert_eq!((contents.blocks.len(), contents.tail), (1, vec![unsent]));
+    // Again, and whole: the block before goes.
+    tablet.journal.checkpoint(BTreeMap::from([(own(1), mine)])).await.unwrap();
+    assert_eq!(tablet.rows(BLOCKS).await.len(), 1);
+}
+
+// ---- Damage -------------------------------------------------------------------------------------------------
+
+#[wasm_bindgen_test]
+async fn a_damaged_row_costs_only_itself() {
+    let tablet = Tablet::enrolled("damage").await;
+    tablet.unlock(1).await;
+    let saved: Vec<Ranked> = (0..3).map(|number| lead(&number.to_string())).collect();
+    for change in &saved {
+        tablet.journal.append(change).await.unwrap();
+    }
+    let mark = StreamMark { number: 5, count: 1, digest: 3 };
+    let page = News {
+        pulled: vec![with_rank(&lead("甲"))],
+        streams: BTreeMap::from([(own(1), mark)]),
+        ..News::default()
+    };
+    tablet.journal.take_in(&page).await.unwrap();
+    for (sequence, mut row) in tablet.rows(JOURNAL).await {
+        match sequence {
+            2 => {
+                let end = row.len() / 3;
+                row[end] ^= 1; // inside the first part
+            }
+            4 => row.truncate(40),
+            _ => continue,
+        }
+        tablet.database.write(&[JOURNAL], async |tx| tx.put(JOURNAL, sequence_key(sequence), &row)).await.unwrap();
+    }
+    let tablet = tablet.again().await;
+    tablet.unlock(1).await;
+    let contents = tablet.journal.read_all().await.unwrap();
+    assert_eq!(names(&contents.tail), ["0", "2"]);
+    assert_eq!(contents.damaged, 2);
+    assert_eq!(contents.damages.iter().filter(|damage| damage.unsent).count(), 1);
+    // Unsent work whose part is broken still goes out, in the form that the endpoint opens.
+    let tail = tablet.tail().await;
+    assert!(matches!(tail.as_slice(), [TailChange::Open(_), TailChange::Sealed(_), TailChange::Open(_)]));
+    tablet.journal.fetch_again(&contents.damages).await.unwrap();
+    assert_eq!(tablet.journal.begin_push(1).await.unwrap().since[&own(1)], StreamMark::default());
+    assert_eq!(tablet.journal.read_all().await.unwrap().damaged, 1);
+}
+
+// ---- The vault ----------------------------------------------------------------------------------------------
+
+#[wasm_bindgen_test]
+async fn one_persons_unlock_opens_nothing_of_anothers() {
+    let tablet = Tablet::enrolled("another").await;
+    tablet.unlock(1).await;
+    tablet.journal.append(&lead("甲")).await.unwrap();
+    tablet.journal.keep_draft("F-03", b"typed").await.unwrap();
+    assert_eq!(tablet.journal.draft("F-03").await.unwrap().as_deref(), Some(b"typed".as_slice()));
+    tablet.unlock(2).await;
+    assert_eq!(tablet.vault.unlocked(), Some(fixture::staff(2)));
+    assert_eq!(counts(&tablet.journal.read_all().await.unwrap()), (0, 0, 1, 0));
+    assert_eq!(tablet.journal.draft("F-03").await, Ok(None));
+    assert_eq!(tablet.journal.drafts().await, Ok(Vec::new()));
+    tablet.vault.lock();
+    assert!(tablet.vault.person_token().is_none() && tablet.vault.audiences().is_empty());
+    assert!(tablet.journal.draft("F-03").await.is_err());
+    assert_eq!(counts(&tablet.journal.read_all().await.unwrap()), (0, 0, 1, 0));
+    let tablet = tablet.again().await;
+    tablet.unlock(1).await;
+    assert_eq!(tablet.journal.drafts().await, Ok(vec!["F-03".to_owned()]));
+    tablet.journal.drop_draft("F-03").await.unwrap();
+    assert_eq!(tablet.journal.draft("F-03").await, Ok(None));
+}
+
+#[wasm_bindgen_test]
+async fn wrong_pins_make_people_wait_longer_and_longer() {
+    let tablet = Tablet::enrolled("pin").await;
+    let staff = fixture::staff(1);
+    let waits = async |tablet: &Tablet| match tablet.vault.unlock(staff, "000000").await {
+        Err(UnlockError::Wrong { wait_ms }) => wait_ms,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!([waits(&tablet).await, waits(&tablet).await], [0, 0]);
+    assert_eq!(waits(&tablet).await, 30_000);
+    assert!(tablet.vault.unlocked().is_none());
+    // Even the right one has to wait, in a new page too.
+    let tablet = tablet.again().await;
+    assert!(matches!(tablet.vault.unlock(staff, pin(1)).await, Err(UnlockError::Wrong { wait_ms: 1_000..=30_000 })));
+    assert!(tablet.vault.pin_wait(staff).await.unwrap().wait_ms > 0);
+    // Others do not.
+    tablet.unlock(2).await;
+    // A PIN that was reset at the endpoint forgives.
+    tablet.vault.first_unlock(staff, &signed_in(1), "444444").await.unwrap();
+    tablet.vault.unlock(staff, "444444").await.unwrap();
+    assert_eq!(tablet.vault.unlock(StaffId::from_bytes([5; 16]), "1").await, Err(UnlockError::Unknown));
+}
+
+#[wasm_bindgen_test]
+async fn a_part_opens_only_where_it_belongs() {
+    let key = Key::import(&[7; 32]).await.unwrap();
+    let here = rows::bound_to(fixture::organisation(), [1; 16], rows::Kind::Own, &own(1));
+    let sealed = key.seal(b"plain", &here).await.unwrap();
+    assert_eq!(key.open(&sealed, &here).await.as_deref(), Ok(b"plain".as_slice()));
+    for there in [
+        rows::bound_to(OrganisationId::from_bytes([3; 16]), [1; 16], rows::Kind::Own, &own(1)),
+        rows::bound_to(fixture::organisation(), [2; 16], rows::Kind::Own, &own(1)),
+        rows::bound_to(fixture::organisation(), [1; 16], rows::Kind::Page, &own(1)),
+        rows::bound_to(fixture::organisation(), [1; 16], rows::Kind::Own, &own(2)),
+    ] {
+        assert!(key.open(&sealed, &there).await.is_err());
+    }
+    let other = Key::import(&[8; 32]).await.unwrap();
+    assert!(other.open(&sealed, &here).await.is_err());
+}
+
+#[wasm_bindgen_test]
+async fn after_a_wipe_there_is_nothing() {
+    let tablet = Tablet::enrolled("wipe").await;
+    tablet.unlock(1).await;
+    tablet.journal.append(&lead("甲")).await.unwrap();
+    tablet.journal.wipe().await.unwrap();
+    let tablet = tablet.again().await;
+    assert_eq!(tablet.vault.device().await, Ok(None));
+    assert_eq!(tablet.journal.tail_summary().await.unwrap().count, 0);
+    assert_eq!(tablet.rows(META).await.len(), 1);
+}

@@ -1,0 +1,1005 @@
+//! The one door between screens and data.
+//!
+//! A question is a call into memory and subscribes to what it read; a save becomes one change, is durable
+//! before the tick shows, and is finished even if the screen goes away. Screens never name the browser, the
+//! vault, the journal or the endpoint: they ask here.
+
+use std::{
+    borrow::Cow,
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    rc::Rc,
+};
+
+use leptos::{prelude::*, task::spawn_local};
+use yingke_core::{
+    audience::{Audience, Role},
+    change::{Change, Edit, Header, Key, Ranked},
+    filter::Filter,
+    form::Draft,
+    id::{ChangeId, RecordId, StaffId},
+    journal::{AppendError, Journal},
+    phone::PhoneNumber,
+    record::Record,
+    pack::{Pack, VenueKind},
+    replica::{Replica, Touched},
+    search::{Found, Scope},
+    stamp::Stamper,
+    sync::{News, Trouble, TurnError, retry_at, turn},
+    time::{DAY_MS, Day, Millis},
+    wire::v1::{Directory, Refusal, Staff, Venue},
+};
+
+use crate::browser::{
+    Browser, OpenError,
+    chance::Web,
+    clock,
+    journal::{Contents, TailSummary},
+    storage::{self, StorageFacts},
+    tabs,
+    trace, updates,
+    vault::{DeviceFacts, UnlockError},
+};
+
+pub use crate::browser::storage::Persistence;
+
+/// How far the door is open.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Door {
+    /// The database is being opened: a few frames.
+    Starting,
+    /// This tablet was never enrolled.
+    Enrol,
+    /// Somebody has to unlock.
+    Locked,
+    /// An unlock succeeded; what is kept is being read.
+    Opening { people: usize },
+    /// Somebody works.
+    Open(Me),
+    /// A later version of the app wrote the data.
+    WrittenLater,
+    /// The storage cannot be opened.
+    Damaged { detail: String },
+}
+
+/// Who works on the tablet now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Me {
+    pub id: StaffId,
+    pub name: String,
+    pub role: Role,
+    pub venue: Venue,
+}
+
+/// How sync stands. Failures that mend themselves are `Waiting`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SyncState {
+    /// Nothing was tried yet since the start.
+    Unknown,
+    UpToDate,
+    Sending,
+    Waiting { until: Millis, why: Trouble },
+    /// Only a person can go on from here.
+    Stopped { why: Trouble },
+    /// The journal would not take the news in.
+    Storage { why: AppendError },
+}
+
+/// What everyone may know about sync at any time: shown in the pill, the badge and at the door.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Status {
+    pub sync: SyncState,
+    /// Changes on this tablet that the endpoint has not acknowledged, of everyone.
+    pub unsent: usize,
+    pub oldest_unsent: Option<Millis>,
+    pub refused: usize,
+    pub last_contact: Option<Millis>,
+    /// The endpoint's clock less the tablet's, in milliseconds, once it is known.
+    pub clock_offset_ms: Option<i64>,
+    /// Places of the journal that could not be read.
+    pub damaged: usize,
+}
+
+/// A refused change, where its author can read why.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refused {
+    pub id: ChangeId,
+    pub reason: Refusal,
+    /// `None` where its author is not the one who is unlocked.
+    pub change: Option<Change>,
+}
+
+/// Why somebody did not get in.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DoorError {
+    /// Wrong PIN; so many milliseconds until the next try.
+    WrongPin { wait_ms: i64 },
+    /// The first unlock on this tablet needs the endpoint.
+    NeedsNetwork,
+    /// The endpoint says that the account is not active.
+    NotActive,
+    WrongCode,
+    Trouble(Trouble),
+    Storage(AppendError),
+    Failed { detail: String },
+}
+
+/// Whether a phone number is known already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Known {
+    No,
+    /// Held on this tablet and within one's sight.
+    Here(Vec<RecordId>),
+    /// Somewhere in the club; this role may not see with whom. Ask `ask`.
+    Elsewhere { ask: String },
+}
+
+/// A handle to everything that screens may ask. Copied freely; there is one roster a page.
+#[derive(Clone, Copy)]
+pub struct Roster {
+    inner: StoredValue<Rc<Inner>, LocalStorage>,
+    door: RwSignal<Door>,
+    status: RwSignal<Status>,
+    minute: RwSignal<Millis>,
+    update_ready: RwSignal<bool>,
+}
+
+struct Inner {
+    browser: Browser,
+    directory: RefCell<Option<Directory>>,
+    device: RefCell<Option<DeviceFacts>>,
+    replica: RefCell<Replica>,
+    stamper: RefCell<Stamper>,
+    known_phones: RefCell<Option<Filter>>,
+    tray: RefCell<Vec<Refused>>,
+    /// What to tell when a record changes, by record; made when a screen first asks for it.
+    by_record: RefCell<BTreeMap<RecordId, ArcTrigger>>,
+    by_kind: RefCell<BTreeMap<Key, ArcTrigger>>,
+    directory_changed: ArcTrigger,
+    tray_changed: ArcTrigger,
+    wake: clock::Wake,
+    /// Grows with each unlock and lock: work begun before ends when it sees another number.
+    session: Cell<u32>,
+}
+
+/// Silence from the endpoint's hints is checked this often.
+const IDLE_MS: i64 = 60_000;
+/// Records or changes let in before the page gets its turn again: a few milliseconds' worth.
+const SLICE_RECORDS: usize = 400;
+/// Accepted rows in the journal before a checkpoint is worth its writing.
+const CHECKPOINT_CHANGES: usize = 400;
+
+impl Roster {
+    /// Opens what is kept and begins to watch the clock, the network and other tabs.
+    #[must_use]
+    pub fn start() -> Self {
+        let status = Status {
+            sync: SyncState::Unknown,
+            unsent: 0,
+            oldest_unsent: None,
+            refused: 0,
+            last_contact: None,
+            clock_offset_ms: None,
+            damaged: 0,
+        };
+        let inner = Inner {
+            browser: Browser::new(),
+            directory: RefCell::default(),
+            device: RefCell::default(),
+            replica: RefCell::default(),
+            stamper: RefCell::default(),
+            known_phones: RefCell::default(),
+            tray: RefCell::default(),
+            by_record: RefCell::default(),
+            by_kind: RefCell::default(),
+            directory_changed: ArcTrigger::new(),
+            tray_changed: ArcTrigger::new(),
+            wake: clock::Wake::default(),
+            session: Cell::new(0),
+        };
+        let roster = Self {
+            inner: StoredValue::new_local(Rc::new(inner)),
+            door: RwSignal::new(Door::Starting),
+            status: RwSignal::new(status),
+            minute: RwSignal::new(clock::now()),
+            update_ready: RwSignal::new(updates::update_ready()),
+        };
+        spawn_local(roster.open());
+        roster
+    }
+
+    fn inner(self) -> Rc<Inner> {
+        self.inner.get_value()
+    }
+
+    // ---- The door -------------------------------------------------------------------------------------------
+
+    /// How far the door is open. Subscribes.
+    #[must_use]
+    pub fn door(self) -> Door {
+        self.door.get()
+    }
+
+    /// Who works on the tablet. Subscribes.
+    #[must_use]
+    pub fn me(self) -> Option<Me> {
+        match self.door.get() {
+            Door::Open(me) => Some(me),
+            _ => None,
+        }
+    }
+
+    /// Who works on the tablet, for a step that happens now.
+    #[must_use]
+    pub fn me_now(self) -> Option<Me> {
+        self.door.with_untracked(|door| if let Door::Open(me) = door { Some(me.clone()) } else { None })
+    }
+
+    /// How far the venue's clocks are ahead of UTC.
+    #[must_use]
+    pub fn utc_offset_minutes(self) -> i32 {
+        const SHANGHAI: i32 = 480;
+        self.door.with_untracked(|door| if let Door::Open(me) = door { me.venue.utc_offset_minutes } else { SHANGHAI })
+    }
+
+    /// The tablet's time, corrected by what the endpoint last said.
+    #[must_use]
+    pub fn now(self) -> Millis {
+        clock::now().plus(self.status.with_untracked(|status| status.clock_offset_ms.unwrap_or(0)))
+    }
+
+    /// The time as of the last full minute. Subscribes, so that what shows a span of time stays right.
+    #[must_use]
+    pub fn minute(self) -> Millis {
+        self.minute.get()
+    }
+
+    /// Today at the venue. Subscribes.
+    #[must_use]
+    pub fn today(self) -> Day {
+        self.minute.get().day(self.utc_offset_minutes())
+    }
+
+    /// The staff of this venue that work, as the door shows them. Subscribes.
+    #[must_use]
+    pub fn staff(self) -> Vec<Staff> {
+        let inner = self.inner();
+        inner.directory_changed.track();
+        let venue = inner.device.borrow().as_ref().map(|device| device.venue);
+        let directory = inner.directory.borrow();
+        let staff = directory.iter().flat_map(|directory| &directory.staff);
+        staff.filter(|staff| staff.active && Some(staff.venue) == venue).cloned().collect()
+    }
+
+    /// The name of a member of staff by the text that a record holds. Subscribes.
+    #[must_use]
+    pub fn staff_name(self, staff: &str) -> String {
+        let inner = self.inner();
+        inner.directory_changed.track();
+        let directory = inner.directory.borrow();
+        let mut everyone = directory.iter().flat_map(|directory| &directory.staff);
+        let id = staff.parse::<StaffId>();
+        everyone.find(|other| Ok(other.id) == id).map(|staff| staff.name.clone()).unwrap_or_default()
+    }
+
+    /// What the tablet, its venue and its organisation are called. Subscribes.
+    #[must_use]
+    pub fn tablet(self) -> (String, String, String) {
+        let inner = self.inner();
+        inner.directory_changed.track();
+        let (device, directory) = (inner.device.borrow(), inner.directory.borrow());
+        let Some((device, directory)) = device.as_ref().zip(directory.as_ref()) else { return Default::default() };
+        let venue = directory.venues.iter().find(|venue| venue.id == device.venue);
+        let venue = venue.map(|venue| venue.name.clone()).unwrap_or_default();
+        (device.name.clone(), venue, directory.organisation_name.clone())
+    }
+
+    /// The pack of the venue.
+    #[must_use]
+    pub fn pack(self) -> &'static Pack {
+        let kind = self.me_now().map(|me| me.venue.pack).unwrap_or_default();
+        Pack::of(VenueKind::from_key(&kind))
+    }
+
+    async fn open(self) {
+        let inner = self.inner();
+        match inner.browser.open().await {
+            Ok(()) => {}
+            Err(OpenError::WrittenLater { .. }) => return self.door.set(Door::WrittenLater),
+            Err(error) => return self.door.set(Door::Damaged { detail: error.to_string() }),
+        }
+        self.watch();
+        if let Ok(Some(contact)) = inner.browser.journal().contact().await {
+            self.status.update(|status| {
+                status.last_contact = Some(contact.at);
+                status.clock_offset_ms = Some(contact.clock_offset_ms);
+            });
+            self.minute.set(self.now());
+        }
+        self.count_unsent().await;
+        match self.read_tablet().await {
+            Ok(true) => {
+                self.door.set(Door::Locked);
+                spawn_local(self.sync_forever());
+            }
+            Ok(false) => self.door.set(Door::Enrol),
+            Err(error) => self.door.set(Door::Damaged { detail: error.to_string() }),
+        }
+    }
+
+    /// Reads whose tablet this is; whether it was enrolled.
+    async fn read_tablet(self) -> Result<bool, AppendError> {
+        let inner = self.inner();
+        let device = inner.browser.vault().device().await?;
+        inner.directory.replace(inner.browser.vault().directory().await?);
+        let enrolled = device.is_some();
+        inner.device.replace(device);
+        inner.directory_changed.notify();
+        Ok(enrolled)
+    }
+
+    /// Presents an enrolment code.
+    ///
+    /// # Errors
+    /// [`DoorError`]; the tablet is as it was.
+    pub async fn enrol(self, code: String, name: String) -> Result<(), DoorError> {
+        let inner = self.inner();
+        let browser = &inner.browser;
+        let enrolled = match browser.http().enrol(&code, &name).await {
+            Ok(enrolled) => enrolled,
+            Err(Trouble::Revoked | Trouble::SignIn) => return Err(DoorError::WrongCode),
+            Err(trouble) => return Err(DoorError::Trouble(trouble)),
+        };
+        self.heard(enrolled.server_time);
+        browser.vault().keep_device(&enrolled).await.map_err(DoorError::Storage)?;
+        self.read_tablet().await.map_err(DoorError::Storage)?;
+        browser.tabs().tell_written();
+        self.door.set(Door::Locked);
+        spawn_local(self.sync_forever());
+        Ok(())
+    }
+
+    /// How long this person has to wait before the next try, in milliseconds.
+    pub async fn pin_wait_ms(self, staff: StaffId) -> i64 {
+        let inner = self.inner();
+        let browser = &inner.browser;
+        browser.vault().pin_wait(staff).await.map_or(0, |wait| wait.wait_ms)
+    }
+
+    /// Opens the tablet for one person: with what is on it, or for the first time with the endpoint.
+    ///
+    /// # Errors
+    /// [`DoorError`]; the tablet stays locked.
+    pub async fn unlock(self, staff: StaffId, pin: String) -> Result<(), DoorError> {
+        let inner = self.inner();
+        let browser = &inner.browser;
+        if browser.vault().knows(staff) {
+            match browser.vault().unlock(staff, &pin).await {
+                Ok(()) => {
+                    let opened = self.read_everything(staff).await;
+                    self.renew_soon(staff, pin);
+                    return opened;
+                }
+                // Their keys are damaged: the endpoint gives them again.
+                Err(UnlockError::Unknown) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let signed_in = match browser.http().sign_in(staff, &pin).await {
+            Ok(signed_in) => signed_in,
+            Err(Trouble::SignIn) => return Err(DoorError::WrongPin { wait_ms: 0 }),
+            Err(Trouble::OutOfReach) => return Err(DoorError::NeedsNetwork),
+            Err(Trouble::Busy { retry_after_s: Some(seconds), status: 429 }) => {
+                return Err(DoorError::WrongPin { wait_ms: i64::try_from(seconds).unwrap_or(3_600) * 1_000 });
+            }
+            Err(trouble) => return Err(DoorError::Trouble(trouble)),
+        };
+        self.heard(signed_in.server_time);
+        browser.vault().first_unlock(staff, &signed_in, &pin).await.map_err(DoorError::Storage)?;
+        self.read_everything(staff).await
+    }
+
+    /// A credential that has run out, or soon will, is renewed behind an unlock, while the PIN is at hand.
+    fn renew_soon(self, staff: StaffId, pin: String) {
+        const RENEW_BEFORE_MS: i64 = 7 * DAY_MS;
+        let expires = self.inner().browser.vault().person_token().map(|(_, expires_at)| expires_at);
+        if expires.is_none_or(|expires_at| expires_at.since(self.now()) > RENEW_BEFORE_MS) {
+            return;
+        }
+        let session = self.inner().session.get();
+        spawn_local(async move {
+            let inner = self.inner();
+            let browser = &inner.browser;
+            if let Ok(signed_in) = browser.http().sign_in(staff, &pin).await
+                && inner.session.get() == session
+            {
+                drop(browser.vault().first_unlock(staff, &signed_in, &pin).await);
+                inner.wake.wake();
+            }
+        });
+    }
+
+    async fn read_everything(self, staff: StaffId) -> Result<(), DoorError> {
+        let inner = self.inner();
+        let browser = &inner.browser;
+        let me = self.describe(staff).ok_or(DoorError::NotActive)?;
+        inner.session.set(inner.session.get() + 1);
+        self.door.set(Door::Opening { people: 0 });
+        match browser.journal().read_all().await {
+            Ok(contents) => self.begin_with(contents).await,
+            Err(error) => {
+                browser.vault().lock();
+                self.door.set(Door::Locked);
+                return Err(DoorError::Storage(error));
+            }
+        }
+        let known_phones = browser.vault().known_phones().await;
+        inner.known_phones.replace(known_phones.and_then(|bytes| Filter::read_with_key(&bytes).ok()));
+        self.count_unsent().await;
+        self.door.set(Door::Open(me));
+        inner.wake.wake();
+        Ok(())
+    }
+
+    /// Fills the memory with what the journal holds, in slices that leave the page answering.
+    async fn begin_with(self, contents: Contents) {
+        let inner = self.inner();
+        let mut replica = Replica::new();
+        let mut stamper = Stamper::default();
+        for block in contents.blocks {
+            let mut records = block.into_iter().peekable();
+            while records.peek().is_some() {
+                let slice: Vec<Record> = records.by_ref().take(SLICE_RECORDS).collect();
+                slice.iter().filter_map(Record::last_rank).for_each(|rank| stamper.take_in(rank.stamp));
+                replica.load_block(slice);
+                self.opened(&replica).await;
+            }
+        }
+        for changes in contents.accepted.chunks(SLICE_RECORDS) {
+            for change in changes {
+                stamper.take_in(change.stamp);
+                replica.take_in(change);
+            }
+            self.opened(&replica).await;
+        }
+        for change in contents.tail {
+            stamper.take_in(change.stamp);
+            replica.append(change);
+        }
+        inner.replica.replace(replica);
+        inner.stamper.replace(stamper);
+        inner.tray.replace(contents.tray.into_iter().map(Refused::from).collect());
+        inner.tray_changed.notify();
+        self.status.update(|status| status.damaged = contents.damaged);
+        if contents.damaged > 0 {
+            drop(inner.browser.journal().fetch_again(&contents.damages).await);
+        }
+    }
+
+    async fn opened(self, replica: &Replica) {
+        if matches!(self.door.get_untracked(), Door::Opening { .. }) {
+            self.door.set(Door::Opening { people: replica.count("person") });
+        }
+        clock::wait(0).await;
+    }
+
+    fn describe(self, staff: StaffId) -> Option<Me> {
+        let inner = self.inner();
+        let directory = inner.directory.borrow();
+        let directory = directory.as_ref()?;
+        let person = directory.staff.iter().find(|other| other.id == staff && other.active)?;
+        let venue = directory.venues.iter().find(|venue| venue.id == person.venue)?.clone();
+        Some(Me { id: staff, name: person.name.clone(), role: person.role, venue })
+    }
+
+    /// Locks: keys and records leave the memory, unsent work goes on being sent.
+    pub fn lock(self) {
+        let inner = self.inner();
+        inner.session.set(inner.session.get() + 1);
+        inner.browser.vault().lock();
+        self.door.set(Door::Locked);
+        inner.replica.replace(Replica::new());
+        inner.tray.borrow_mut().clear();
+        inner.by_record.borrow_mut().clear();
+        inner.known_phones.replace(None);
+        inner.wake.wake();
+    }
+
+    // ---- Questions ------------------------------------------------------------------------------------------
+
+    /// How sync stands. Subscribes.
+    #[must_use]
+    pub fn status(self) -> Status {
+        self.status.get()
+    }
+
+    /// A record as it is shown. Subscribes to it.
+    #[must_use]
+    pub fn record(self, id: RecordId) -> Option<Record> {
+        self.track_record(id);
+        self.inner().replica.borrow().record(id).map(Cow::into_owned)
+    }
+
+    /// Whether something about the record waits for the endpoint. Subscribes to it.
+    #[must_use]
+    pub fn is_unsent(self, id: RecordId) -> bool {
+        self.track_record(id);
+        self.inner().replica.borrow().is_unsent(id)
+    }
+
+    /// Asks the replica; subscribes to every record of the kinds named.
+    pub fn ask<T>(self, kinds: &[&'static str], question: impl FnOnce(&Replica) -> T) -> T {
+        let inner = self.inner();
+        for kind in kinds {
+            let trigger = inner.by_kind.borrow_mut().entry(Key::of(kind)).or_insert_with(ArcTrigger::new).clone();
+            trigger.track();
+        }
+        question(&inner.replica.borrow())
+    }
+
+    /// People by what was typed; nothing typed gives the recent ones. Subscribes to people.
+    #[must_use]
+    pub fn search(self, typed: &str, mine_only: bool, limit: usize) -> Found {
+        let Some(scope) = self.scope(mine_only) else { return Found::default() };
+        self.ask(&["person"], |replica| replica.search(typed, &scope, limit))
+    }
+
+    /// Everyone, one's own first, of those the ones with the latest activity. Subscribes to people.
+    #[must_use]
+    pub fn people(self, mine_only: bool) -> Vec<RecordId> {
+        let Some(scope) = self.scope(mine_only) else { return Vec::new() };
+        self.ask(&["person"], |replica| replica.people(&scope))
+    }
+
+    fn scope(self, mine_only: bool) -> Option<Scope> {
+        self.me_now().map(|me| Scope { me: me.id, mine_only })
+    }
+
+    /// What happened with a person, newest first. Subscribes to them.
+    #[must_use]
+    pub fn history(self, person: RecordId) -> Vec<Record> {
+        self.track_record(person);
+        let inner = self.inner();
+        let replica = inner.replica.borrow();
+        let ids: Vec<RecordId> = replica.history(person).collect();
+        ids.into_iter().filter_map(|id| replica.record(id).map(Cow::into_owned)).collect()
+    }
+
+    /// Whether a phone number is known, on this tablet or anywhere in the club. Subscribes to people.
+    #[must_use]
+    pub fn known(self, phone: &PhoneNumber) -> Known {
+        let here: Vec<RecordId> = self.ask(&["person"], |replica| replica.by_phone(phone.e164()).collect());
+        if !here.is_empty() {
+            return Known::Here(here);
+        }
+        let inner = self.inner();
+        if inner.known_phones.borrow().as_ref().is_some_and(|filter| filter.contains(phone)) {
+            let ask = self.staff().into_iter().find(|staff| staff.role == Role::CsSupervisor);
+            let ask = ask.or_else(|| self.staff().into_iter().find(|staff| staff.role.leads()));
+            return Known::Elsewhere { ask: ask.map(|staff| staff.name).unwrap_or_default() };
+        }
+        Known::No
+    }
+
+    /// Own changes that the endpoint has not answered, oldest first. Subscribes.
+    #[must_use]
+    pub fn unsent(self) -> Vec<Change> {
+        self.status.track();
+        self.inner().replica.borrow().unsent().map(|ranked| ranked.change.clone()).collect()
+    }
+
+    /// Changes that the endpoint did not take. Subscribes.
+    #[must_use]
+    pub fn tray(self) -> Vec<Refused> {
+        let inner = self.inner();
+        inner.tray_changed.track();
+        inner.tray.borrow().clone()
+    }
+
+    fn track_record(self, id: RecordId) {
+        let inner = self.inner();
+        let trigger = inner.by_record.borrow_mut().entry(id).or_insert_with(ArcTrigger::new).clone();
+        trigger.track();
+    }
+
+    /// Everything may have changed.
+    fn tell_everything(self) {
+        let inner = self.inner();
+        let by_record: Vec<ArcTrigger> = inner.by_record.borrow().values().cloned().collect();
+        let by_kind: Vec<ArcTrigger> = inner.by_kind.borrow().values().cloned().collect();
+        by_record.iter().chain(&by_kind).for_each(ArcTrigger::notify);
+    }
+
+    fn tell(self, touched: &Touched) {
+        let inner = self.inner();
+        let mut triggers = Vec::new();
+        {
+            let (by_record, by_kind) = (inner.by_record.borrow(), inner.by_kind.borrow());
+            triggers.extend(touched.records.iter().filter_map(|id| by_record.get(id)).cloned());
+            triggers.extend(touched.kinds.iter().filter_map(|kind| by_kind.get(kind)).cloned());
+        }
+        triggers.iter().for_each(ArcTrigger::notify);
+    }
+
+    // ---- Saving ---------------------------------------------------------------------------------------------
+
+    /// A new record's id. Made once, at the tap.
+    #[must_use]
+    pub fn new_id(self) -> RecordId {
+        RecordId::new(self.now(), &mut Web)
+    }
+
+    /// The audience of a record that `owner` looks after: their own, or the desk's for who has no consultant.
+    #[must_use]
+    pub fn audience_for(self, owner: Option<StaffId>) -> Option<Audience> {
+        let me = self.me_now()?;
+        Some(match owner {
+            Some(owner) => Audience::Own(me.venue.id, owner),
+            None => Audience::Desk(me.venue.id),
+        })
+    }
+
+    /// One save: one change, durable when this is done. Only then may the tick show.
+    ///
+    /// # Errors
+    /// [`AppendError`]: nothing was kept; the form stays as it is.
+    pub async fn save(self, form: &str, edits: Vec<Edit>) -> Result<ChangeId, AppendError> {
+        let inner = self.inner();
+        let nobody = || AppendError::Aborted { detail: "nobody is unlocked".into() };
+        let browser = &inner.browser;
+        let me = self.me_now().ok_or_else(nobody)?;
+        let device = inner.device.borrow().as_ref().map(|device| device.number).ok_or_else(nobody)?;
+        let organisation = inner.directory.borrow().as_ref().map(|directory| directory.organisation);
+        let organisation = organisation.ok_or_else(nobody)?;
+        let made_at = clock::now();
+        let clock_offset_ms = self.status.with_untracked(|status| status.clock_offset_ms.unwrap_or(0));
+        let header = Header {
+            id: ChangeId::new(made_at.plus(clock_offset_ms), &mut Web),
+            organisation,
+            author: me.id,
+            device,
+            made_at,
+            clock_offset_ms,
+            pack: self.pack().version,
+            form: form.into(),
+        };
+        let id = header.id;
+        let change = Change::new(header, edits, &mut Web);
+        let stamp = inner.stamper.borrow_mut().next(made_at.plus(clock_offset_ms));
+        let ranked = Ranked::provisional(stamp, change);
+        browser.journal().append(&ranked).await?;
+        let touched = inner.replica.borrow_mut().append(ranked);
+        self.tell(&touched);
+        let first = self.status.with_untracked(|status| status.unsent == 0);
+        self.status.update(|status| {
+            status.unsent += 1;
+            status.oldest_unsent = Some(status.oldest_unsent.unwrap_or(made_at));
+        });
+        browser.tabs().tell_written();
+        inner.wake.wake();
+        if first {
+            spawn_local(async { drop(storage::ask_persistence().await) });
+        }
+        Ok(id)
+    }
+
+    /// Sends a refused change again as it is: its reason may have gone.
+    ///
+    /// # Errors
+    /// [`AppendError`]: it stays in the tray.
+    pub async fn resend(self, id: ChangeId) -> Result<(), AppendError> {
+        let inner = self.inner();
+        let browser = &inner.browser;
+        browser.journal().resend(id).await?;
+        inner.tray.borrow_mut().retain(|refused| refused.id != id);
+        inner.tray_changed.notify();
+        self.read_from_other_tab().await;
+        inner.wake.wake();
+        Ok(())
+    }
+
+    async fn count_unsent(self) {
+        let inner = self.inner();
+        let browser = &inner.browser;
+        if let Ok(TailSummary { count, oldest, refused, .. }) = browser.journal().tail_summary().await {
+            self.status.update(|status| {
+                status.unsent = count;
+                status.oldest_unsent = oldest;
+                status.refused = refused;
+            });
+        }
+    }
+
+    // ---- Drafts ---------------------------------------------------------------------------------------------
+
+    /// What was being typed into a form, as it was typed.
+    pub async fn draft(self, form: &str) -> Option<Draft> {
+        let inner = self.inner();
+        let bytes = inner.browser.journal().draft(form).await.ok().flatten()?;
+        serde_json::from_slice(&bytes).ok()
+    }
+
+    /// Keeps what is being typed. One that cannot be kept is still on the screen.
+    pub fn keep_draft(self, form: &str, draft: &Draft) {
+        let inner = self.inner();
+        let (form, bytes) = (form.to_owned(), serde_json::to_vec(draft).expect("a draft is text"));
+        spawn_local(async move {
+            drop(inner.browser.journal().keep_draft(&form, &bytes).await);
+        });
+    }
+
+    /// The draft has become a record, or was given up.
+    pub fn drop_draft(self, form: &str) {
+        let inner = self.inner();
+        let form = form.to_owned();
+        spawn_local(async move {
+            drop(inner.browser.journal().drop_draft(&form).await);
+        });
+    }
+
+    // ---- Storage and updates --------------------------------------------------------------------------------
+
+    /// What the browser says about this tablet's storage.
+    pub async fn storage(self) -> StorageFacts {
+        storage::facts().await
+    }
+
+    /// Whether a newer version of the app waits for consent. Subscribes.
+    #[must_use]
+    pub fn update_waiting(self) -> bool {
+        self.update_ready.get()
+    }
+
+    /// The newer version takes over; the page loads once, drafts are kept.
+    pub fn take_update(self) {
+        spawn_local(async { drop(updates::take_over().await) });
+    }
+
+    // ---- Sync -----------------------------------------------------------------------------------------------
+
+    /// Tries at once.
+    pub fn sync_now(self) {
+        self.inner().wake.wake();
+    }
+
+    /// Minutes, the network, the page coming to the front, other tabs.
+    fn watch(self) {
+        let inner = self.inner();
+        clock::each_minute(move || self.minute.set(self.now()));
+        let wake = inner.wake.clone();
+        tabs::on_wake_up(move || {
+            self.minute.set(self.now());
+            self.update_ready.set(updates::update_ready());
+            wake.wake();
+        });
+        inner.browser.tabs().on_written(move || spawn_local(self.read_from_other_tab()));
+    }
+
+    /// Another tab wrote to the journal: what is new in it is let in here too.
+    async fn read_from_other_tab(self) {
+        let inner = self.inner();
+        if self.door.get_untracked() == Door::Enrol && self.read_tablet().await.unwrap_or(false) {
+            self.door.set(Door::Locked);
+            spawn_local(self.sync_forever());
+        }
+        self.count_unsent().await;
+        inner.wake.wake();
+        if self.me_now().is_none() {
+            return;
+        }
+        let Ok(contents) = inner.browser.journal().read_new().await else { return };
+        if contents.trimmed {
+            if let Ok(contents) = inner.browser.journal().read_all().await {
+                self.begin_with(contents).await;
+                self.tell_everything();
+            }
+            return;
+        }
+        let mut touched = Touched::default();
+        {
+            let (mut replica, mut stamper) = (inner.replica.borrow_mut(), inner.stamper.borrow_mut());
+            for change in &contents.accepted {
+                stamper.take_in(change.stamp);
+                touched.and(replica.take_in(change));
+            }
+            for id in contents.refused {
+                touched.and(replica.refuse(id));
+            }
+            for change in contents.tail {
+                stamper.take_in(change.stamp);
+                touched.and(replica.append(change));
+            }
+        }
+        self.tell(&touched);
+        self.read_tray().await;
+    }
+
+    /// Syncs for as long as this tab leads; one tab at a time does.
+    async fn sync_forever(self) {
+        let inner = self.inner();
+        let browser = &inner.browser;
+        let _leading = match browser.lead().await {
+            Ok(leading) => leading,
+            Err(why) => return self.status.update(|status| status.sync = SyncState::Storage { why }),
+        };
+        browser.http().listen_for_hints(inner.wake.clone());
+        let mut failures = 0;
+        loop {
+            let wait_until = match self.one_turn().await {
+                Ok(more) => {
+                    failures = 0;
+                    self.status.update(|status| status.sync = SyncState::UpToDate);
+                    if more { clock::now() } else { clock::now().plus(IDLE_MS) }
+                }
+                Err(TurnError::NewEpoch) => clock::now(),
+                Err(error) => {
+                    failures += 1;
+                    self.failed(&error, failures)
+                }
+            };
+            if wait_until > clock::now() {
+                self.tidy_up().await;
+                inner.wake.until(wait_until).await;
+            } else {
+                clock::breathe().await;
+            }
+        }
+    }
+
+    fn failed(self, error: &TurnError, failures: u32) -> Millis {
+        let retry_after_s = match error {
+            TurnError::Endpoint(Trouble::Busy { retry_after_s, .. }) => *retry_after_s,
+            _ => None,
+        };
+        let until = retry_at(clock::now(), failures, retry_after_s, &mut Web);
+        let sync = match error {
+            TurnError::Endpoint(
+                why @ (Trouble::SignIn | Trouble::Revoked | Trouble::Cloned | Trouble::NotUnderstood { .. }),
+            ) => SyncState::Stopped { why: why.clone() },
+            TurnError::Endpoint(why) => SyncState::Waiting { until, why: why.clone() },
+            TurnError::Journal(why) => SyncState::Storage { why: why.clone() },
+            TurnError::NewEpoch => SyncState::Sending,
+            TurnError::Incomplete { .. } => {
+                SyncState::Waiting { until, why: Trouble::NotUnderstood { detail: error.to_string() } }
+            }
+        };
+        trace::warn(&format!("sync failed {failures} times in a row: {error}"));
+        self.status.update(|status| status.sync = sync);
+        until
+    }
+
+    /// One turn; whether another would bring more.
+    async fn one_turn(self) -> Result<bool, TurnError> {
+        let inner = self.inner();
+        let browser = &inner.browser;
+        let session = inner.session.get();
+        self.status.update(|status| {
+            if status.unsent > 0 && status.sync == SyncState::UpToDate {
+                status.sync = SyncState::Sending;
+            }
+        });
+        let news = turn(browser.journal(), browser.http()).await?;
+        self.heard(news.server_time);
+        if inner.session.get() == session && self.me_now().is_some() {
+            self.let_in(&news).await;
+        }
+        self.count_unsent().await;
+        if !(news.accepted.is_empty() && news.refused.is_empty() && news.pulled.is_empty()) {
+            browser.tabs().tell_written();
+        }
+        let more = news.more | browser.fetch_keys().await.unwrap_or(false);
+        self.refresh_lists(&news).await;
+        Ok(more)
+    }
+
+    async fn let_in(self, news: &News) {
+        let inner = self.inner();
+        let mut touched = Touched::default();
+        {
+            let mut replica = inner.replica.borrow_mut();
+            for accepted in &news.accepted {
+                touched.and(replica.settle(accepted.id, accepted.stamp, accepted.device));
+            }
+            for (id, _) in &news.refused {
+                touched.and(replica.refuse(*id));
+            }
+        }
+        for changes in news.pulled.chunks(SLICE_RECORDS) {
+            {
+                let (mut replica, mut stamper) = (inner.replica.borrow_mut(), inner.stamper.borrow_mut());
+                for change in changes {
+                    stamper.take_in(change.stamp);
+                    touched.and(replica.take_in(change));
+                }
+            }
+            clock::wait(0).await;
+        }
+        if !news.refused.is_empty() {
+            self.read_tray().await;
+        }
+        self.tell(&touched);
+    }
+
+    async fn read_tray(self) {
+        let inner = self.inner();
+        let browser = &inner.browser;
+        if let Ok(tray) = browser.journal().tray().await {
+            inner.tray.replace(tray.into_iter().map(Refused::from).collect());
+            inner.tray_changed.notify();
+        }
+    }
+
+    /// The endpoint said its time: that is contact, and shows how wrong the tablet's clock is.
+    fn heard(self, server_time: Millis) {
+        let now = clock::now();
+        self.status.update(|status| {
+            status.last_contact = Some(now);
+            status.clock_offset_ms = Some(server_time.since(now));
+        });
+    }
+
+    /// Fetches who works here and which phones are known, where they changed.
+    async fn refresh_lists(self, news: &News) {
+        let inner = self.inner();
+        let browser = &inner.browser;
+        let known = inner.directory.borrow().as_ref().map(|directory| directory.version.clone());
+        if !news.directory.is_empty()
+            && known.as_deref() != Some(news.directory.as_str())
+            && let Ok(directory) = browser.http().directory().await
+        {
+            drop(browser.vault().keep_directory(&directory).await);
+            inner.directory.replace(Some(directory));
+            inner.directory_changed.notify();
+        }
+        if self.me_now().is_some()
+            && !news.known_phones.is_empty()
+            && browser.vault().known_phones_version().await.as_deref() != Some(news.known_phones.as_str())
+            && let Ok(bytes) = browser.http().known_phones().await
+        {
+            drop(browser.vault().keep_known_phones(&news.known_phones, &bytes).await);
+            inner.known_phones.replace(Filter::read_with_key(&bytes).ok());
+        }
+    }
+
+    /// In idle time: what was accepted becomes blocks, and the journal is trimmed.
+    async fn tidy_up(self) {
+        let inner = self.inner();
+        let browser = &inner.browser;
+        if self.me_now().is_none() || browser.journal().accepted_since_checkpoint() < CHECKPOINT_CHANGES {
+            return;
+        }
+        let mut by_audience: BTreeMap<Audience, Vec<Record>> =
+            browser.vault().audiences().into_iter().map(|audience| (audience, Vec::new())).collect();
+        for record in inner.replica.borrow().base() {
+            if let Some(of_audience) = by_audience.get_mut(record.audience()) {
+                of_audience.push(record.into_owned());
+            }
+        }
+        if let Err(error) = browser.journal().checkpoint(by_audience).await {
+            trace::warn(&format!("no checkpoint: {error}"));
+        }
+    }
+}
+
+impl From<crate::browser::journal::Refused> for Refused {
+    fn from(refused: crate::browser::journal::Refused) -> Self {
+        Self { id: refused.id, reason: refused.reason, change: refused.change.map(|ranked| ranked.change) }
+    }
+}
+
+impl From<UnlockError> for DoorError {
+    fn from(error: UnlockError) -> Self {
+        match error {
+            UnlockError::Wrong { wait_ms } => Self::WrongPin { wait_ms },
+            UnlockError::Unknown => Self::NeedsNetwork,
+            UnlockError::Storage(error) => Self::Storage(error),
+            UnlockError::Failed { detail } => Self::Failed { detail },
+        }
+    }
+}
+
+/// The roster, in a screen.
+#[must_use]
+pub fn use_roster() -> Roster {
+    use_context::<Roster>().expect("main.rs provides the roster before any screen is drawn")
+}

@@ -1,0 +1,358 @@
+//! The door: enrol the tablet, choose who one is, type the PIN.
+
+use leptos::{ev, prelude::*};
+use yingke_core::{audience::Role, id::StaffId, sync::Trouble, wire::v1::Staff};
+
+use crate::{
+    format,
+    roster::{Door, DoorError, Roster, use_roster},
+    t,
+    ui::{
+        Banner, Button, ButtonSize, Corner, EmptyState, FaceTile, Field, FieldKind, Glyph, Icon, Key, Keypad, Look, Mark,
+        PinDots, Readiness, Tone, UnlockLayout, slot,
+    },
+    words::{Words, use_words},
+};
+
+/// Digits of a PIN; the last one unlocks.
+const PIN_DIGITS: usize = 6;
+/// Digits of an enrolment code.
+const CODE_DIGITS: usize = 8;
+
+/// Everything that may stand before somebody works.
+#[component]
+pub fn DoorScreen() -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    move || match roster.door() {
+        Door::Starting | Door::Open(_) => ().into_any(),
+        Door::Enrol => view! { <Enrol/> }.into_any(),
+        Door::Locked | Door::Opening { .. } => view! { <Unlock/> }.into_any(),
+        Door::WrittenLater => view! {
+            <main class="page page--alone">
+                <EmptyState icon=Icon::Info title=t!(w, later_title) text=t!(w, later_text)/>
+            </main>
+        }
+        .into_any(),
+        Door::Damaged { detail } => view! {
+            <main class="page page--alone">
+                <EmptyState icon=Icon::Warn title=t!(w, damaged_title) text=move || w.get().damaged_text(&detail)/>
+            </main>
+        }
+        .into_any(),
+    }
+}
+
+/// What stands at the left of the door: the sign, the time, how things are.
+#[component]
+fn Doorpost() -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let place = move || {
+        let (tablet, venue, _) = roster.tablet();
+        (!tablet.is_empty()).then(|| view! { <span class="facts"><span>{venue}</span><span>{w.get().tablet_name(tablet)}</span></span> })
+    };
+    let online = move || roster.status().last_contact.is_some_and(|at| roster.minute().since(at) < 5 * 60_000);
+    let waits = move || {
+        let status = roster.status();
+        if status.unsent > 0 { w.get().door_unsent(status.unsent) } else { w.get().door_all_sent().to_owned() }
+    };
+    view! {
+        <div class="doorpost">
+            <div class="doorpost__sign">
+                <Mark/>
+                <div>
+                    <p class="doorpost__name">{t!(w, app_name)}</p>
+                    <p class="doorpost__place">{place}</p>
+                </div>
+            </div>
+            <div class="doorpost__time">
+                <p class="doorpost__clock">{move || format::clock(roster.minute(), roster.utc_offset_minutes())}</p>
+                <p class="doorpost__day">{move || format::long_day(w.get(), roster.today())}</p>
+            </div>
+            <div class="doorpost__state">
+                <p>
+                    {move || {
+                        let icon = if online() { Icon::Online } else { Icon::Offline };
+                        view! { <Glyph icon/> }
+                    }}
+                    <span>{move || if online() { w.get().door_online() } else { w.get().door_offline() }}</span>
+                </p>
+                <p>
+                    {move || {
+                        let icon = if roster.status().unsent > 0 { Icon::Unsent } else { Icon::Saved };
+                        view! { <Glyph icon/> }
+                    }}
+                    <span>{waits}</span>
+                </p>
+            </div>
+        </div>
+    }
+}
+
+#[component]
+fn Unlock() -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let chosen = RwSignal::new(None::<Staff>);
+    let pin = RwSignal::new(String::new());
+    let busy = RwSignal::new(false);
+    let problem = RwSignal::new(None::<DoorError>);
+    let wait_until = RwSignal::new(None::<yingke_core::time::Millis>);
+    // Somebody who is the only one here need not choose.
+    Effect::new(move |_| {
+        let staff = roster.staff();
+        if let [only] = staff.as_slice()
+            && chosen.get_untracked().is_none()
+        {
+            chosen.set(Some(only.clone()));
+        }
+    });
+    let choose = Callback::new(move |staff: Staff| {
+        pin.set(String::new());
+        problem.set(None);
+        let id = staff.id;
+        chosen.set(Some(staff));
+        wait_until.set(None);
+        leptos::task::spawn_local(async move {
+            let wait_ms = roster.pin_wait_ms(id).await;
+            if wait_ms > 0 {
+                wait_until.set(Some(roster.now().plus(wait_ms)));
+            }
+        });
+    });
+    let try_now = move |id: StaffId, typed: String| {
+        busy.set(true);
+        problem.set(None);
+        leptos::task::spawn_local(async move {
+            if let Err(error) = roster.unlock(id, typed).await {
+                if let DoorError::WrongPin { wait_ms: wait_ms @ 1.. } = error {
+                    wait_until.set(Some(roster.now().plus(wait_ms)));
+                }
+                let _ = problem.try_set(Some(error));
+                let _ = pin.try_set(String::new());
+                let _ = busy.try_set(false);
+            }
+        });
+    };
+    let press = Callback::new(move |key: Key| {
+        let Some(staff) = chosen.get_untracked() else { return };
+        if busy.get_untracked() || waits_still(roster, wait_until.get_untracked()) {
+            return;
+        }
+        problem.set(None);
+        pin.update(|digits| *digits = key.applied(digits, PIN_DIGITS));
+        let typed = pin.get_untracked();
+        if typed.len() == PIN_DIGITS {
+            try_now(staff.id, typed);
+        }
+    });
+    let keys = window_event_listener(ev::keydown, move |event| {
+        if !event.ctrl_key()
+            && !event.meta_key()
+            && let Some(key) = Key::of_keyboard(&event.key())
+        {
+            press.run(key);
+        }
+    });
+    on_cleanup(move || keys.remove());
+    let prompt = move || chosen.get().map_or_else(|| w.get().pin_choose().to_owned(), |staff| w.get().pin_prompt(staff.name));
+    let told = move || {
+        if let Door::Opening { people } = roster.door() {
+            return w.get().opening_text(people);
+        }
+        if busy.get() {
+            return w.get().pin_checking().to_owned();
+        }
+        let _ = roster.minute();
+        if let Some(until) = wait_until.get().filter(|_| waits_still(roster, wait_until.get())) {
+            return w.get().pin_wait(format::span(w.get(), until.since(roster.now()) + 999));
+        }
+        let name = chosen.get().map(|staff| staff.name).unwrap_or_default();
+        problem.get().map(|problem| door_words(w.get(), &problem, &name)).unwrap_or_default()
+    };
+    let tiles = move || {
+        let staff = roster.staff();
+        staff
+            .into_iter()
+            .map(|staff| {
+                let id = staff.id;
+                let role = staff.role;
+                view! {
+                    <FaceTile
+                        look=Look::head_of(&id.to_string())
+                        name=staff.name.clone()
+                        second=move || role_word(w.get(), role).to_owned()
+                        chosen=Signal::derive(move || chosen.get().is_some_and(|chosen| chosen.id == id))
+                        on_choose=move |()| choose.run(staff.clone())
+                    />
+                }
+            })
+            .collect_view()
+    };
+    view! {
+        <UnlockLayout
+            door=slot(view! { <Doorpost/> })
+            people=slot(
+                view! {
+                    <h1 class="unlock__title">{t!(w, who_title)}</h1>
+                    <div class="unlock__faces" role="radiogroup" aria-label=t!(w, who_title)>{tiles}</div>
+                },
+            )
+            pin=slot(
+                view! {
+                    <h2 class="unlock__title">{prompt}</h2>
+                    <PinDots
+                        total=PIN_DIGITS
+                        filled=Signal::derive(move || pin.get().len())
+                        label=move || w.get().pin_label(pin.get().len())
+                        refused=Signal::derive(move || matches!(problem.get(), Some(DoorError::WrongPin { .. })))
+                    />
+                    <p class="unlock__told" role="status">{told}</p>
+                    <Keypad
+                        on_key=press
+                        clear_label=t!(w, clear)
+                        erase_label=t!(w, erase_digit)
+                        start=Corner::Empty
+                        label=t!(w, who_title)
+                    />
+                },
+            )
+        />
+    }
+}
+
+fn waits_still(roster: Roster, until: Option<yingke_core::time::Millis>) -> bool {
+    until.is_some_and(|until| until > roster.now())
+}
+
+#[component]
+fn Enrol() -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let code = RwSignal::new(String::new());
+    let name = RwSignal::new(String::new());
+    let busy = RwSignal::new(false);
+    let tried = RwSignal::new(false);
+    let problem = RwSignal::new(None::<DoorError>);
+    let digits = move || code.get().chars().filter(char::is_ascii_digit).collect::<String>();
+    let code_problem = move || {
+        if problem.get() == Some(DoorError::WrongCode) {
+            return Some(w.get().enrol_wrong().to_owned());
+        }
+        (tried.get() && digits().len() != CODE_DIGITS).then(|| w.get().enrol_code_missing().to_owned())
+    };
+    let name_problem = move || {
+        let wrong = !(1..=20).contains(&name.get().trim().chars().count());
+        (tried.get() && wrong).then(|| w.get().enrol_name_missing().to_owned())
+    };
+    let press = Callback::new(move |()| {
+        tried.set(true);
+        problem.set(None);
+        if untrack(code_problem).is_some() {
+            return crate::ui::focus_on("enrol-code");
+        }
+        if untrack(name_problem).is_some() {
+            return crate::ui::focus_on("enrol-name");
+        }
+        busy.set(true);
+        let (code, name) = (untrack(digits), name.get_untracked().trim().to_owned());
+        leptos::task::spawn_local(async move {
+            if let Err(error) = roster.enrol(code, name).await {
+                let wrong = error == DoorError::WrongCode;
+                let _ = problem.try_set(Some(error));
+                let _ = busy.try_set(false);
+                if wrong {
+                    crate::ui::focus_on("enrol-code");
+                }
+            }
+        });
+    });
+    let banner = move || {
+        problem.get().filter(|problem| *problem != DoorError::WrongCode).map(|problem| {
+            view! { <Banner tone=Tone::Late icon=Icon::Warn text=door_words(w.get(), &problem, "") urgent=true/> }
+        })
+    };
+    view! {
+        <UnlockLayout
+            door=slot(view! { <Doorpost/> })
+            people=slot(
+                view! {
+                    <form class="enrol" autocomplete="off" on:submit=move |event| event.prevent_default()>
+                        <h1 class="enrol__title">{t!(w, enrol_title)}</h1>
+                        <p class="enrol__text">{t!(w, enrol_text)}</p>
+                        {banner}
+                        <Field
+                            id="enrol-code"
+                            label=t!(w, enrol_code)
+                            value=code
+                            on_input=move |typed| { code.set(typed); problem.set(None); }
+                            kind=FieldKind::Digits
+                            problem=Signal::derive(code_problem)
+                        />
+                        <Field
+                            id="enrol-name"
+                            label=t!(w, enrol_name)
+                            value=name
+                            on_input=move |typed| name.set(typed)
+                            note=t!(w, enrol_name_note)
+                            problem=Signal::derive(name_problem)
+                        />
+                        <Button
+                            label=t!(w, enrol_do)
+                            icon=Icon::Tablet
+                            size=ButtonSize::Next
+                            state=Signal::derive(move || {
+                                if busy.get() { Readiness::Busy(w.get().enrol_busy().to_owned()) } else { Readiness::Ready }
+                            })
+                            on_press=press
+                            submit=true
+                            wide=true
+                        />
+                    </form>
+                },
+            )
+            pin=slot(())
+        />
+    }
+}
+
+/// What a role is called.
+#[must_use]
+pub fn role_word(words: Words, role: Role) -> &'static str {
+    match role {
+        Role::Consultant => words.role_consultant(),
+        Role::Reception => words.role_reception(),
+        Role::FrontDesk => words.role_front_desk(),
+        Role::FrontDeskSupervisor => words.role_front_desk_supervisor(),
+        Role::CsSupervisor => words.role_cs_supervisor(),
+        Role::PtManager => words.role_pt_manager(),
+        Role::StoreManager => words.role_store_manager(),
+    }
+}
+
+fn door_words(words: Words, problem: &DoorError, name: &str) -> String {
+    match problem {
+        DoorError::WrongPin { .. } => words.pin_wrong().into(),
+        DoorError::NeedsNetwork => words.pin_needs_network(name),
+        DoorError::NotActive => words.pin_gone().into(),
+        DoorError::WrongCode => words.enrol_wrong().into(),
+        DoorError::Trouble(trouble) => trouble_words(words, trouble).into(),
+        DoorError::Storage(error) => words.pin_failed(error),
+        DoorError::Failed { detail } => words.pin_failed(detail),
+    }
+}
+
+/// What a person can do about trouble with the endpoint.
+#[must_use]
+pub fn trouble_words(words: Words, trouble: &Trouble) -> &'static str {
+    match trouble {
+        Trouble::OutOfReach => words.trouble_out_of_reach(),
+        Trouble::Stranger { .. } => words.trouble_stranger(),
+        Trouble::Busy { .. } => words.trouble_busy(),
+        Trouble::SignIn => words.pin_wrong(),
+        Trouble::Revoked => words.trouble_revoked(),
+        Trouble::Cloned => words.trouble_cloned(),
+        Trouble::NotUnderstood { .. } => words.trouble_not_understood(),
+    }
+}

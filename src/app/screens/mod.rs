@@ -1,0 +1,28 @@
+//! One folder or file per job. Screens know the roster, the parts of `ui`, the words and the types of core.
+
+mod door;
+mod form;
+mod outing;
+mod people;
+mod reception;
+mod settings;
+mod shell;
+mod sync;
+
+use leptos::prelude::*;
+
+use crate::roster::{Door, use_roster};
+
+/// The door while it is shut, the shell while somebody works.
+#[component]
+pub fn House() -> impl IntoView {
+    let roster = use_roster();
+    let open = Memo::new(move |_| matches!(roster.door(), Door::Open(_)));
+    move || {
+        if open.get() {
+            view! { <shell::WorkingShell/> }.into_any()
+        } else {
+            view! { <door::DoorScreen/> }.into_any()
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Outings: the day's list, one outing from plan to summary, and the card that is filled in beside a stranger.
+//!
+//! Source: domain catalogue W-08, forms F-03 and F-04, checklist CL-03, machine SM-17, rules.
+
+mod capture;
+mod card;
+mod home;
+mod more;
+mod one;
+mod plan;
+mod records;
+mod tally;
+
+pub use capture::Capture;
+pub use home::OutingHome;

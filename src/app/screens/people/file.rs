@@ -1,0 +1,243 @@
+//! One person's page: who, where the record is, facts, and all that happened by month.
+
+use leptos::prelude::*;
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_navigate, use_params_map},
+};
+use yingke_core::{id::RecordId, record::Record, time::Millis};
+
+use super::{
+    list::{Actions, PersonFacts, Reading, SamePhone},
+    name_of, phone_of, salutation_of, stage_of,
+};
+use crate::{
+    format,
+    roster::{Roster, use_roster},
+    screens::shell::Pill,
+    t,
+    ui::{
+        Custody, CustodyPoint, EmptyState, Face, FaceSize, Facts, HistoryRow, Icon, IconButton, Look, Reach, Section, Tab, Tabs,
+        Tag, Tone, slot,
+    },
+    words::{Words, use_words},
+};
+
+#[component]
+pub fn PersonFile() -> impl IntoView {
+    let params = use_params_map();
+    let id = Memo::new(move |_| params.read().get("person").and_then(|id| id.parse::<RecordId>().ok()));
+    move || id.get().map(|id| view! { <File id/> })
+}
+
+#[component]
+fn File(id: RecordId) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let navigate = use_navigate();
+    let go = Callback::new(move |path: String| navigate(&path, NavigateOptions::default()));
+    let back = Callback::new(move |()| go.run(format!("/people/{id}")));
+    let head = move || match roster.record(id) {
+        None => view! { <h1 class="file__name" tabindex="-1">{t!(w, person_gone)}</h1> }.into_any(),
+        Some(person) => {
+            let name = name_of(w.get(), &person);
+            let phone = phone_of(w.get(), &person);
+            let salutation: Vec<String> = salutation_of(roster, w.get(), &person).into_iter().collect();
+            view! {
+                <Face look=Look::letter_of(&name) size=FaceSize::Head/>
+                <div class="file__who">
+                    <p class="file__line">
+                        <h1 class="file__name" tabindex="-1">{name}</h1>
+                        <span class="note"><Facts items=salutation/></span>
+                        <Reading id/>
+                    </p>
+                    <p class="file__line">
+                        <span class="file__phone">{phone}</span>
+                        {stage_of(w.get(), &person).map(|stage| view! { <Tag tone=Tone::Pine text=stage/> })}
+                        {person
+                            .is("do_not_contact")
+                            .then(|| view! { <Tag tone=Tone::Late icon=Icon::Warn text=t!(w, person_do_not_contact)/> })}
+                    </p>
+                </div>
+            }
+            .into_any()
+        }
+    };
+    let points = Signal::derive(move || custody(roster, w.get(), id));
+    let changed = move || {
+        let at = roster.record(id).and_then(|person| person.last_rank()).map(|rank| rank.stamp.millis());
+        at.map(|at| w.get().custody_last_by(format::moment(w.get(), at, roster.minute(), roster.utc_offset_minutes()))).unwrap_or_default()
+    };
+    view! {
+        <header class="file__head">
+            <IconButton icon=Icon::Back label=t!(w, back) on_press=back/>
+            {head}
+            <div class="file__end"><Pill/></div>
+        </header>
+        <Custody label=t!(w, custody_label) points aside=changed/>
+        <div class="file__columns">
+            <div class="file__facts">
+                <Actions id go/>
+                <SamePhone id go/>
+                <Section title=t!(w, person_facts)>
+                    <PersonFacts id/>
+                </Section>
+            </div>
+            <History id/>
+        </div>
+    }
+}
+
+/// Where the record is: on this tablet, and whether the centre has it.
+fn custody(roster: Roster, words: Words, id: RecordId) -> Vec<CustodyPoint> {
+    let Some(person) = roster.record(id) else { return Vec::new() };
+    let saved = person.last_rank().map(|rank| rank.stamp.millis()).unwrap_or_default();
+    let time = format::moment(words, saved, roster.minute(), roster.utc_offset_minutes());
+    let here = CustodyPoint { place: words.custody_here().into(), words: words.custody_saved(time), reach: Reach::There };
+    let waits = roster.is_unsent(id);
+    let centre = CustodyPoint {
+        place: words.custody_centre().into(),
+        words: if waits { words.custody_waits() } else { words.custody_received() }.into(),
+        reach: if waits { Reach::Waiting } else { Reach::There },
+    };
+    vec![here, centre]
+}
+
+/// What happened, newest first, by month.
+#[component]
+fn History(id: RecordId) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let kind = RwSignal::new("all".to_owned());
+    let tabs = Signal::derive(move || {
+        let words = w.get();
+        vec![
+            Tab::new("all", words.tab_all()),
+            Tab::new("visit", words.tab_visits()),
+            Tab::new("interaction", words.tab_contacts()),
+            Tab::new("consultation", words.tab_consultations()),
+        ]
+    });
+    let happened = Memo::new(move |_| {
+        let kind = kind.get();
+        let mut happened: Vec<Happening> = roster
+            .history(id)
+            .iter()
+            .filter(|record| kind == "all" || record.kind().as_str() == kind)
+            .filter_map(|record| happening(roster, w.get(), record))
+            .collect();
+        if kind == "all" {
+            happened.extend(roster.record(id).and_then(|person| captured(roster, w.get(), &person)));
+        }
+        happened.sort_by_key(|happening| std::cmp::Reverse(happening.at));
+        happened
+    });
+    let rows = move || {
+        let happened = happened.get();
+        if happened.is_empty() {
+            return view! { <EmptyState icon=Icon::Clock title=t!(w, person_history_none) text=t!(w, person_history_none_text)/> }
+                .into_any();
+        }
+        let offset = roster.utc_offset_minutes();
+        let today = roster.today();
+        let mut month = None;
+        let rows = happened
+            .into_iter()
+            .map(|happening| {
+                let day = happening.at.day(offset);
+                let (year, this_month, of_month) = day.ymd();
+                let heading = (month != Some((year, this_month))).then(|| {
+                    month = Some((year, this_month));
+                    let same_year = year == today.ymd().0;
+                    if same_year { w.get().month_only(this_month) } else { w.get().year_month(year, this_month) }
+                });
+                let date = match today.number() - day.number() {
+                    0 | 1 => format::day(w.get(), day, today),
+                    _ => w.get().day_of_month(of_month),
+                };
+                let Happening { icon, title, second, who, .. } = happening;
+                let second = slot(view! { <Facts items=second/> });
+                view! {
+                    {heading.map(|heading| view! { <h3 class="file__month">{heading}</h3> })}
+                    <HistoryRow date icon title second who/>
+                }
+            })
+            .collect_view();
+        view! { <div role="list">{rows}</div> }.into_any()
+    };
+    let end = slot(view! { <Tabs label=t!(w, person_history) items=tabs chosen=kind on_choose=move |key| kind.set(key)/> });
+    view! {
+        <div class="file__history">
+            <Section title=t!(w, person_history) end ruled=false>
+                {rows}
+            </Section>
+        </div>
+    }
+}
+
+#[derive(Clone, PartialEq)]
+struct Happening {
+    at: Millis,
+    icon: Icon,
+    title: String,
+    second: Vec<String>,
+    who: String,
+}
+
+fn happening(roster: Roster, words: Words, record: &Record) -> Option<Happening> {
+    let pack = roster.pack();
+    let at = |key: &str| record.get(key).and_then(|value| value.as_at());
+    let code = |list: &str, key: &str| record.text(key).map(|code| pack.word(list, code, words.0).to_owned());
+    let who = |key: &str| record.text(key).map(|id| roster.staff_name(id)).unwrap_or_default();
+    let clock = |at| format::clock(at, roster.utc_offset_minutes());
+    Some(match record.kind().as_str() {
+        "visit" => {
+            let arrived = at("visit_at")?;
+            let purpose = code("visit_purpose", "visit_purpose");
+            let party = record.get("party_size").and_then(|value| value.as_int()).filter(|count| *count > 1);
+            let until = at("left_at").map_or_else(|| clock(arrived), |left| format!("{}–{}", clock(arrived), clock(left)));
+            Happening {
+                at: arrived,
+                icon: Icon::Walk,
+                title: purpose.map_or_else(|| words.happened_visit().to_owned(), |purpose| words.happened_visit_of(purpose)),
+                second: [Some(until), party.map(|count| words.happened_party(count)), code("visit_outcome", "outcome")]
+                    .into_iter()
+                    .flatten()
+                    .collect(),
+                who: who("host_staff"),
+            }
+        }
+        "consultation" => Happening {
+            at: at("captured_at")?,
+            icon: Icon::Chat,
+            title: words.happened_consultation().to_owned(),
+            second: [code("consult_mode", "consult_mode"), record.text("remark").map(str::to_owned)].into_iter().flatten().collect(),
+            who: who("received_by"),
+        },
+        "interaction" => {
+            let result = code("contact_result", "result");
+            let minutes = record.get("duration_s").and_then(|value| value.as_int()).map(|s| format::span(words, s * 1_000));
+            Happening {
+                at: at("started_at")?,
+                icon: Icon::Calls,
+                title: result.map_or_else(|| words.happened_contact().to_owned(), |result| words.happened_call(result)),
+                second: [minutes, record.text("summary").map(str::to_owned)].into_iter().flatten().collect(),
+                who: who("staff"),
+            }
+        }
+        _ => return None,
+    })
+}
+
+/// How somebody came to be known.
+fn captured(roster: Roster, words: Words, person: &Record) -> Option<Happening> {
+    let at = person.get("captured_at")?.as_at()?;
+    let source = person.text("source").map(|code| roster.pack().word("lead_source", code, words.0).to_owned());
+    Some(Happening {
+        at,
+        icon: Icon::Edit,
+        title: words.happened_captured().to_owned(),
+        second: source.into_iter().collect(),
+        who: person.text("captured_by").map(|id| roster.staff_name(id)).unwrap_or_default(),
+    })
+}

@@ -1,0 +1,90 @@
+//! A person's own file, new or changed: the pack's form `person`.
+
+use leptos::prelude::*;
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_navigate, use_params_map},
+};
+use yingke_core::{capture::person_edits, id::RecordId, record::Record};
+
+use super::name_of;
+use crate::{
+    roster::use_roster,
+    screens::{
+        form::{PackForm, Ready, Saved, in_scene, of_record, tell_saved},
+        shell::Pill,
+    },
+    t,
+    ui::{EmptyState, Icon, PageHeader, Toaster},
+    words::use_words,
+};
+
+#[component]
+pub fn NewPerson() -> impl IntoView {
+    view! { <PersonForm known=None/> }
+}
+
+#[component]
+pub fn EditPerson() -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let params = use_params_map();
+    let id = Memo::new(move |_| params.read().get("person").and_then(|id| id.parse::<RecordId>().ok()));
+    move || {
+        // What is being changed stays as it was opened: a colleague's edit does not pull the form away.
+        match id.get().and_then(|id| untrack(|| roster.record(id))) {
+            Some(person) => view! { <PersonForm known=Some(person)/> }.into_any(),
+            None => view! {
+                <div class="page">
+                    <EmptyState icon=Icon::People title=t!(w, person_gone) text=t!(w, person_gone_text)/>
+                </div>
+            }
+            .into_any(),
+        }
+    }
+}
+
+#[component]
+fn PersonForm(known: Option<Record>) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let toaster = use_context::<Toaster>().expect("main.rs provides the toaster");
+    let navigate = use_navigate();
+    let go = Callback::new(move |path: String| navigate(&path, NavigateOptions::default()));
+    let id = known.as_ref().map(|person| person.id);
+    let title = {
+        let known = known.clone();
+        move || known.as_ref().map_or_else(|| w.get().people_new().to_owned(), |person| name_of(w.get(), person))
+    };
+    let start = known.as_ref().map(|person| of_record(roster, "person", person)).unwrap_or_default();
+    let is_new = known.is_none();
+    let draft_key = id.map_or_else(|| "person".to_owned(), |id| format!("person:{id}"));
+    let back = move || id.map_or_else(|| "/people".to_owned(), |id| format!("/people/{id}"));
+    let made = StoredValue::new(id);
+    let edits = Callback::new(move |ready: Ready| {
+        let known = known.clone().or_else(|| ready.person.and_then(|person| untrack(|| roster.record(person))));
+        let edits = in_scene(roster, |scene, ids| person_edits(&ready.filled, scene, known.as_ref(), ids));
+        made.set_value(edits.first().map(|edit| edit.record).or(id));
+        edits
+    });
+    let on_saved = Callback::new(move |saved: Saved| {
+        let words = w.get_untracked();
+        let name = saved.filled.text("name").unwrap_or(words.person_unnamed()).to_owned();
+        let told = words.saved_here_of(&name);
+        tell_saved(roster, toaster, w, told, name, saved.undo);
+        go.run(made.get_value().map_or_else(|| "/people".to_owned(), |id| format!("/people/{id}")));
+    });
+    view! {
+        <PageHeader title back_label=t!(w, back) on_back=Callback::new(move |()| go.run(back()))>
+            <Pill/>
+        </PageHeader>
+        <div class="page page--reading">
+            {if is_new {
+                view! { <PackForm form_key="person" draft_key finds_person=true edits on_saved/> }.into_any()
+            } else {
+                let is_about = id.unwrap_or_else(|| roster.new_id());
+                view! { <PackForm form_key="person" draft_key start finds_person=true is_about edits on_saved/> }.into_any()
+            }}
+        </div>
+    }
+}

@@ -1,0 +1,395 @@
+//! The list of people with its search, and who was chosen beside it.
+
+use std::collections::BTreeMap;
+
+use leptos::prelude::*;
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_navigate, use_params_map},
+};
+use yingke_core::{
+    id::RecordId,
+    pinyin,
+    record::Record,
+    search::{Hit, PinyinSpan},
+};
+
+use super::{likes_of, name_of, phone_of, reading_of, salutation_of, stage_of};
+use crate::{
+    format,
+    roster::use_roster,
+    screens::shell::Pill,
+    t,
+    ui::{
+        Button, ButtonKind, ButtonSize, EmptyState, Face, FaceSize, FactRow, Facts, Glyph, Icon, IconButton, ListDetail,
+        ListRow, Look, Marked, SearchField, Tag, Tone, VirtualList, slot,
+    },
+    words::use_words,
+};
+
+/// The best of a search; whoever needs more types another letter.
+const HITS_MAX: usize = 100;
+/// The height of a person's row, in pixels.
+const ROW_PX: u32 = 80;
+
+/// One row: who, and what of them was matched.
+#[derive(Clone, PartialEq)]
+struct Row {
+    id: RecordId,
+    hit: Option<Hit>,
+}
+
+#[component]
+pub fn PeopleHome() -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let params = use_params_map();
+    let navigate = use_navigate();
+    let typed = RwSignal::new(String::new());
+    let mine_only = RwSignal::new(false);
+    let chosen = Memo::new(move |_| params.read().get("person").and_then(|id| id.parse::<RecordId>().ok()));
+    let sees_venue = roster.me_now().is_some_and(|me| me.role.sees_venue());
+    let found = Memo::new(move |_| {
+        let typed = typed.get();
+        if typed.trim().is_empty() {
+            let ids = roster.people(mine_only.get());
+            let total = ids.len();
+            return (ids.into_iter().map(|id| Row { id, hit: None }).collect::<Vec<_>>(), total);
+        }
+        let found = roster.search(&typed, mine_only.get(), HITS_MAX);
+        let rows = found.hits.into_iter().map(|hit| Row { id: hit.record, hit: Some(hit) }).collect();
+        (rows, found.total)
+    });
+    let count = Signal::derive(move || found.with(|(rows, _)| rows.len()));
+    let open = {
+        let navigate = navigate.clone();
+        Callback::new(move |id: RecordId| navigate(&format!("/people/{id}"), NavigateOptions::default()))
+    };
+    let row = Callback::new(move |index: usize| view! { <PersonRow rows=found index chosen open/> }.into_any());
+    let to_new = Callback::new(move |()| navigate("/people/new", NavigateOptions::default()));
+    let told = move || {
+        let total = roster.ask(&["person"], |replica| replica.count("person"));
+        let found_words = (!typed.get().trim().is_empty()).then(|| w.get().people_found(found.with(|(_, total)| *total)));
+        found_words.into_iter().chain([w.get().people_all(total)]).collect::<Vec<_>>()
+    };
+    let whose = move || if mine_only.get() { w.get().people_everyone() } else { w.get().people_mine() }.to_owned();
+    let nothing = move || {
+        (count.get() == 0).then(|| {
+            let searching = !typed.get().trim().is_empty();
+            let title = move || {
+                if searching { w.get().people_not_found(typed.get().trim()) } else { w.get().people_none().to_owned() }
+            };
+            let text = move || if searching { w.get().people_not_found_text() } else { w.get().people_none_text() }.to_owned();
+            view! {
+                <EmptyState icon=Icon::People title text>
+                    <Button label=t!(w, people_new) icon=Icon::Plus kind=ButtonKind::Quiet on_press=to_new/>
+                </EmptyState>
+            }
+        })
+    };
+    let present = Signal::derive(move || {
+        let chosen = chosen.get()?;
+        found.with(|(rows, _)| rows.iter().position(|row| row.id == chosen))
+    });
+    let list = view! {
+        <header class="people__head">
+            <h1 class="people__title" tabindex="-1">{t!(w, place_people)}</h1>
+            <span class="people__pill"><Pill/></span>
+            <Button label=t!(w, people_new) icon=Icon::Plus on_press=to_new/>
+        </header>
+        <div class="people__search">
+            <SearchField
+                label=t!(w, people_search)
+                placeholder=t!(w, people_search)
+                value=typed
+                on_input=move |text| typed.set(text)
+                clear_label=t!(w, clear)
+            />
+            <div class="people__told">
+                <span class="note" role="status">{move || view! { <Facts items=told()/> }}</span>
+                {sees_venue
+                    .then(|| {
+                        view! {
+                            <Button
+                                label=whose
+                                icon=Icon::Filter
+                                kind=ButtonKind::Text
+                                on_press=move |()| mine_only.update(|mine| *mine = !*mine)
+                            />
+                        }
+                    })}
+            </div>
+        </div>
+        <div class="people__rows">
+            {nothing}
+            <VirtualList
+                count
+                row_px=ROW_PX
+                label=t!(w, place_people)
+                row
+                about=move || format!("{}\u{0}{}", typed.get(), mine_only.get())
+                present
+            />
+        </div>
+    };
+    let detail = move || match chosen.get() {
+        Some(id) => view! { <PersonBrief id/> }.into_any(),
+        None => view! {
+            <div class="people__nobody">
+                <Pill/>
+                <EmptyState icon=Icon::People title=t!(w, people_choose) text=t!(w, people_keys)/>
+            </div>
+        }
+        .into_any(),
+    };
+    view! {
+        <ListDetail
+            list=slot(list)
+            detail=slot(detail)
+            detail_shown=Signal::derive(move || chosen.get().is_some())
+            detail_label=t!(w, person_facts)
+        />
+    }
+}
+
+#[component]
+fn PersonRow(
+    rows: Memo<(Vec<Row>, usize)>,
+    index: usize,
+    chosen: Memo<Option<RecordId>>,
+    open: Callback<RecordId>,
+) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let row = Memo::new(move |_| rows.with(|(rows, _)| rows.get(index).cloned()));
+    move || {
+        let Row { id, hit } = row.get()?;
+        let person = roster.record(id)?;
+        let name = name_of(w.get(), &person);
+        let second = [Some(phone_of(w.get(), &person)), stage_of(w.get(), &person).map(str::to_owned)];
+        let reading = hit.map(|hit| marked_reading(&person, &hit.pinyin));
+        let beside = reading.filter(|parts| parts.iter().any(|(_, marked)| *marked));
+        let end = roster.is_unsent(id).then(|| {
+            slot(view! { <Tag tone=Tone::Unsent icon=Icon::Unsent text=t!(w, person_waiting)/> })
+        });
+        let face = slot(view! { <Face look=Look::letter_of(&name)/> });
+        let selected = Signal::derive(move || chosen.get() == Some(id));
+        let second: Vec<String> = second.into_iter().flatten().collect();
+        let second = slot(view! { <Facts items=second/> });
+        let on_open = Callback::new(move |()| open.run(id));
+        let beside = slot(beside.map(|parts| view! { <Marked parts unheard=true/> }));
+        let end = slot(end);
+        Some(view! { <ListRow title=name beside second face end selected on_open/> })
+    }
+}
+
+/// The reading of a name with the letters that were typed marked: **zh**āng **s**hùn **l**ì.
+fn marked_reading(person: &Record, spans: &[PinyinSpan]) -> Vec<(String, bool)> {
+    let letters: BTreeMap<usize, usize> = spans.iter().map(|span| (span.character, span.letters)).collect();
+    let readings = pinyin::readings(person.text("name").unwrap_or_default());
+    let mut parts = Vec::new();
+    for (place, syllable) in readings.into_iter().enumerate() {
+        let Some(syllable) = syllable else { continue };
+        let marked = syllable.marked();
+        let typed = letters.get(&place).copied().unwrap_or(0);
+        let cut = marked.char_indices().nth(typed).map_or(marked.len(), |(at, _)| at);
+        let (before, after) = marked.split_at(cut);
+        parts.push((before.to_owned(), true));
+        parts.push((format!("{after} "), false));
+    }
+    parts.retain(|(text, _)| !text.is_empty());
+    parts
+}
+
+/// Who was chosen, in one glance: who, until when, what next.
+#[component]
+fn PersonBrief(id: RecordId) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let navigate = use_navigate();
+    let back = {
+        let navigate = navigate.clone();
+        Callback::new(move |()| navigate("/people", NavigateOptions::default()))
+    };
+    let go = Callback::new(move |path: String| navigate(&path, NavigateOptions::default()));
+    let person = Memo::new(move |_| roster.record(id).map(Known));
+    let head = move || match person.get() {
+        Some(Known(person)) => {
+            let name = name_of(w.get(), &person);
+            let facts = [salutation_of(roster, w.get(), &person), Some(phone_of(w.get(), &person))];
+            let facts: Vec<String> = facts.into_iter().flatten().collect();
+            view! {
+                <div class="brief__who">
+                    <Face look=Look::letter_of(&name) size=FaceSize::Detail/>
+                    <div>
+                        <h2 class="brief__name">{name}</h2>
+                        <p class="brief__second"><Facts items=facts/></p>
+                    </div>
+                </div>
+                <p class="brief__tags">
+                    {stage_of(w.get(), &person).map(|stage| view! { <Tag tone=Tone::Pine text=stage/> })}
+                    {person
+                        .is("do_not_contact")
+                        .then(|| view! { <Tag tone=Tone::Late icon=Icon::Warn text=t!(w, person_do_not_contact)/> })}
+                    {roster
+                        .is_unsent(id)
+                        .then(|| view! { <Tag tone=Tone::Unsent icon=Icon::Unsent text=t!(w, person_waiting)/> })}
+                </p>
+            }
+            .into_any()
+        }
+        None => view! { <EmptyState icon=Icon::People title=t!(w, person_gone) text=t!(w, person_gone_text)/> }.into_any(),
+    };
+    view! {
+        <div class="brief">
+            <div class="brief__top">
+                <span class="brief__back"><IconButton icon=Icon::Back label=t!(w, back) on_press=back/></span>
+                <Pill/>
+            </div>
+            {head}
+            <Actions id go/>
+            <PersonFacts id/>
+            <SamePhone id go/>
+            <div class="brief__foot">
+                <Button
+                    label=t!(w, person_open)
+                    icon_end=Icon::Forward
+                    kind=ButtonKind::Text
+                    wide=true
+                    on_press=move |()| go.run(format!("/people/{id}/file"))
+                />
+            </div>
+        </div>
+    }
+}
+
+/// A record compares by what is written of it.
+#[derive(Clone)]
+pub struct Known(pub Record);
+
+impl PartialEq for Known {
+    fn eq(&self, other: &Self) -> bool {
+        yingke_core::codec::record_bytes(&self.0) == yingke_core::codec::record_bytes(&other.0)
+    }
+}
+
+/// What is done with a person most often.
+#[component]
+pub fn Actions(id: RecordId, go: Callback<String>) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let number = Memo::new(move |_| {
+        let person = roster.record(id)?;
+        let may_call = !person.is("do_not_contact");
+        person.text("phone").filter(|_| may_call).map(str::to_owned)
+    });
+    view! {
+        <div class="brief__actions">
+            {move || {
+                number
+                    .get()
+                    .map(|number| {
+                        view! {
+                            <a class="button button--link" data-kind="primary" href=format!("tel:{number}")>
+                                <Glyph icon=Icon::Calls/>
+                                {t!(w, person_call)}
+                            </a>
+                        }
+                    })
+            }}
+            <Button
+                label=t!(w, person_visit)
+                icon=Icon::Reception
+                kind=ButtonKind::Quiet
+                size=ButtonSize::Desk
+                on_press=move |()| go.run(format!("/reception/visit?person={id}"))
+            />
+            <Button
+                label=t!(w, person_edit)
+                icon=Icon::Edit
+                kind=ButtonKind::Quiet
+                on_press=move |()| go.run(format!("/people/{id}/edit"))
+            />
+        </div>
+    }
+}
+
+/// What is known of a person, one fact a row; what nobody said is left out.
+#[component]
+pub fn PersonFacts(id: RecordId) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let facts = move || {
+        let Some(person) = roster.record(id) else { return Vec::new() };
+        let words = w.get();
+        let offset = roster.utc_offset_minutes();
+        let moment = |at| format::moment(words, at, roster.minute(), offset);
+        let at = |key: &str| person.get(key).and_then(|value| value.as_at());
+        let staff = |key: &str| person.text(key).map(|id| roster.staff_name(id)).filter(|name| !name.is_empty());
+        let pack = roster.pack();
+        let code = |list: &str, key: &str| person.text(key).map(|code| pack.word(list, code, words.0).to_owned());
+        let likes = likes_of(roster, words, &person);
+        let last = roster.ask(&["visit", "interaction", "consultation"], |replica| replica.last_activity(id));
+        let captured = at("captured_at").map(|at| match staff("captured_by") {
+            Some(who) => words.person_by(who, moment(at)),
+            None => moment(at),
+        });
+        [
+            (words.person_owner(), staff("owner")),
+            (words.person_next(), at("next_contact_at").map(moment)),
+            (words.person_last(), last.map(moment)),
+            (words.person_likes(), Some(likes).filter(|likes| !likes.is_empty())),
+            (words.person_intent(), code("intent_level", "intent")),
+            (words.person_source(), code("lead_source", "source")),
+            (words.person_birthday(), person.get("birth_date").and_then(|value| value.as_day()).map(|day| day.to_string())),
+            (words.person_captured(), captured),
+            (words.person_note(), person.text("note").map(str::to_owned)),
+        ]
+        .into_iter()
+        .filter_map(|(label, value)| Some((label, value?)))
+        .collect::<Vec<_>>()
+    };
+    view! {
+        <dl class="fact-list">
+            {move || {
+                facts()
+                    .into_iter()
+                    .map(|(label, value)| view! { <FactRow label>{value}</FactRow> })
+                    .collect_view()
+            }}
+        </dl>
+    }
+}
+
+/// Somebody else with the same number.
+#[component]
+pub fn SamePhone(id: RecordId, go: Callback<String>) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    move || {
+        let phone = roster.record(id)?.text("phone")?.to_owned();
+        let others = roster.ask(&["person"], |replica| replica.by_phone(&phone).filter(|other| *other != id).collect::<Vec<_>>());
+        let other = *others.first()?;
+        let name = name_of(w.get(), &roster.record(other)?);
+        Some(view! {
+            <crate::ui::Banner
+                tone=Tone::Unsent
+                icon=Icon::People
+                text=move || w.get().person_same(&name)
+                action_label=t!(w, person_look)
+                on_action=Callback::new(move |()| go.run(format!("/people/{other}")))
+            />
+        })
+    }
+}
+
+/// The reading beside a name; silent for screen readers.
+#[component]
+pub fn Reading(id: RecordId) -> impl IntoView {
+    let roster = use_roster();
+    view! {
+        <span class="reading" aria-hidden="true">
+            {move || roster.record(id).map(|person| reading_of(&person))}
+        </span>
+    }
+}

@@ -1,0 +1,80 @@
+//! More: sync, language, how the screen is lit, and what this tablet is.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_navigate;
+
+use super::shell::Pill;
+use crate::{
+    roster::use_roster,
+    settings::{Theme, language_of, language_tag, use_settings},
+    t,
+    ui::{Choice, FactRow, Glyph, Icon, ListRow, PageHeader, Section, Segmented, slot},
+    words::{Words, use_words},
+};
+
+/// What the other places do not hold.
+#[component]
+pub fn More() -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let settings = use_settings();
+    let navigate = use_navigate();
+    let languages = vec![Choice::new("zh-Hans", "简体中文"), Choice::new("zh-Hant", "繁體中文"), Choice::new("en", "English")];
+    let themes = Signal::derive(move || {
+        Theme::ALL.map(|theme| Choice::new(theme.key(), theme_word(w.get(), theme))).to_vec()
+    });
+    let to_sync = Callback::new(move |()| navigate("/sync", leptos_router::NavigateOptions::default()));
+    view! {
+        <PageHeader title=t!(w, place_more)>
+            <Pill/>
+        </PageHeader>
+        <div class="page page--reading">
+            <ListRow
+                title=t!(w, place_sync)
+                second=slot(t!(w, settings_sync_text))
+                face=slot(view! { <Glyph icon=Icon::Endpoint/> })
+                end=slot(view! { <Glyph icon=Icon::Forward/> })
+                on_open=to_sync
+            />
+            <Section title=t!(w, place_settings)>
+                <div class="stack">
+                    <Segmented
+                        label=t!(w, settings_language)
+                        options=languages
+                        chosen=Signal::derive(move || language_tag(settings.language.get()).to_owned())
+                        on_choose=move |tag: String| {
+                            if let Some(language) = language_of(&tag) {
+                                settings.language.set(language);
+                            }
+                        }
+                    />
+                    <Segmented
+                        label=t!(w, settings_theme)
+                        options=themes
+                        chosen=Signal::derive(move || settings.theme.get().key().to_owned())
+                        on_choose=move |key: String| settings.theme.set(Theme::from_key(&key))
+                    />
+                </div>
+            </Section>
+            <Section title=t!(w, tablet_title)>
+                <FactRow label=t!(w, settings_tablet)>{move || roster.tablet().0}</FactRow>
+                <FactRow label=t!(w, settings_venue)>{move || roster.tablet().1}</FactRow>
+                <FactRow label=t!(w, settings_organisation)>{move || roster.tablet().2}</FactRow>
+                <FactRow label=t!(w, settings_who)>{move || roster.me().map(|me| me.name)}</FactRow>
+                <FactRow label=t!(w, tablet_version)>{env!("CARGO_PKG_VERSION")}</FactRow>
+            </Section>
+            <Section title=t!(w, settings_keys)>
+                <p class="note">{t!(w, settings_keys_text)}</p>
+            </Section>
+        </div>
+    }
+}
+
+fn theme_word(words: Words, theme: Theme) -> &'static str {
+    match theme {
+        Theme::System => words.theme_system(),
+        Theme::Light => words.theme_light(),
+        Theme::Dark => words.theme_dark(),
+        Theme::Sunlight => words.theme_sunlight(),
+    }
+}

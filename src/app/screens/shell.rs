@@ -1,0 +1,231 @@
+//! The frame round every screen: places, the person at the foot, the status pill, toasts, the offer of an update.
+
+use leptos::prelude::*;
+use leptos_router::{
+    components::{Redirect, Route, Router, Routes},
+    hooks::{use_location, use_navigate},
+    path,
+};
+
+use super::{outing, people, reception, settings, sync};
+use crate::{
+    roster::{Status, SyncState, use_roster},
+    settings::use_settings,
+    t,
+    ui::{Banner, BottomBar, Icon, Look, Place, Rail, RailPerson, Shell, StatusPill, ToastHost, Toaster, Tone, slot},
+    words::{Words, use_words},
+};
+
+/// Rail or bottom bar, and the screen of the place.
+#[component]
+pub fn WorkingShell() -> impl IntoView {
+    view! {
+        <Router>
+            <Frame/>
+        </Router>
+    }
+}
+
+#[component]
+fn Frame() -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let settings = use_settings();
+    let toaster = use_context::<Toaster>().expect("main.rs provides the toaster");
+    let location = use_location();
+    let current = Signal::derive(move || {
+        let first = location.pathname.read().trim_start_matches('/').split('/').next().unwrap_or_default().to_owned();
+        match first.as_str() {
+            "settings" | "sync" => "more".to_owned(),
+            _ => first,
+        }
+    });
+    let me = Memo::new(move |_| roster.me());
+    let name = Signal::derive(move || me.get().map(|me| me.name).unwrap_or_default());
+    let look = Signal::derive(move || Look::head_of(&me.get().map(|me| me.id.to_string()).unwrap_or_default()));
+    let unsent = Signal::derive(move || roster.status().unsent as u32);
+    let places = move || {
+        let place = |key: &str, label: Signal<String>, icon: Icon| Place {
+            key: key.into(),
+            label,
+            icon,
+            href: format!("/{key}"),
+            badge: if key == "more" { unsent } else { 0.into() },
+            badge_label: Signal::derive(move || w.get().unsent_badge(unsent.get())),
+        };
+        vec![
+            place("outing", Signal::derive(t!(w, place_outing)), Icon::Outing),
+            place("reception", Signal::derive(t!(w, place_reception)), Icon::Reception),
+            place("people", Signal::derive(t!(w, place_people)), Icon::People),
+            place("more", Signal::derive(t!(w, place_more)), Icon::More),
+        ]
+    };
+    let foot = slot(view! { <RailPerson look name label=t!(w, lock_now) on_press=move |()| roster.lock()/> });
+    view! {
+        <Shell
+            skip_label=t!(w, skip_to_content)
+            rail=slot(view! { <Rail label=t!(w, navigation) places=places() current foot/> })
+            bar=slot(
+                view! { <BottomBar label=t!(w, navigation) places=places() current capturing=settings.capturing/> },
+            )
+            toasts=slot(view! { <ToastHost toaster/> })
+        >
+            <UpdateOffer/>
+            <Routes fallback=|| view! { <Redirect path="/people"/> }>
+                <Route path=path!("/") view=Home/>
+                <Route path=path!("/outing") view=outing::OutingHome/>
+                <Route path=path!("/outing/:outing") view=outing::Capture/>
+                <Route path=path!("/reception") view=reception::ReceptionHome/>
+                <Route path=path!("/reception/visit") view=reception::NewVisit/>
+                <Route path=path!("/reception/visit/:visit") view=reception::OneVisit/>
+                <Route path=path!("/reception/consultation") view=reception::NewConsultation/>
+                <Route path=path!("/people") view=people::PeopleHome/>
+                <Route path=path!("/people/new") view=people::NewPerson/>
+                <Route path=path!("/people/:person") view=people::PeopleHome/>
+                <Route path=path!("/people/:person/file") view=people::PersonFile/>
+                <Route path=path!("/people/:person/edit") view=people::EditPerson/>
+                <Route path=path!("/more") view=settings::More/>
+                <Route path=path!("/settings") view=settings::More/>
+                <Route path=path!("/sync") view=sync::SyncPage/>
+            </Routes>
+        </Shell>
+    }
+}
+
+/// Where each role begins its day.
+#[component]
+fn Home() -> impl IntoView {
+    use yingke_core::audience::Role;
+    let begins = match use_roster().me_now().map(|me| me.role) {
+        Some(Role::Consultant) => "/outing",
+        Some(Role::Reception | Role::FrontDesk | Role::FrontDeskSupervisor) => "/reception",
+        Some(Role::CsSupervisor | Role::PtManager | Role::StoreManager) | None => "/people",
+    };
+    view! { <Redirect path=begins/> }
+}
+
+/// The status pill that stands in the corner of every screen and opens Sync.
+#[component]
+pub fn Pill() -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let navigate = use_navigate();
+    let sign = Memo::new(move |_| sign_of(&roster.status()));
+    let open = Callback::new(move |()| navigate("/sync", leptos_router::NavigateOptions::default()));
+    let text = move || sign.get().text(w.get());
+    view! {
+        <StatusPill
+            tone=Signal::derive(move || sign.get().tone)
+            icon=Signal::derive(move || sign.get().icon)
+            text=Signal::derive(text)
+            count=Signal::derive(move || sign.get().second(w.get()))
+            spoken=Signal::derive(text)
+            on_press=open
+        />
+    }
+}
+
+/// What the pill shows, without the words.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Sign {
+    tone: Tone,
+    icon: Icon,
+    kind: SignKind,
+    unsent: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum SignKind {
+    Saved,
+    Unsent,
+    Sending,
+    Offline,
+    Refused(usize),
+    SignIn,
+    Revoked,
+}
+
+fn sign_of(status: &Status) -> Sign {
+    use yingke_core::sync::Trouble;
+    let unsent = status.unsent;
+    let (tone, icon, kind) = match &status.sync {
+        SyncState::Stopped { why: Trouble::SignIn } => (Tone::Unsent, Icon::Key, SignKind::SignIn),
+        SyncState::Stopped { .. } => (Tone::Late, Icon::Warn, SignKind::Revoked),
+        SyncState::Storage { .. } => (Tone::Late, Icon::Warn, SignKind::Unsent),
+        _ if status.refused > 0 => (Tone::Late, Icon::Warn, SignKind::Refused(status.refused)),
+        SyncState::Waiting { .. } => (Tone::Unsent, Icon::Offline, SignKind::Offline),
+        SyncState::Sending if unsent > 0 => (Tone::Unsent, Icon::Unsent, SignKind::Sending),
+        SyncState::UpToDate | SyncState::Sending if unsent == 0 => (Tone::Saved, Icon::Saved, SignKind::Saved),
+        SyncState::Unknown | SyncState::UpToDate | SyncState::Sending => (Tone::Unsent, Icon::Unsent, SignKind::Unsent),
+    };
+    Sign { tone, icon, kind, unsent }
+}
+
+impl Sign {
+    fn text(self, words: Words) -> String {
+        match self.kind {
+            SignKind::Saved => words.pill_saved().into(),
+            SignKind::Unsent => words.pill_unsent(self.unsent),
+            SignKind::Sending => words.pill_sending().into(),
+            SignKind::Offline => words.pill_offline().into(),
+            SignKind::Refused(count) => words.pill_refused(count),
+            SignKind::SignIn => words.pill_sign_in().into(),
+            SignKind::Revoked => words.pill_revoked().into(),
+        }
+    }
+
+    /// What stands beside it: how many wait, where the first words do not say so.
+    fn second(self, words: Words) -> String {
+        match self.kind {
+            SignKind::Offline | SignKind::Sending | SignKind::SignIn if self.unsent > 0 => words.pill_unsent(self.unsent),
+            _ => String::new(),
+        }
+    }
+}
+
+/// A new version waits for consent; it never takes over in the middle of something by itself.
+#[component]
+fn UpdateOffer() -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let settings = use_settings();
+    move || {
+        (roster.update_waiting() && !settings.capturing.get()).then(|| {
+            view! {
+                <Banner
+                    tone=Tone::Pine
+                    icon=Icon::Info
+                    text=t!(w, update_waiting)
+                    action_label=t!(w, update_take)
+                    on_action=Callback::new(move |()| roster.take_update())
+                />
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use yingke_core::{sync::Trouble, time::Millis};
+
+    fn status(sync: SyncState, unsent: usize) -> Status {
+        Status { sync, unsent, oldest_unsent: None, refused: 0, last_contact: None, clock_offset_ms: None, damaged: 0 }
+    }
+
+    #[test]
+    fn the_pill_never_says_delivered_on_a_guess() {
+        let waiting = SyncState::Waiting { until: Millis(0), why: Trouble::OutOfReach };
+        for (sync, unsent) in [(SyncState::Unknown, 0), (waiting, 0), (SyncState::UpToDate, 1), (SyncState::Sending, 2)] {
+            assert_ne!(sign_of(&status(sync, unsent)).kind, SignKind::Saved);
+        }
+        assert_eq!(sign_of(&status(SyncState::UpToDate, 0)).kind, SignKind::Saved);
+    }
+
+    #[test]
+    fn what_was_refused_is_told_before_all_that_mends_itself() {
+        let mut refused = status(SyncState::UpToDate, 0);
+        refused.refused = 2;
+        assert_eq!(sign_of(&refused).kind, SignKind::Refused(2));
+    }
+}

@@ -1,0 +1,254 @@
+//! The sync page: one sentence of what is, what is safe and what to do; then what waits, what was not taken,
+//! and this tablet.
+
+use leptos::prelude::*;
+use yingke_core::{
+    change::{Change, Op},
+    sync::Trouble,
+    time::MINUTE_MS,
+    wire::v1::Refusal,
+};
+
+use super::shell::Pill;
+use crate::{
+    format,
+    roster::{Persistence, Refused, Roster, Status, SyncState, use_roster},
+    t,
+    ui::{
+        Banner, Button, ButtonKind, EmptyState, FactRow, Glyph, HistoryRow, Icon, PageHeader, Progress, Section, Tone, slot,
+    },
+    words::{Words, use_words},
+};
+
+/// What is unsent and since when, what was refused and why, and how this tablet is.
+#[component]
+pub fn SyncPage() -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let status = Memo::new(move |_| roster.status());
+    let contact = move || match status.get().last_contact {
+        Some(at) => w.get().sync_last_try(format::moment(w.get(), at, roster.minute(), roster.utc_offset_minutes())),
+        None => w.get().sync_never().to_owned(),
+    };
+    let try_label = move || match status.get().sync {
+        SyncState::Waiting { .. } => w.get().sync_try_now().to_owned(),
+        _ => w.get().sync_now().to_owned(),
+    };
+    view! {
+        <PageHeader title=t!(w, place_sync)>
+            <Pill/>
+        </PageHeader>
+        <div class="sync__sentence">
+            <p class="sync__words" role="status">{move || sentence(w.get(), &status.get())}</p>
+            <div class="sync__do">
+                <Button label=try_label icon=Icon::Online on_press=move |()| roster.sync_now()/>
+                <span class="note">{contact}</span>
+            </div>
+        </div>
+        <div class="page page--aside">
+            <div>
+                <Waiting/>
+                <Tray/>
+            </div>
+            <aside>
+                <ThisTablet status/>
+            </aside>
+        </div>
+    }
+}
+
+/// Three parts, always in this order: what happened, what is safe, what to do.
+fn sentence(words: Words, status: &Status) -> String {
+    match &status.sync {
+        SyncState::Storage { .. } => words.sync_storage().into(),
+        SyncState::Stopped { why } => stopped(words, why).into(),
+        _ if status.refused > 0 => words.sync_refused(status.refused),
+        SyncState::Waiting { why, .. } => match why {
+            Trouble::OutOfReach if status.unsent == 0 => words.sync_offline_none().into(),
+            Trouble::OutOfReach => words.sync_offline_some(status.unsent),
+            other => stopped(words, other).into(),
+        },
+        SyncState::Unknown | SyncState::UpToDate | SyncState::Sending if status.unsent > 0 => words.sync_sending(status.unsent),
+        SyncState::UpToDate => words.sync_all_well().into(),
+        SyncState::Unknown | SyncState::Sending => words.sync_never().into(),
+    }
+}
+
+fn stopped(words: Words, why: &Trouble) -> &'static str {
+    match why {
+        Trouble::OutOfReach => words.sync_offline_none(),
+        Trouble::Stranger { .. } => words.sync_stranger(),
+        Trouble::Busy { .. } => words.sync_busy(),
+        Trouble::SignIn => words.sync_sign_in(),
+        Trouble::Revoked => words.sync_revoked(),
+        Trouble::Cloned => words.sync_cloned(),
+        Trouble::NotUnderstood { .. } => words.sync_not_understood(),
+    }
+}
+
+#[component]
+fn Waiting() -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let aside = move || {
+        let status = roster.status();
+        let oldest = status.oldest_unsent?;
+        Some(w.get().unsent_since(status.unsent, format::moment(w.get(), oldest, roster.minute(), roster.utc_offset_minutes())))
+    };
+    let rows = move || {
+        let unsent = roster.unsent();
+        let sealed = roster.status().unsent.saturating_sub(unsent.len());
+        if unsent.is_empty() && sealed == 0 {
+            return view! { <EmptyState icon=Icon::Saved title=t!(w, unsent_none) text=t!(w, unsent_none_text)/> }.into_any();
+        }
+        let rows = unsent.into_iter().rev().map(|change| view! { <ChangeRow change/> }).collect_view();
+        let others = (sealed > 0).then(|| view! { <p class="note">{move || w.get().unsent_sealed(sealed)}</p> });
+        view! { {rows} {others} }.into_any()
+    };
+    view! {
+        <Section title=t!(w, unsent_title) aside=move || aside().unwrap_or_default()>
+            {rows}
+        </Section>
+    }
+}
+
+#[component]
+fn ChangeRow(change: Change) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let at = change.header.made_at.plus(change.header.clock_offset_ms);
+    let icon = match &*change.header.form {
+        "F-03" => Icon::Outing,
+        "F-01" | "F-02" => Icon::Reception,
+        "F-04" => Icon::Outing,
+        _ => Icon::Edit,
+    };
+    let (title, second) = (subject(roster, &change), roster.staff_name(&change.header.author.to_string()));
+    view! {
+        <HistoryRow
+            date=move || format::clock(at, roster.utc_offset_minutes())
+            icon
+            title
+            second=slot(move || form_word(roster, w.get(), &change.header.form))
+            who=second
+            tone=Tone::Unsent
+        />
+    }
+}
+
+/// Whom or what a change is about: the name it sets, or that of the record it touches.
+fn subject(roster: Roster, change: &Change) -> String {
+    let named = change.edits().flat_map(|edit| &edit.writes).find_map(|write| match (&*write.key.to_string(), &write.op) {
+        ("name" | "visitor_name" | "customer_name" | "place", Op::Latest(value)) => value.as_text().map(str::to_owned),
+        _ => None,
+    });
+    let of_record = || {
+        let id = change.edits().next()?.record;
+        let record = roster.record(id)?;
+        let text = ["name", "visitor_name", "place", "phone"].iter().find_map(|key| record.text(key));
+        text.map(str::to_owned)
+    };
+    named.or_else(of_record).unwrap_or_default()
+}
+
+fn form_word(roster: Roster, words: Words, form: &str) -> String {
+    let form = roster.pack().form(form);
+    form.map(|form| form.title.in_language(words.0).to_owned()).unwrap_or_default()
+}
+
+#[component]
+fn Tray() -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    move || {
+        let tray = roster.tray();
+        (!tray.is_empty()).then(|| {
+            let rows = tray.into_iter().map(|refused| view! { <TrayRow refused/> }).collect_view();
+            view! { <Section title=t!(w, tray_title)>{rows}</Section> }
+        })
+    }
+}
+
+#[component]
+fn TrayRow(refused: Refused) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let id = refused.id;
+    let title = refused.change.as_ref().map(|change| subject(roster, change)).unwrap_or_default();
+    let may_resend = refused.change.is_some();
+    let reason = refused.reason;
+    let resend = Callback::new(move |()| {
+        leptos::task::spawn_local(async move {
+            drop(roster.resend(id).await);
+        });
+    });
+    view! {
+        <div class="tray-row">
+            <Glyph icon=Icon::Warn/>
+            <div class="tray-row__words">
+                <p class="tray-row__title">{title}</p>
+                <p class="note">{move || refusal_words(roster, w.get(), &reason)}</p>
+            </div>
+            {may_resend.then(|| view! { <Button label=t!(w, tray_resend) kind=ButtonKind::Quiet on_press=resend/> })}
+        </div>
+    }
+}
+
+fn refusal_words(roster: Roster, words: Words, reason: &Refusal) -> String {
+    match reason {
+        Refusal::WrongOrganisation => words.refusal_wrong_organisation().into(),
+        Refusal::UnknownAuthor => words.refusal_unknown_author().into(),
+        Refusal::NotAllowed { .. } => words.refusal_not_allowed().into(),
+        Refusal::Invalid { field, .. } => {
+            let label = roster.pack().forms.iter().find_map(|form| form.field(field)).map(|field| &field.label);
+            words.refusal_invalid(label.map_or(field.as_str(), |label| label.in_language(words.0)))
+        }
+        Refusal::Malformed { .. } => words.refusal_malformed().into(),
+        Refusal::Different => words.refusal_different().into(),
+    }
+}
+
+#[component]
+fn ThisTablet(status: Memo<Status>) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let storage = LocalResource::new(move || roster.storage());
+    let clock = move || match status.get().clock_offset_ms {
+        None => w.get().tablet_clock_unknown().to_owned(),
+        Some(offset) if offset.abs() < MINUTE_MS => w.get().tablet_clock_fine().to_owned(),
+        Some(offset) if offset < 0 => w.get().tablet_clock_fast(format::span(w.get(), offset)),
+        Some(offset) => w.get().tablet_clock_slow(format::span(w.get(), offset)),
+    };
+    let damaged = move || {
+        let count = status.get().damaged;
+        (count > 0).then(|| view! { <Banner tone=Tone::Late icon=Icon::Warn text=w.get().damaged_rows(count)/> })
+    };
+    let people = move || roster.ask(&["person"], |replica| replica.count("person"));
+    let kept = move || {
+        storage.get().map(|facts| {
+            let room = facts.used_bytes.zip(facts.quota_bytes).map(|(used, quota)| (used as f64, quota as f64));
+            let share = room.map(|(used, quota)| used / quota.max(1.0));
+            let sentence = match room {
+                Some((used, quota)) => w.get().storage_used(format::bytes(used), format::bytes((quota - used).max(0.0))),
+                None => w.get().storage_unknown().to_owned(),
+            };
+            let keeping = match facts.persistence {
+                Persistence::Persistent => w.get().storage_persistent(),
+                Persistence::BestEffort | Persistence::Unknown => w.get().storage_not_persistent(),
+            };
+            view! {
+                <Progress label=t!(w, storage_title) share figure=sentence/>
+                <p class="note">{keeping}</p>
+            }
+        })
+    };
+    view! {
+        {damaged}
+        <Section title=t!(w, tablet_title) aside=move || roster.tablet().0>
+            <FactRow label=t!(w, tablet_clock)>{clock}</FactRow>
+            <FactRow label=t!(w, tablet_people)>{people}</FactRow>
+            <FactRow label=t!(w, tablet_version)>{env!("CARGO_PKG_VERSION")}</FactRow>
+            {kept}
+        </Section>
+    }
+}
