@@ -8,6 +8,9 @@ use yingke_server::register::Register;
 
 use crate::world::{self, JSON, Tablet, World};
 
+/// What is wrong, headers and body, status and code of the problem.
+type Row<'a> = (&'a str, (Vec<(&'a str, &'a str)>, Vec<u8>), (u16, &'a str));
+
 /// A push that would be taken.
 fn good(world: &World, tablet: &Tablet) -> String {
     let change = tablet.change(1, &world.own(1), tablet.new_record(world.now()), world.now(), &[("name", "李娜")]);
@@ -30,7 +33,7 @@ async fn a_body_that_is_wrong_in_any_way_is_answered_with_a_problem() {
     let gzip_bomb = include_bytes!("bomb.gz");
     let json = |body: String| (vec![JSON], body.into_bytes());
     let encoded = |encoding: &'static str, body: &[u8]| (vec![JSON, ("content-encoding", encoding)], body.to_vec());
-    let table: Vec<(&str, (Vec<(&str, &str)>, Vec<u8>), (u16, &str))> = vec![
+    let table: Vec<Row> = vec![
         ("nothing", json(String::new()), (400, "malformed")),
         ("not JSON", json("{".into()), (400, "malformed")),
         ("not an object", json("[1]".into()), (400, "malformed")),

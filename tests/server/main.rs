@@ -1,5 +1,7 @@
 //! The endpoint, through its real router over real TCP, and as the real process.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
+
 mod bad_input;
 mod exchange;
 mod files;
