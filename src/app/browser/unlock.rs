@@ -12,7 +12,9 @@ use super::seal::forget;
 
 /// How hard it is to try PINs: Argon2id's parameters, kept beside what they sealed so that they can grow.
 ///
-/// The floor is the OWASP Password Storage Cheat Sheet's: Argon2id with at least 19 MiB, 2 passes, 1 lane.
+/// The floor is the OWASP Password Storage Cheat Sheet's: Argon2id with at least 19 MiB, 2 passes, 1 lane. Ours is five
+/// times that work: in headless Chromium on a machine of two cores an unlock takes 490 ms of processor time, the start
+/// of the worker included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hardness {
     pub memory_kib: u32,
