@@ -449,7 +449,9 @@ fn hint(desk: Desk, tally: &Tally, count: usize, goal: usize) -> String {
         return words.capture_long(talked, minutes_max);
     }
     let arrived = roster.record(desk.outing).and_then(|outing| outing.get("actual_arrival").and_then(|at| at.as_at()));
-    let Some((begun, latest)) = arrived.or(tally.first_at).zip(tally.last_at) else { return String::new() };
+    // Whoever notes the arrival late has begun before it.
+    let begun = arrived.into_iter().chain(tally.first_at).min();
+    let Some((begun, latest)) = begun.zip(tally.last_at) else { return String::new() };
     match pace(begun, latest, count, goal) {
         None => String::new(),
         Some(Pace { each_ms, goal_at: None }) => words.capture_pace(records::minutes_seconds(words, each_ms)),
@@ -552,7 +554,9 @@ fn known(roster: Roster, words: Words, outing: RecordId, known: Known) -> Verdic
             let owner = person.text("owner").unwrap_or_default();
             let text = if person.get("outing").and_then(|value| value.as_id()) == Some(outing) {
                 words.capture_known_this(who)
-            } else if me.as_deref() == Some(owner) || owner.is_empty() {
+            } else if owner.is_empty() {
+                words.capture_known_desk(who)
+            } else if me.as_deref() == Some(owner) {
                 words.capture_known_own(who)
             } else {
                 words.capture_known_here(who, roster.staff_name(owner))

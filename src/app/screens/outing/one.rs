@@ -118,7 +118,7 @@ pub fn One(outing: RecordId, on_back: Callback<()>, on_plan: Callback<RecordId>)
             <dl class="fact-list">{summary}</dl>
             <Arrival outing failed/>
             {move || is_before.get().then(|| view! { <Kit outing failed/> })}
-            <Results outing/>
+            {move || (!is_before.get()).then(|| view! { <Results outing/> })}
             {move || is_open.get().then(|| view! { <Script/> })}
             {move || (!is_before.get() && is_open.get()).then(|| view! { <Kit outing failed/> })}
             {move || {
@@ -363,7 +363,8 @@ pub fn Counts(outing: RecordId) -> impl IntoView {
     let rows = move || {
         let words = w.get();
         let (tally, record): (Tally, _) = (tally.get(), roster.record(outing));
-        let arrived = record.as_ref().and_then(|record| record.get("actual_arrival")?.as_at()).or(tally.first_at);
+        let arrived = record.and_then(|record| record.get("actual_arrival")?.as_at());
+        let arrived = arrived.into_iter().chain(tally.first_at).min();
         let each = arrived.zip(tally.last_at).and_then(|(begun, latest)| pace(begun, latest, tally.all(), goal));
         let each = each
             .map_or_else(|| words.outing_each_none().to_owned(), |pace| records::minutes_seconds(words, pace.each_ms));

@@ -80,7 +80,44 @@ pub fn pace(begun: Millis, latest: Millis, count: usize, goal: usize) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use yingke_core::time::MINUTE_MS;
+    use yingke_core::{
+        change::{Op, Ranked},
+        fixture, merge, schema,
+        stamp::Stamper,
+        time::MINUTE_MS,
+    };
+
+    fn lead(number: u8, staff: &str, phone: &str, pass: bool) -> Record {
+        let mut edit = fixture::person_edit(number, vec![("phone", Op::Latest(phone.into()))]);
+        edit.writes.extend([
+            schema::write("person", "captured_by", staff),
+            schema::write("person", "captured_at", Millis(i64::from(number) * MINUTE_MS)),
+            schema::write("person", "trial_pass_promised", pass),
+        ]);
+        let stamp = Stamper::default().next(Millis(1));
+        let change = Ranked::provisional(stamp, fixture::change(number, vec![edit.clone()]));
+        let mut record = merge::begin(change.rank(), &edit);
+        merge::apply(&mut record, change.rank(), &edit);
+        record
+    }
+
+    /// EX-04: two staff, 24 numbers, 15 and 9, one of the 9 taken before: 15 and 8, and 23 in all.
+    #[test]
+    fn a_number_counts_once_for_whoever_took_it_first() {
+        let mobile = |number: u8| format!("+86138001380{number:02}");
+        let mut leads: Vec<Record> = (0..15).map(|number| lead(number, "lin", &mobile(number), number < 3)).collect();
+        leads.extend((15..23).map(|number| lead(number, "zhou", &mobile(number), false)));
+        leads.push(lead(23, "zhou", &mobile(22), false));
+        let tally = Tally::of(&leads);
+        assert_eq!((tally.of_staff("lin"), tally.of_staff("zhou"), tally.all()), (15, 8, 23));
+        assert_eq!(tally.passes, 3);
+        assert_eq!((tally.first_at, tally.last_at), (Some(Millis(0)), Some(Millis(23 * MINUTE_MS))));
+    }
+
+    #[test]
+    fn landlines_are_kept_and_do_not_count() {
+        assert_eq!(Tally::of(&[lead(1, "lin", "+8657188888888", false)]).all(), 0);
+    }
 
     #[test]
     fn the_pace_says_when_the_goal_is_reached() {
