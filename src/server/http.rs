@@ -21,8 +21,14 @@ use axum::{
     routing::{get, post},
 };
 use serde::{Deserialize, de::DeserializeOwned};
-use tokio::sync::{Semaphore, broadcast, watch};
-use tokio_stream::{Stream, StreamExt, wrappers::BroadcastStream};
+use tokio::{
+    sync::{Semaphore, broadcast, watch},
+    task::JoinHandle,
+};
+use tokio_stream::{
+    Stream, StreamExt,
+    wrappers::{BroadcastStream, WatchStream},
+};
 use tower_http::{
     compression::{
         CompressionLayer, CompressionLevel,
@@ -44,7 +50,7 @@ use crate::{
     house::House,
     keys,
     known::KnownPhones,
-    ledger::Ledger,
+    ledger::{Ledger, LedgerError},
     problem::Problem,
     register::{self, PersonToken, Register},
     tries::Tries,
@@ -79,6 +85,8 @@ pub struct App {
     pins: Arc<Semaphore>,
     pin_tries: Arc<Tries<(OrganisationId, StaffId)>>,
     address_tries: Arc<Tries<IpAddr>>,
+    /// Apart, so that somebody who can sign in is not free to guess codes.
+    code_tries: Arc<Tries<IpAddr>>,
     /// Turns true when the program is to end: streams of hints close.
     ending: watch::Receiver<bool>,
 }
@@ -100,6 +108,7 @@ impl App {
             pins: Arc::new(Semaphore::new(PINS_AT_ONCE)),
             pin_tries: Arc::new(Tries::new(FREE_PINS)),
             address_tries: Arc::new(Tries::new(FREE_GUESSES)),
+            code_tries: Arc::new(Tries::new(FREE_GUESSES)),
             ending,
         }
     }
@@ -150,16 +159,29 @@ pub fn router(app: App, files: Option<&Path>) -> Router {
 
 // ---- Handlers -----------------------------------------------------------------------------------------------
 
+/// Once it is read, a push is seen through, even if the tablet hangs up: dropped halfway, it would wait for its turn
+/// at the database in vain and be sent again.
 async fn sync(
     device: Device,
     person: Option<Person>,
     State(app): State<App>,
     Message(push): Message<exchange::Push>,
 ) -> Result<Json<Answer>, Problem> {
-    let organisation = device.0.organisation;
+    let person = person.map(|person| person.token.staff);
+    let seen_through = tokio::spawn(async move { exchange_with(&app, &device.0, person, push).await });
+    seen_through.await.unwrap_or_else(|_| Err(Problem::from_status(StatusCode::INTERNAL_SERVER_ERROR))).map(Json)
+}
+
+async fn exchange_with(
+    app: &App,
+    device: &register::Device,
+    person: Option<StaffId>,
+    push: exchange::Push,
+) -> Result<Answer, Problem> {
+    let organisation = device.organisation;
     let (house, secrets) = (app.register.house(organisation).await?, app.register.secrets(organisation).await?);
     let versions = Versions { directory: house.directory().version, known_phones: app.known.version(organisation) };
-    let caller = Caller { device: &device.0, person: person.map(|person| person.token.staff) };
+    let caller = Caller { device, person };
     let answer = exchange::run(&*app.ledger, &house, &secrets, caller, push, versions, app.now()).await?;
     let new = answer.verdicts.iter().filter_map(|verdict| match verdict {
         Verdict::Accepted { number, had: false, .. } => Some(*number),
@@ -169,20 +191,21 @@ async fn sync(
         // Nobody listening is no fault.
         let _ = app.hints.send((organisation, number));
     }
-    renew_known_phones(&app, organisation, secrets);
+    renew_known_phones(app, organisation, secrets);
     let (verdicts, pulled) = (answer.verdicts.len(), answer.page.as_ref().map_or(0, |page| page.changes.len()));
-    tracing::debug!(device = device.0.number.0, verdicts, pulled, "answered {verdicts} changes with {pulled}");
-    Ok(Json(answer))
+    tracing::debug!(device = device.number.0, verdicts, pulled, "answered {verdicts} changes with {pulled}");
+    Ok(answer)
 }
 
-/// Beside the answer: the next one says that there is a newer filter.
-fn renew_known_phones(app: &App, organisation: OrganisationId, secrets: keys::Secrets) {
+/// Beside the answer: the next one says that there is a newer filter. Seen through by itself, since only one
+/// builds at a time.
+fn renew_known_phones(app: &App, organisation: OrganisationId, secrets: keys::Secrets) -> JoinHandle<()> {
     let app = app.clone();
     tokio::spawn(async move {
         if let Err(error) = app.known.renew(&*app.ledger, organisation, &secrets, app.now()).await {
             tracing::error!(%error, "the filter of known phones was not renewed: {error}");
         }
-    });
+    })
 }
 
 /// Says that something is new, not what: the pull is the truth.
@@ -198,33 +221,9 @@ async fn events(device: Device, State(app): State<App>) -> Sse<impl Stream<Item 
 }
 
 /// A stream that closes when the program is to end.
-fn until<S: Stream>(stream: S, mut ending: watch::Receiver<bool>) -> impl Stream<Item = S::Item> {
-    let ended = async move {
-        // An error means that the sender is gone, and the program with it.
-        let _ = ending.wait_for(|ending| *ending).await;
-    };
-    let end = futures_end(ended);
-    stream.map(Some).merge(end).take_while(Option::is_some).filter_map(|item| item)
-}
-
-/// A stream of one `None`, when the future is done.
-fn futures_end<T>(done: impl Future<Output = ()>) -> impl Stream<Item = Option<T>> {
-    AsStream(Some(Box::pin(done)), std::marker::PhantomData)
-}
-
-struct AsStream<F, T>(Option<std::pin::Pin<Box<F>>>, std::marker::PhantomData<fn() -> T>);
-
-impl<F: Future<Output = ()>, T> Stream for AsStream<F, T> {
-    type Item = Option<T>;
-    fn poll_next(
-        mut self: std::pin::Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Self::Item>> {
-        let Some(done) = self.0.as_mut() else { return std::task::Poll::Ready(None) };
-        std::task::ready!(done.as_mut().poll(context));
-        self.0 = None;
-        std::task::Poll::Ready(Some(None))
-    }
+fn until<S: Stream>(stream: S, ending: watch::Receiver<bool>) -> impl Stream<Item = S::Item> {
+    let end = WatchStream::new(ending).filter(|ending| *ending).map(|_| None);
+    stream.map(Some).merge(end).map_while(|item| item)
 }
 
 async fn enrol(
@@ -237,12 +236,12 @@ async fn enrol(
     if name.is_empty() || name.chars().count() > DEVICE_NAME_MAX || name.chars().any(char::is_control) {
         return Err(Problem::malformed(format!("a name of 1 to {DEVICE_NAME_MAX} letters is expected")));
     }
-    app.address_tries.begin(&address, now).map_err(Problem::wait)?;
+    app.code_tries.begin(&address, now).map_err(Problem::wait)?;
     let digits = keys::code_digits(&asked.code).ok_or_else(Problem::code)?;
     let (token, token_hash) = keys::new_token();
     let enrolled = app.register.enrol(keys::code_hash(&digits), name, token_hash, now).await?;
     let device = enrolled.ok_or_else(Problem::code)?;
-    app.address_tries.succeeded(&address);
+    app.code_tries.succeeded(&address);
     tracing::info!(device = device.number.0, "enrolled device {}", device.number.0);
     let house = app.register.house(device.organisation).await?;
     Ok(Json(Enrolled {
@@ -329,8 +328,11 @@ async fn directory(device: Device, State(app): State<App>) -> Result<Json<Direct
 async fn known_phones(device: Device, _: Person, State(app): State<App>) -> Result<Response, Problem> {
     let organisation = device.0.organisation;
     let secrets = app.register.secrets(organisation).await?;
-    app.known.renew(&*app.ledger, organisation, &secrets, app.now()).await?;
+    let _ = renew_known_phones(&app, organisation, secrets).await;
     let known = app.known.get(organisation);
+    if known.version.is_empty() {
+        return Err(LedgerError::Later { detail: "the filter of known phones is being built".into() }.into());
+    }
     let headers =
         [(header::CONTENT_TYPE, "application/octet-stream".into()), (header::ETAG, format!("\"{}\"", known.version))];
     Ok((headers, Bytes::copy_from_slice(&known.bytes)).into_response())

@@ -178,13 +178,8 @@ fn look_at(folder: &Path, path: &Path) -> Result<(), OpenError> {
         Err(error) => return Err(unwritable(error)),
     };
     let mut header = [0; 100];
-    let length = file.metadata().map_err(unwritable)?.len();
-    if length == 0 {
-        // `init` was ended before its first page was written.
-        return Ok(());
-    }
     let damaged = |detail: &str| OpenError::Damaged { path: path.into(), detail: detail.into() };
-    file.read_exact(&mut header).map_err(|_| damaged("shorter than its header"))?;
+    file.read_exact(&mut header).map_err(|_| damaged("it is shorter than its own header"))?;
     let number = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
     if &header[..16] != b"SQLite format 3\0" {
         return Err(damaged("its first bytes are not those of a database"));
