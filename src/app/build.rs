@@ -11,7 +11,8 @@ const LANGUAGES: [&str; 3] = ["zh_hans", "zh_hant", "en"];
 fn main() {
     println!("cargo::rerun-if-changed=words");
     let mut entries: BTreeMap<String, [String; 3]> = BTreeMap::new();
-    let mut files: Vec<_> = fs::read_dir("words").expect("words/ is beside this file").flatten().map(|f| f.path()).collect();
+    let mut files: Vec<_> =
+        fs::read_dir("words").expect("words/ is beside this file").flatten().map(|f| f.path()).collect();
     files.sort();
     for file in files.iter().filter(|file| file.extension().is_some_and(|ext| ext == "toml")) {
         let text = fs::read_to_string(file).expect("a file of words can be read");

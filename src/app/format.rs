@@ -20,11 +20,7 @@ pub fn day(words: Words, day: Day, today: Day) -> String {
         1 => words.tomorrow_word().to_owned(),
         _ => {
             let (year, month, of_month) = day.ymd();
-            if year == today.ymd().0 {
-                words.month_day(month, of_month)
-            } else {
-                day.to_string()
-            }
+            if year == today.ymd().0 { words.month_day(month, of_month) } else { day.to_string() }
         }
     }
 }

@@ -19,9 +19,9 @@ use yingke_core::{
     form::Draft,
     id::{ChangeId, RecordId, StaffId},
     journal::{AppendError, Journal},
+    pack::{Pack, VenueKind},
     phone::PhoneNumber,
     record::Record,
-    pack::{Pack, VenueKind},
     replica::{Replica, Touched},
     search::{Found, Scope},
     stamp::Stamper,
@@ -36,8 +36,7 @@ use crate::browser::{
     clock,
     journal::{Contents, TailSummary},
     storage::{self, StorageFacts},
-    tabs,
-    trace, updates,
+    tabs, trace, updates,
     vault::{DeviceFacts, UnlockError},
 };
 
@@ -78,11 +77,18 @@ pub enum SyncState {
     Unknown,
     UpToDate,
     Sending,
-    Waiting { until: Millis, why: Trouble },
+    Waiting {
+        until: Millis,
+        why: Trouble,
+    },
     /// Only a person can go on from here.
-    Stopped { why: Trouble },
+    Stopped {
+        why: Trouble,
+    },
     /// The journal would not take the news in.
-    Storage { why: AppendError },
+    Storage {
+        why: AppendError,
+    },
 }
 
 /// What everyone may know about sync at any time: shown in the pill, the badge and at the door.
@@ -113,7 +119,9 @@ pub struct Refused {
 #[derive(Debug, Clone, PartialEq)]
 pub enum DoorError {
     /// Wrong PIN; so many milliseconds until the next try.
-    WrongPin { wait_ms: i64 },
+    WrongPin {
+        wait_ms: i64,
+    },
     /// The first unlock on this tablet needs the endpoint.
     NeedsNetwork,
     /// The endpoint says that the account is not active.
@@ -121,7 +129,9 @@ pub enum DoorError {
     WrongCode,
     Trouble(Trouble),
     Storage(AppendError),
-    Failed { detail: String },
+    Failed {
+        detail: String,
+    },
 }
 
 /// Whether a phone number is known already.
@@ -131,7 +141,9 @@ pub enum Known {
     /// Held on this tablet and within one's sight.
     Here(Vec<RecordId>),
     /// Somewhere in the club; this role may not see with whom. Ask `ask`.
-    Elsewhere { ask: String },
+    Elsewhere {
+        ask: String,
+    },
 }
 
 /// A handle to everything that screens may ask. Copied freely; there is one roster a page.

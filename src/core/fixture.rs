@@ -101,13 +101,16 @@ pub fn changes(u: &mut arbitrary::Unstructured<'_>) -> arbitrary::Result<Vec<Ran
     (0..count).map(|number| ranked(u, number)).collect()
 }
 
+/// What a merge kind makes of a value.
+type MakeOp = fn(Value) -> Op;
+
 fn ranked(u: &mut arbitrary::Unstructured<'_>, number: u8) -> arbitrary::Result<Ranked> {
     let record = u.int_in_range(20..=22)?;
     let mut edit = person_edit(record, Vec::new());
     if u.ratio(1, 6)? {
         edit.audience = Audience::Desk(venue());
     }
-    let choices: [(&str, fn(Value) -> Op); 5] = [
+    let choices: [(&str, MakeOp); 5] = [
         ("name", Op::Latest),
         ("owner", Op::First),
         ("card_no", Op::Once),
@@ -128,7 +131,7 @@ fn ranked(u: &mut arbitrary::Unstructured<'_>, number: u8) -> arbitrary::Result<
     }
     if u.ratio(1, 3)? {
         let values = BTreeMap::from([(Key::of("state"), value(u)?)]);
-        let replaces = (0..number).filter(|_| u.ratio(1, 3).unwrap_or(false)).map(|other| change_id(other)).collect();
+        let replaces = (0..number).filter(|_| u.ratio(1, 3).unwrap_or(false)).map(change_id).collect();
         edit.writes.push(Write { key: Key::of("membership"), op: Op::Guarded { values, replaces } });
     }
     let header = Header {

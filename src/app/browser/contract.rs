@@ -8,8 +8,8 @@ use std::{cell::Cell, collections::BTreeMap, rc::Rc};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 use yingke_core::{
     audience::Audience,
-    change::{Change, Edit, Header, Op, Ranked},
     chance::Chance,
+    change::{Change, Edit, Header, Op, Ranked},
     fixture,
     id::{ChangeId, DeviceNumber, OrganisationId, StaffId},
     journal::{AppendError, Journal, TailChange},
@@ -574,11 +574,8 @@ async fn a_damaged_row_costs_only_itself() {
         tablet.journal.append(change).await.unwrap();
     }
     let mark = StreamMark { number: 5, count: 1, digest: 3 };
-    let page = News {
-        pulled: vec![with_rank(&lead("甲"))],
-        streams: BTreeMap::from([(own(1), mark)]),
-        ..News::default()
-    };
+    let page =
+        News { pulled: vec![with_rank(&lead("甲"))], streams: BTreeMap::from([(own(1), mark)]), ..News::default() };
     tablet.journal.take_in(&page).await.unwrap();
     for (sequence, mut row) in tablet.rows(JOURNAL).await {
         match sequence {

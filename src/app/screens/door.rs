@@ -8,8 +8,8 @@ use crate::{
     roster::{Door, DoorError, Roster, use_roster},
     t,
     ui::{
-        Banner, Button, ButtonSize, Corner, EmptyState, FaceTile, Field, FieldKind, Glyph, Icon, Key, Keypad, Look, Mark,
-        PinDots, Readiness, Tone, UnlockLayout, slot,
+        Banner, Button, ButtonSize, Corner, EmptyState, FaceTile, Field, FieldKind, Glyph, Icon, Key, Keypad, Look,
+        Mark, PinDots, Readiness, Tone, UnlockLayout, slot,
     },
     words::{Words, use_words},
 };
@@ -50,7 +50,9 @@ fn Doorpost() -> impl IntoView {
     let roster = use_roster();
     let place = move || {
         let (tablet, venue, _) = roster.tablet();
-        (!tablet.is_empty()).then(|| view! { <span class="facts"><span>{venue}</span><span>{w.get().tablet_name(tablet)}</span></span> })
+        (!tablet.is_empty()).then(
+            || view! { <span class="facts"><span>{venue}</span><span>{w.get().tablet_name(tablet)}</span></span> },
+        )
     };
     let online = move || roster.status().last_contact.is_some_and(|at| roster.minute().since(at) < 5 * 60_000);
     let waits = move || {
@@ -58,34 +60,30 @@ fn Doorpost() -> impl IntoView {
         if status.unsent > 0 { w.get().door_unsent(status.unsent) } else { w.get().door_all_sent().to_owned() }
     };
     view! {
-        <div class="doorpost">
-            <div class="doorpost__sign">
-                <Mark/>
-                <div>
-                    <p class="doorpost__name">{t!(w, app_name)}</p>
-                    <p class="doorpost__place">{place}</p>
-                </div>
+        <div class="unlock__brand">
+            <Mark/>
+            <div>
+                <p class="unlock__name">{t!(w, app_name)}</p>
+                <p class="unlock__quiet">{place}</p>
             </div>
-            <div class="doorpost__time">
-                <p class="doorpost__clock">{move || format::clock(roster.minute(), roster.utc_offset_minutes())}</p>
-                <p class="doorpost__day">{move || format::long_day(w.get(), roster.today())}</p>
-            </div>
-            <div class="doorpost__state">
-                <p>
-                    {move || {
-                        let icon = if online() { Icon::Online } else { Icon::Offline };
-                        view! { <Glyph icon/> }
-                    }}
-                    <span>{move || if online() { w.get().door_online() } else { w.get().door_offline() }}</span>
-                </p>
-                <p>
-                    {move || {
-                        let icon = if roster.status().unsent > 0 { Icon::Unsent } else { Icon::Saved };
-                        view! { <Glyph icon/> }
-                    }}
-                    <span>{waits}</span>
-                </p>
-            </div>
+        </div>
+        <p class="unlock__time">{move || format::clock(roster.minute(), roster.utc_offset_minutes())}</p>
+        <p class="unlock__quiet unlock__day">{move || format::long_day(w.get(), roster.today())}</p>
+        <div class="unlock__notes">
+            <p class="unlock__note">
+                {move || {
+                    let icon = if online() { Icon::Online } else { Icon::Offline };
+                    view! { <Glyph icon/> }
+                }}
+                <span>{move || if online() { w.get().door_online() } else { w.get().door_offline() }}</span>
+            </p>
+            <p class="unlock__note">
+                {move || {
+                    let icon = if roster.status().unsent > 0 { Icon::Unsent } else { Icon::Saved };
+                    view! { <Glyph icon/> }
+                }}
+                <span>{waits}</span>
+            </p>
         </div>
     }
 }
@@ -156,7 +154,8 @@ fn Unlock() -> impl IntoView {
         }
     });
     on_cleanup(move || keys.remove());
-    let prompt = move || chosen.get().map_or_else(|| w.get().pin_choose().to_owned(), |staff| w.get().pin_prompt(staff.name));
+    let prompt =
+        move || chosen.get().map_or_else(|| w.get().pin_choose().to_owned(), |staff| w.get().pin_prompt(staff.name));
     let told = move || {
         if let Door::Opening { people } = roster.door() {
             return w.get().opening_text(people);

@@ -19,10 +19,6 @@ pub fn House() -> impl IntoView {
     let roster = use_roster();
     let open = Memo::new(move |_| matches!(roster.door(), Door::Open(_)));
     move || {
-        if open.get() {
-            view! { <shell::WorkingShell/> }.into_any()
-        } else {
-            view! { <door::DoorScreen/> }.into_any()
-        }
+        if open.get() { view! { <shell::WorkingShell/> }.into_any() } else { view! { <door::DoorScreen/> }.into_any() }
     }
 }

@@ -19,10 +19,10 @@ pub fn More() -> impl IntoView {
     let roster = use_roster();
     let settings = use_settings();
     let navigate = use_navigate();
-    let languages = vec![Choice::new("zh-Hans", "简体中文"), Choice::new("zh-Hant", "繁體中文"), Choice::new("en", "English")];
-    let themes = Signal::derive(move || {
-        Theme::ALL.map(|theme| Choice::new(theme.key(), theme_word(w.get(), theme))).to_vec()
-    });
+    let languages =
+        vec![Choice::new("zh-Hans", "简体中文"), Choice::new("zh-Hant", "繁體中文"), Choice::new("en", "English")];
+    let themes =
+        Signal::derive(move || Theme::ALL.map(|theme| Choice::new(theme.key(), theme_word(w.get(), theme))).to_vec());
     let to_sync = Callback::new(move |()| navigate("/sync", leptos_router::NavigateOptions::default()));
     view! {
         <PageHeader title=t!(w, place_more)>

@@ -177,7 +177,9 @@ impl Sign {
     /// What stands beside it: how many wait, where the first words do not say so.
     fn second(self, words: Words) -> String {
         match self.kind {
-            SignKind::Offline | SignKind::Sending | SignKind::SignIn if self.unsent > 0 => words.pill_unsent(self.unsent),
+            SignKind::Offline | SignKind::Sending | SignKind::SignIn if self.unsent > 0 => {
+                words.pill_unsent(self.unsent)
+            }
             _ => String::new(),
         }
     }
@@ -216,7 +218,8 @@ mod tests {
     #[test]
     fn the_pill_never_says_delivered_on_a_guess() {
         let waiting = SyncState::Waiting { until: Millis(0), why: Trouble::OutOfReach };
-        for (sync, unsent) in [(SyncState::Unknown, 0), (waiting, 0), (SyncState::UpToDate, 1), (SyncState::Sending, 2)] {
+        for (sync, unsent) in [(SyncState::Unknown, 0), (waiting, 0), (SyncState::UpToDate, 1), (SyncState::Sending, 2)]
+        {
             assert_ne!(sign_of(&status(sync, unsent)).kind, SignKind::Saved);
         }
         assert_eq!(sign_of(&status(SyncState::UpToDate, 0)).kind, SignKind::Saved);

@@ -15,7 +15,8 @@ use crate::{
     roster::{Persistence, Refused, Roster, Status, SyncState, use_roster},
     t,
     ui::{
-        Banner, Button, ButtonKind, EmptyState, FactRow, Glyph, HistoryRow, Icon, PageHeader, Progress, Section, Tone, slot,
+        Banner, Button, ButtonKind, EmptyState, FactRow, Glyph, HistoryRow, Icon, PageHeader, Progress, Section, Tone,
+        slot,
     },
     words::{Words, use_words},
 };
@@ -68,7 +69,9 @@ fn sentence(words: Words, status: &Status) -> String {
             Trouble::OutOfReach => words.sync_offline_some(status.unsent),
             other => stopped(words, other).into(),
         },
-        SyncState::Unknown | SyncState::UpToDate | SyncState::Sending if status.unsent > 0 => words.sync_sending(status.unsent),
+        SyncState::Unknown | SyncState::UpToDate | SyncState::Sending if status.unsent > 0 => {
+            words.sync_sending(status.unsent)
+        }
         SyncState::UpToDate => words.sync_all_well().into(),
         SyncState::Unknown | SyncState::Sending => words.sync_never().into(),
     }
@@ -90,16 +93,21 @@ fn stopped(words: Words, why: &Trouble) -> &'static str {
 fn Waiting() -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
-    let aside = move || {
-        let status = roster.status();
-        let oldest = status.oldest_unsent?;
-        Some(w.get().unsent_since(status.unsent, format::moment(w.get(), oldest, roster.minute(), roster.utc_offset_minutes())))
-    };
+    let aside =
+        move || {
+            let status = roster.status();
+            let oldest = status.oldest_unsent?;
+            Some(w.get().unsent_since(
+                status.unsent,
+                format::moment(w.get(), oldest, roster.minute(), roster.utc_offset_minutes()),
+            ))
+        };
     let rows = move || {
         let unsent = roster.unsent();
         let sealed = roster.status().unsent.saturating_sub(unsent.len());
         if unsent.is_empty() && sealed == 0 {
-            return view! { <EmptyState icon=Icon::Saved title=t!(w, unsent_none) text=t!(w, unsent_none_text)/> }.into_any();
+            return view! { <EmptyState icon=Icon::Saved title=t!(w, unsent_none) text=t!(w, unsent_none_text)/> }
+                .into_any();
         }
         let rows = unsent.into_iter().rev().map(|change| view! { <ChangeRow change/> }).collect_view();
         let others = (sealed > 0).then(|| view! { <p class="note">{move || w.get().unsent_sealed(sealed)}</p> });
@@ -138,10 +146,13 @@ fn ChangeRow(change: Change) -> impl IntoView {
 
 /// Whom or what a change is about: the name it sets, or that of the record it touches.
 fn subject(roster: Roster, change: &Change) -> String {
-    let named = change.edits().flat_map(|edit| &edit.writes).find_map(|write| match (&*write.key.to_string(), &write.op) {
-        ("name" | "visitor_name" | "customer_name" | "place", Op::Latest(value)) => value.as_text().map(str::to_owned),
-        _ => None,
-    });
+    let named =
+        change.edits().flat_map(|edit| &edit.writes).find_map(|write| match (&*write.key.to_string(), &write.op) {
+            ("name" | "visitor_name" | "customer_name" | "place", Op::Latest(value)) => {
+                value.as_text().map(str::to_owned)
+            }
+            _ => None,
+        });
     let of_record = || {
         let id = change.edits().next()?.record;
         let record = roster.record(id)?;
@@ -229,7 +240,9 @@ fn ThisTablet(status: Memo<Status>) -> impl IntoView {
             let room = facts.used_bytes.zip(facts.quota_bytes).map(|(used, quota)| (used as f64, quota as f64));
             let share = room.map(|(used, quota)| used / quota.max(1.0));
             let sentence = match room {
-                Some((used, quota)) => w.get().storage_used(format::bytes(used), format::bytes((quota - used).max(0.0))),
+                Some((used, quota)) => {
+                    w.get().storage_used(format::bytes(used), format::bytes((quota - used).max(0.0)))
+                }
                 None => w.get().storage_unknown().to_owned(),
             };
             let keeping = match facts.persistence {

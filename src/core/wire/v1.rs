@@ -108,7 +108,6 @@ pub struct WireChange {
     pub edits: Vec<WireSlot>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 fn is_zero(number: &i64) -> bool {
     *number == 0
 }
@@ -411,6 +410,9 @@ impl From<&Edit> for ShownEdit {
     }
 }
 
+/// What a merge kind makes of a value.
+type MakeOp = fn(Domain) -> Op;
+
 impl TryFrom<ShownEdit> for Edit {
     type Error = WireError;
     fn try_from(shown: ShownEdit) -> Result<Self, WireError> {
@@ -422,7 +424,7 @@ impl TryFrom<ShownEdit> for Edit {
                 writes.push(Write { key, op: op(value.try_into()?) });
             }
         }
-        let several: [(_, fn(Domain) -> Op); 2] = [(shown.add, Op::Add), (shown.remove, Op::Remove)];
+        let several: [(_, MakeOp); 2] = [(shown.add, Op::Add), (shown.remove, Op::Remove)];
         for (fields, op) in several {
             for (key, values) in fields {
                 for value in values {
@@ -572,7 +574,8 @@ mod tests {
                   }
                 }
               ]
-            }"#]].assert_eq(&serde_json::to_string_pretty(&change).unwrap());
+            }"#]]
+        .assert_eq(&serde_json::to_string_pretty(&change).unwrap());
     }
 
     #[test]

@@ -17,8 +17,8 @@ use crate::{
     screens::shell::Pill,
     t,
     ui::{
-        Custody, CustodyPoint, EmptyState, Face, FaceSize, Facts, HistoryRow, Icon, IconButton, Look, Reach, Section, Tab, Tabs,
-        Tag, Tone, slot,
+        Custody, CustodyPoint, EmptyState, Face, FaceSize, Facts, HistoryRow, Icon, IconButton, Look, Reach, Section,
+        Tab, Tabs, Tag, Tone, slot,
     },
     words::{Words, use_words},
 };
@@ -66,7 +66,8 @@ fn File(id: RecordId) -> impl IntoView {
     let points = Signal::derive(move || custody(roster, w.get(), id));
     let changed = move || {
         let at = roster.record(id).and_then(|person| person.last_rank()).map(|rank| rank.stamp.millis());
-        at.map(|at| w.get().custody_last_by(format::moment(w.get(), at, roster.minute(), roster.utc_offset_minutes()))).unwrap_or_default()
+        at.map(|at| w.get().custody_last_by(format::moment(w.get(), at, roster.minute(), roster.utc_offset_minutes())))
+            .unwrap_or_default()
     };
     view! {
         <header class="file__head">
@@ -93,7 +94,8 @@ fn custody(roster: Roster, words: Words, id: RecordId) -> Vec<CustodyPoint> {
     let Some(person) = roster.record(id) else { return Vec::new() };
     let saved = person.last_rank().map(|rank| rank.stamp.millis()).unwrap_or_default();
     let time = format::moment(words, saved, roster.minute(), roster.utc_offset_minutes());
-    let here = CustodyPoint { place: words.custody_here().into(), words: words.custody_saved(time), reach: Reach::There };
+    let here =
+        CustodyPoint { place: words.custody_here().into(), words: words.custody_saved(time), reach: Reach::There };
     let waits = roster.is_unsent(id);
     let centre = CustodyPoint {
         place: words.custody_centre().into(),
@@ -165,7 +167,8 @@ fn History(id: RecordId) -> impl IntoView {
             .collect_view();
         view! { <div role="list">{rows}</div> }.into_any()
     };
-    let end = slot(view! { <Tabs label=t!(w, person_history) items=tabs chosen=kind on_choose=move |key| kind.set(key)/> });
+    let end =
+        slot(view! { <Tabs label=t!(w, person_history) items=tabs chosen=kind on_choose=move |key| kind.set(key)/> });
     view! {
         <div class="file__history">
             <Section title=t!(w, person_history) end ruled=false>
@@ -195,11 +198,13 @@ fn happening(roster: Roster, words: Words, record: &Record) -> Option<Happening>
             let arrived = at("visit_at")?;
             let purpose = code("visit_purpose", "visit_purpose");
             let party = record.get("party_size").and_then(|value| value.as_int()).filter(|count| *count > 1);
-            let until = at("left_at").map_or_else(|| clock(arrived), |left| format!("{}–{}", clock(arrived), clock(left)));
+            let until =
+                at("left_at").map_or_else(|| clock(arrived), |left| format!("{}–{}", clock(arrived), clock(left)));
             Happening {
                 at: arrived,
                 icon: Icon::Walk,
-                title: purpose.map_or_else(|| words.happened_visit().to_owned(), |purpose| words.happened_visit_of(purpose)),
+                title: purpose
+                    .map_or_else(|| words.happened_visit().to_owned(), |purpose| words.happened_visit_of(purpose)),
                 second: [Some(until), party.map(|count| words.happened_party(count)), code("visit_outcome", "outcome")]
                     .into_iter()
                     .flatten()
@@ -211,12 +216,16 @@ fn happening(roster: Roster, words: Words, record: &Record) -> Option<Happening>
             at: at("captured_at")?,
             icon: Icon::Chat,
             title: words.happened_consultation().to_owned(),
-            second: [code("consult_mode", "consult_mode"), record.text("remark").map(str::to_owned)].into_iter().flatten().collect(),
+            second: [code("consult_mode", "consult_mode"), record.text("remark").map(str::to_owned)]
+                .into_iter()
+                .flatten()
+                .collect(),
             who: who("received_by"),
         },
         "interaction" => {
             let result = code("contact_result", "result");
-            let minutes = record.get("duration_s").and_then(|value| value.as_int()).map(|s| format::span(words, s * 1_000));
+            let minutes =
+                record.get("duration_s").and_then(|value| value.as_int()).map(|s| format::span(words, s * 1_000));
             Happening {
                 at: at("started_at")?,
                 icon: Icon::Calls,

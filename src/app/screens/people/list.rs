@@ -21,8 +21,8 @@ use crate::{
     screens::shell::Pill,
     t,
     ui::{
-        Button, ButtonKind, ButtonSize, EmptyState, Face, FaceSize, FactRow, Facts, Glyph, Icon, IconButton, ListDetail,
-        ListRow, Look, Marked, SearchField, Tag, Tone, VirtualList, slot,
+        Button, ButtonKind, ButtonSize, EmptyState, Face, FaceSize, FactRow, Facts, Glyph, Icon, IconButton,
+        ListDetail, ListRow, Look, Marked, SearchField, Tag, Tone, VirtualList, slot,
     },
     words::use_words,
 };
@@ -69,7 +69,8 @@ pub fn PeopleHome() -> impl IntoView {
     let to_new = Callback::new(move |()| navigate("/people/new", NavigateOptions::default()));
     let told = move || {
         let total = roster.ask(&["person"], |replica| replica.count("person"));
-        let found_words = (!typed.get().trim().is_empty()).then(|| w.get().people_found(found.with(|(_, total)| *total)));
+        let found_words =
+            (!typed.get().trim().is_empty()).then(|| w.get().people_found(found.with(|(_, total)| *total)));
         found_words.into_iter().chain([w.get().people_all(total)]).collect::<Vec<_>>()
     };
     let whose = move || if mine_only.get() { w.get().people_everyone() } else { w.get().people_mine() }.to_owned();
@@ -79,7 +80,8 @@ pub fn PeopleHome() -> impl IntoView {
             let title = move || {
                 if searching { w.get().people_not_found(typed.get().trim()) } else { w.get().people_none().to_owned() }
             };
-            let text = move || if searching { w.get().people_not_found_text() } else { w.get().people_none_text() }.to_owned();
+            let text =
+                move || if searching { w.get().people_not_found_text() } else { w.get().people_none_text() }.to_owned();
             view! {
                 <EmptyState icon=Icon::People title text>
                     <Button label=t!(w, people_new) icon=Icon::Plus kind=ButtonKind::Quiet on_press=to_new/>
@@ -169,9 +171,9 @@ fn PersonRow(
         let second = [Some(phone_of(w.get(), &person)), stage_of(w.get(), &person).map(str::to_owned)];
         let reading = hit.map(|hit| marked_reading(&person, &hit.pinyin));
         let beside = reading.filter(|parts| parts.iter().any(|(_, marked)| *marked));
-        let end = roster.is_unsent(id).then(|| {
-            slot(view! { <Tag tone=Tone::Unsent icon=Icon::Unsent text=t!(w, person_waiting)/> })
-        });
+        let end = roster
+            .is_unsent(id)
+            .then(|| slot(view! { <Tag tone=Tone::Unsent icon=Icon::Unsent text=t!(w, person_waiting)/> }));
         let face = slot(view! { <Face look=Look::letter_of(&name)/> });
         let selected = Signal::derive(move || chosen.get() == Some(id));
         let second: Vec<String> = second.into_iter().flatten().collect();
@@ -238,7 +240,9 @@ fn PersonBrief(id: RecordId) -> impl IntoView {
             }
             .into_any()
         }
-        None => view! { <EmptyState icon=Icon::People title=t!(w, person_gone) text=t!(w, person_gone_text)/> }.into_any(),
+        None => {
+            view! { <EmptyState icon=Icon::People title=t!(w, person_gone) text=t!(w, person_gone_text)/> }.into_any()
+        }
     };
     view! {
         <div class="brief">
@@ -341,7 +345,10 @@ pub fn PersonFacts(id: RecordId) -> impl IntoView {
             (words.person_likes(), Some(likes).filter(|likes| !likes.is_empty())),
             (words.person_intent(), code("intent_level", "intent")),
             (words.person_source(), code("lead_source", "source")),
-            (words.person_birthday(), person.get("birth_date").and_then(|value| value.as_day()).map(|day| day.to_string())),
+            (
+                words.person_birthday(),
+                person.get("birth_date").and_then(|value| value.as_day()).map(|day| day.to_string()),
+            ),
             (words.person_captured(), captured),
             (words.person_note(), person.text("note").map(str::to_owned)),
         ]
@@ -368,7 +375,8 @@ pub fn SamePhone(id: RecordId, go: Callback<String>) -> impl IntoView {
     let roster = use_roster();
     move || {
         let phone = roster.record(id)?.text("phone")?.to_owned();
-        let others = roster.ask(&["person"], |replica| replica.by_phone(&phone).filter(|other| *other != id).collect::<Vec<_>>());
+        let others = roster
+            .ask(&["person"], |replica| replica.by_phone(&phone).filter(|other| *other != id).collect::<Vec<_>>());
         let other = *others.first()?;
         let name = name_of(w.get(), &roster.record(other)?);
         Some(view! {

@@ -8,7 +8,7 @@ pub use file::PersonFile;
 pub use form::{EditPerson, NewPerson};
 pub use list::PeopleHome;
 
-use yingke_core::{pinyin, phone::PhoneNumber, record::Record, value::Value};
+use yingke_core::{phone::PhoneNumber, pinyin, record::Record, value::Value};
 
 use crate::{roster::Roster, words::Words};
 
@@ -49,8 +49,11 @@ pub fn stage_of(words: Words, person: &Record) -> Option<&'static str> {
 /// What somebody likes, in the words of the pack.
 pub fn likes_of(roster: Roster, words: Words, person: &Record) -> String {
     let pack = roster.pack();
-    let likes: Vec<&str> =
-        person.elements("interests").filter_map(Value::as_text).map(|code| pack.word("interest", code, words.0)).collect();
+    let likes: Vec<&str> = person
+        .elements("interests")
+        .filter_map(Value::as_text)
+        .map(|code| pack.word("interest", code, words.0))
+        .collect();
     likes.join(words.list_comma())
 }
 
