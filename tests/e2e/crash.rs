@@ -1,0 +1,71 @@
+//! Confirmed work survives: what was ticked is there after the browser was killed at any moment.
+
+use std::time::Duration;
+
+use yingke_core::chance::{Chance, Seeded};
+
+use crate::{
+    house::{LIN_YUE, Server, Tablet},
+    leads::{self, Lead},
+};
+
+const RUNS: usize = 5;
+/// Captures before the one that the browser dies in.
+const CAPTURES_MAX: u64 = 5;
+/// A save takes some tens of milliseconds; the kill falls before, into or after it.
+const MOMENT_MAX_MS: u64 = 150;
+
+#[tokio::test]
+async fn what_was_ticked_is_there_after_a_kill_at_any_moment() {
+    let mut chance = Seeded::new(20_261_122);
+    let mut server = Server::club().await;
+    let mut tablet = Tablet::of(LIN_YUE, "A-07", &server).await;
+    tablet.button("全部已送达").shown().await;
+    server.kill().await;
+    leads::begin_outing(&tablet).await;
+
+    let mut ticked: Vec<Lead> = Vec::new();
+    let mut pressed = 0;
+    for run in 0..RUNS {
+        for _ in 0..chance.next_u64() % CAPTURES_MAX {
+            let lead = nth(pressed);
+            pressed += 1;
+            leads::capture_fast(&tablet, &lead).await;
+            leads::ticked(&tablet, &lead).await;
+            ticked.push(lead);
+        }
+        let lead = nth(pressed);
+        pressed += 1;
+        leads::capture_fast(&tablet, &lead).await;
+        tokio::time::sleep(Duration::from_millis(chance.next_u64() % MOMENT_MAX_MS)).await;
+        if tablet.status(&leads::tick(&lead)).is_there().await {
+            ticked.push(lead);
+        }
+        tablet.kill().await;
+
+        tablet.open().await;
+        tablet.unlock(LIN_YUE).await;
+        tablet.link("客户").tap().await;
+        for lead in &ticked {
+            leads::search_finds(&tablet, &lead.digits(), 1).await;
+        }
+        tablet.link("外拓").tap().await;
+        tablet.button(if ticked.is_empty() { "开始记" } else { "接着记" }).tap().await;
+        println!("run {run}: {} ticked of {pressed}", ticked.len());
+        // A card whose save did not come about is back; nothing of it is lost either.
+        tablet.group("联系电话").shown().await;
+        if !tablet.button("先输入号码").is_there().await {
+            tablet.button("清空").tap().await;
+        }
+    }
+
+    // Queued as well: everything arrives, once.
+    server.start().await;
+    tablet.button("全部已送达").shown_in_minutes(3).await;
+    let arrived = server.verified_changes().await - 1;
+    assert!((ticked.len()..=pressed).contains(&arrived), "{arrived} of {} ticked, {pressed} pressed", ticked.len());
+}
+
+fn nth(place: usize) -> Lead {
+    Lead::in_a_hurry(&format!("1380571{:04}", 1000 + 7 * place))
+}

@@ -1,0 +1,333 @@
+//! The endpoint as a process, and tablets: a browser each, on a profile of its own.
+
+use std::{
+    fs,
+    net::TcpListener,
+    ops::Deref,
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::OnceLock,
+    time::Duration,
+};
+
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, BufReader, Lines},
+    process::{Child, Command},
+};
+
+use crate::page::Page;
+
+/// A start takes a second; a machine that builds beside it takes longer.
+const START: Duration = Duration::from_secs(60);
+
+pub const VENUE: &str = "未来店";
+
+/// Somebody who works there.
+#[derive(Debug, Clone, Copy)]
+pub struct Person {
+    pub name: &'static str,
+    role: &'static str,
+    pub pin: &'static str,
+}
+
+pub const LIN_YUE: Person = Person { name: "林悦", role: "consultant", pin: "260711" };
+pub const WU_SHAN: Person = Person { name: "吴珊", role: "cs_supervisor", pin: "730416" };
+pub const LI_WEI: Person = Person { name: "李卫", role: "store_manager", pin: "904527" };
+
+/// The endpoint's process, on one port and one folder for its whole life, however often it is killed.
+#[derive(Debug)]
+pub struct Server {
+    folder: TempDir,
+    pub port: u16,
+    code: String,
+    child: Option<Child>,
+}
+
+impl Server {
+    /// A club with nobody in its books yet, serving.
+    pub async fn club() -> Self {
+        let mut server = Self::new();
+        server.run(&["init", "--organisation", "松风体育"]).await;
+        server.run(&["venue", "add", "--name", VENUE]).await;
+        for Person { name, role, pin } in [LIN_YUE, WU_SHAN, LI_WEI] {
+            server.run(&["staff", "add", "--name", name, "--role", role, "--venue", VENUE, "--pin", pin]).await;
+        }
+        let told = server.run(&["device", "code", "--venue", VENUE, "--uses", "20"]).await;
+        server.code = told.lines().next().unwrap().replace(' ', "");
+        server.start().await;
+        server
+    }
+
+    /// The demo's club with 2,000 people, serving.
+    pub async fn demo() -> Self {
+        let mut server = Self::new();
+        server.run(&["demo"]).await;
+        server.code = yingke_server::demo::CODE.into();
+        server.start().await;
+        server
+    }
+
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), port: free_port(), code: String::new(), child: None }
+    }
+
+    pub async fn start(&mut self) {
+        let mut child = Command::new(program())
+            .args(["serve", "--listen", &format!("127.0.0.1:{}", self.port), "--app"])
+            .arg(app())
+            .arg("--data")
+            .arg(self.folder.path())
+            .env("RUST_LOG", "info")
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        line_with(&mut lines, "listening on ").await;
+        drain(lines);
+        self.child = Some(child);
+    }
+
+    /// SIGKILL: no goodbye, nothing finished.
+    pub async fn kill(&mut self) {
+        self.child.take().expect("it serves").kill().await.unwrap();
+    }
+
+    /// A command of the administrator; the folder must be at rest or the command must only read.
+    pub async fn run(&self, words: &[&str]) -> String {
+        let done = Command::new(program()).args(words).arg("--data").arg(self.folder.path()).output().await.unwrap();
+        assert!(done.status.success(), "{words:?}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap()
+    }
+
+    /// How many changes the ledger holds, once every record and stream was recomputed from it and found the same.
+    pub async fn verified_changes(&self) -> usize {
+        let told = self.run(&["verify"]).await;
+        assert!(told.contains("all agree"), "{told}");
+        told.split_whitespace().next().and_then(|count| count.parse().ok()).unwrap_or_else(|| panic!("{told}"))
+    }
+
+    pub fn address(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+}
+
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// The program itself: the one that the test command built, or else built now.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        if let Some(built) = std::env::var_os("YINGKE_SERVER") {
+            return built.into();
+        }
+        let build = ["build", "--quiet", "--package", "yingke-server"];
+        assert!(std::process::Command::new(env!("CARGO")).args(build).status().unwrap().success());
+        // …/debug/deps/e2e-0123 → …/debug/yingke-server
+        let here = std::env::current_exe().unwrap();
+        here.parent().and_then(Path::parent).expect("a test lies two folders deep").join("yingke-server")
+    })
+}
+
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests lie in the workspace")
+}
+
+/// The built client.
+fn app() -> PathBuf {
+    let app = std::env::var_os("YINGKE_APP").map_or_else(|| workspace().join("target/dist"), PathBuf::from);
+    assert!(app.join("index.html").is_file(), "{} holds no client; `cargo xtask dist` makes it", app.display());
+    app
+}
+
+/// Pictures for people to look at.
+pub fn screenshots() -> PathBuf {
+    let folder = workspace().join("target/screenshots");
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn named(variable: &str) -> Option<PathBuf> {
+    std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// A driver wants its browser by its whole path.
+fn chrome() -> PathBuf {
+    let on_path = |name: &str| {
+        let folders = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|program| program.is_file())
+    };
+    let usual = || ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(on_path);
+    named("CHROME").or_else(usual).expect("a Chromium is named in CHROME or on PATH")
+}
+
+async fn line_with<R: AsyncBufRead + Unpin>(lines: &mut Lines<R>, words: &str) -> String {
+    let found = async {
+        loop {
+            let line = lines.next_line().await.unwrap().unwrap_or_else(|| panic!("it ended before it said {words:?}"));
+            if line.contains(words) {
+                return line;
+            }
+        }
+    };
+    tokio::time::timeout(START, found).await.unwrap_or_else(|_| panic!("nothing said {words:?}"))
+}
+
+/// Read on, or the pipe fills.
+fn drain<R: AsyncRead + Unpin + Send + 'static>(mut lines: Lines<BufReader<R>>) {
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+}
+
+/// A browser with a profile that outlives it.
+#[derive(Debug)]
+pub struct Tablet {
+    name: String,
+    profile: TempDir,
+    address: String,
+    size: (u32, u32),
+    open: Option<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    driver: Child,
+    page: Page,
+}
+
+impl Tablet {
+    /// Out of the box, on the app's page.
+    pub async fn new(name: &str, address: String) -> Self {
+        let profile = tempfile::tempdir().unwrap();
+        let mut tablet = Self { name: name.into(), profile, address, size: (1180, 820), open: None };
+        tablet.open().await;
+        tablet
+    }
+
+    /// Enrolled, and somebody signed in online. Returns when the app is ready to go offline.
+    pub async fn of(person: Person, name: &str, server: &Server) -> Self {
+        Self::through(person, name, server, server.port).await
+    }
+
+    /// The same, by way of another port.
+    pub async fn through(person: Person, name: &str, server: &Server, port: u16) -> Self {
+        let tablet = Self::new(name, format!("http://127.0.0.1:{port}")).await;
+        tablet.enrol(server).await;
+        tablet.unlock(person).await;
+        tablet.installed().await;
+        tablet
+    }
+
+    pub async fn enrol(&self, server: &Server) {
+        self.field("登记码").fill(&server.code).await;
+        self.field("平板名字").fill(&self.name).await;
+        self.button("登记").tap().await;
+    }
+
+    /// By PIN, until the app is there.
+    pub async fn unlock(&self, person: Person) {
+        self.type_pin(person, person.pin).await;
+        self.link("客户").shown().await;
+    }
+
+    pub async fn type_pin(&self, person: Person, pin: &str) {
+        self.radio(person.name).tap().await;
+        self.text(&format!("{}，请输入数字密码", person.name)).shown().await;
+        for digit in pin.chars() {
+            self.button(&digit.to_string()).tap().await;
+        }
+    }
+
+    /// Starts the browser on the profile that is there.
+    pub async fn open(&mut self) {
+        assert!(self.open.is_none(), "it is open");
+        let mut driver = Command::new(named("CHROMEDRIVER").unwrap_or_else(|| "chromedriver".into()))
+            .arg("--port=0")
+            .env("LANGUAGE", "zh_CN")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("chromedriver starts");
+        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+        let line = line_with(&mut lines, "started successfully on port").await;
+        drain(lines);
+        let port: u16 =
+            line.split(|c: char| !c.is_ascii_digit()).rfind(|word| !word.is_empty()).unwrap().parse().unwrap();
+        let (width, height) = self.size;
+        let capabilities = json!({
+            "browserName": "chrome",
+            "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
+            "goog:chromeOptions": {
+                "binary": chrome(),
+                "args": [
+                    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+                    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                    "--hide-scrollbars", "--lang=zh-CN",
+                    format!("--window-size={width},{height}"),
+                    format!("--user-data-dir={}", self.profile.path().display()),
+                ],
+                "prefs": { "intl.accept_languages": "zh-CN,zh" },
+            },
+        });
+        let session = fantoccini::ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities.as_object().cloned().unwrap())
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+            .expect("the browser starts");
+        let page = Page::new(session, self.name.clone());
+        page.size(width, height).await;
+        page.go(&self.address).await;
+        self.open = Some(Open { driver, page });
+    }
+
+    /// The browser is ended as a person ends it.
+    pub async fn end(&mut self) {
+        let Open { mut driver, page } = self.open.take().expect("it is open");
+        page.end().await;
+        driver.kill().await.unwrap();
+    }
+
+    /// SIGKILL to every process of the browser: no goodbye, nothing finished.
+    pub async fn kill(&mut self) {
+        let Open { mut driver, page } = self.open.take().expect("it is open");
+        let ours = format!("--user-data-dir={}", self.profile.path().display());
+        for process in processes_with(&ours) {
+            // It may have gone with the one before.
+            let _ = Command::new("kill").args(["-KILL", &process.to_string()]).stderr(Stdio::null()).status().await;
+        }
+        drop(page);
+        driver.kill().await.unwrap();
+    }
+}
+
+/// Those whose command line holds `words`.
+fn processes_with(words: &str) -> Vec<u32> {
+    let holds = |process: &u32| {
+        let line = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).replace('\0', " ").contains(words)
+    };
+    let all = fs::read_dir("/proc").unwrap().flatten();
+    all.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(holds).collect()
+}
+
+impl Drop for Tablet {
+    fn drop(&mut self) {
+        // The driver dies with its handle, and would leave the browser behind.
+        for process in processes_with(&format!("--user-data-dir={}", self.profile.path().display())) {
+            let _ = std::process::Command::new("kill").args(["-KILL", &process.to_string()]).status();
+        }
+    }
+}
+
+impl Deref for Tablet {
+    type Target = Page;
+
+    fn deref(&self) -> &Page {
+        &self.open.as_ref().expect("the browser is open").page
+    }
+}

@@ -1,0 +1,197 @@
+//! Every screen, at the three sizes that tablets and phones have: pictures for people to look at, axe-core for what
+//! nobody sees, and a look at where the pages' requests went.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::json;
+
+use crate::{
+    house::{self, LIN_YUE, Server, Tablet},
+    leads::{self, Lead},
+};
+
+const SIZES: [(u32, u32); 3] = [(1180, 820), (820, 1180), (390, 844)];
+const AXE_VERSION: &str = "4.14.1";
+
+#[tokio::test]
+async fn every_screen_is_in_order_at_every_size() {
+    let axe = fs::read_to_string(axe()).unwrap();
+    let server = Server::demo().await;
+    let tablet = Tablet::new("A-07", server.address()).await;
+    let mut eye = Eye { tablet: &tablet, axe, found: Vec::new() };
+
+    tablet.heading("先登记这台平板").shown().await;
+    eye.look("01-door-enrol").await;
+    tablet.enrol(&server).await;
+    tablet.radio(LIN_YUE.name).tap().await;
+    eye.look("02-door-who").await;
+    tablet.unlock(LIN_YUE).await;
+    tablet.button("全部已送达").shown_in_minutes(2).await;
+
+    tablet.link("外拓").tap().await;
+    tablet.heading("外拓").shown().await;
+    eye.look("03-outing").await;
+    tablet.link("接待").tap().await;
+    tablet.button("登记来访").shown().await;
+    eye.look("04-reception").await;
+
+    tablet.button("登记来访").tap().await;
+    tablet.field("姓名").fill("王芳3").await;
+    tablet.field("联系电话").fill("138 0571").await;
+    tablet.button("保存").tap().await;
+    tablet.text("补上就能存").shown().await;
+    eye.look("05-visit-form").await;
+    tablet.link("接待").tap().await;
+    tablet.button("咨询登记").tap().await;
+    tablet.button("保存").shown().await;
+    eye.look("06-consultation-form").await;
+
+    tablet.link("客户").tap().await;
+    tablet.field("电话任意几位、姓名或拼音").shown().await;
+    tablet.button("全部已送达").shown().await;
+    eye.look("07-people").await;
+    tablet.field("电话任意几位、姓名或拼音").fill("zhang").await;
+    tablet.text("找到").shown().await;
+    tablet.button("张").tap().await;
+    tablet.button("改资料").shown().await;
+    eye.look("08-person").await;
+    tablet.button("打开完整档案与往来").tap().await;
+    tablet.heading("往来").shown().await;
+    eye.look("09-person-file").await;
+    tablet.button("改资料").tap().await;
+    tablet.field("姓名").shown().await;
+    eye.look("10-person-edit").await;
+
+    tablet.link("更多").tap().await;
+    tablet.radio("简体中文").shown().await;
+    eye.look("11-more").await;
+    tablet.button("同步").tap().await;
+    tablet.heading("同步").shown().await;
+    eye.look("12-sync").await;
+
+    // Last, because the bar at the foot of a phone goes away here.
+    tablet.link("外拓").tap().await;
+    begin(&tablet).await;
+    let lead = Lead::in_a_hurry("138 0571 2296");
+    leads::capture_fast(&tablet, &lead).await;
+    leads::ticked(&tablet, &lead).await;
+    tablet.keys("139571048").await;
+    eye.look("13-capture").await;
+    tablet.button("姓名").tap().await;
+    tablet.heading("姓名和其他").shown().await;
+    eye.look("14-capture-more").await;
+
+    stays_at_home(&tablet, &server.address()).await;
+    assert!(eye.found.is_empty(), "axe-core found:\n{}", eye.found.join("\n"));
+}
+
+/// An outing of today, or one that begins now.
+async fn begin(tablet: &Tablet) {
+    for name in ["现在开始", "开始记", "接着记"] {
+        if tablet.button(name).is_there().await {
+            tablet.button(name).tap().await;
+            break;
+        }
+    }
+    tablet.group("联系电话").shown().await;
+}
+
+/// Looks at one screen after the other and remembers what was wrong.
+struct Eye<'a> {
+    tablet: &'a Tablet,
+    axe: String,
+    found: Vec<String>,
+}
+
+impl Eye<'_> {
+    async fn look(&mut self, screen: &str) {
+        for (width, height) in SIZES {
+            self.tablet.size(width, height).await;
+            self.tablet.at_rest().await;
+            let picture = house::screenshots().join(format!("{screen}-{width}x{height}.png"));
+            fs::write(picture, self.tablet.picture().await).unwrap();
+            let sideways = "return document.documentElement.scrollWidth - innerWidth";
+            let beyond = self.tablet.run(sideways, vec![]).await.as_i64().unwrap_or_default();
+            if beyond > 0 {
+                self.found.push(format!("{screen} {width}x{height}: {beyond} px wider than the window"));
+            }
+            self.audit(&format!("{screen} {width}x{height}")).await;
+        }
+        let (width, height) = SIZES[0];
+        self.tablet.size(width, height).await;
+        self.tablet.at_rest().await;
+    }
+
+    async fn audit(&mut self, screen: &str) {
+        if self.tablet.run("return typeof axe", vec![]).await == "undefined" {
+            self.tablet.run(&self.axe, vec![]).await;
+        }
+        let script = "const done = arguments[arguments.length - 1];
+            axe.run(document, { resultTypes: ['violations'] }).then(
+                ({ violations }) => done(violations.flatMap(({ id, help, nodes }) => nodes.map(
+                    (node) => `${id}: ${help}: ${node.html.slice(0, 160)} (${node.any.map((check) => check.message).join('; ').slice(0, 200)})`))),
+                (error) => done([String(error)]));";
+        let found = self.tablet.later(script, json!(null)).await;
+        let found: Vec<String> = serde_json::from_value(found).unwrap();
+        self.found.extend(found.into_iter().map(|found| format!("{screen}: {found}")));
+    }
+}
+
+/// Nothing was asked of another origin, nothing broke the page's own policy, and nothing failed aloud.
+async fn stays_at_home(tablet: &Tablet, address: &str) {
+    let log = tablet.log("performance").await;
+    let mut asked = 0;
+    for entry in log {
+        let message: serde_json::Value = serde_json::from_str(entry["message"].as_str().unwrap()).unwrap();
+        let message = &message["message"];
+        if message["method"] == "Network.requestWillBeSent" {
+            asked += 1;
+            let url = message["params"]["request"]["url"].as_str().unwrap();
+            let own = url.starts_with(address) || url.starts_with("data:") || url.starts_with("blob:");
+            assert!(own, "a request left for {url}");
+        }
+    }
+    assert!(asked > 5, "only {asked} requests were seen, so the log is no witness");
+    let entries = "return performance.getEntriesByType('resource').map((entry) => entry.name)";
+    let entries: Vec<String> = serde_json::from_value(tablet.run(entries, vec![]).await).unwrap();
+    assert!(entries.iter().all(|url| url.starts_with(address)), "{entries:?}");
+    let severe: Vec<String> = tablet
+        .log("browser")
+        .await
+        .iter()
+        .filter(|entry| entry["level"] == "SEVERE" || entry["message"].to_string().contains("Content Security Policy"))
+        .map(|entry| entry["message"].to_string())
+        .collect();
+    assert!(severe.is_empty(), "the browser complains: {severe:?}");
+}
+
+/// The checker, from the user's cache of tools or fetched into it once.
+fn axe() -> PathBuf {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let cache = cache.unwrap_or_else(|| std::env::home_dir().unwrap().join(".cache")).join("yingke/tools");
+    let folder = cache.join(format!("axe-core-{AXE_VERSION}"));
+    let script = Path::new("node_modules/axe-core/axe.min.js");
+    if !folder.join(script).is_file() {
+        // A folder appears under its name only once it is complete.
+        let partial = cache.join(format!(".axe-core-{AXE_VERSION}-{}", std::process::id()));
+        fs::create_dir_all(&partial).unwrap();
+        let mut npm = Command::new("npm");
+        npm.args([
+            "install",
+            "--no-audit",
+            "--no-fund",
+            "--no-save",
+            "--ignore-scripts",
+            "--loglevel=error",
+            "--prefix",
+        ]);
+        npm.arg(&partial).arg(format!("axe-core@{AXE_VERSION}"));
+        assert!(npm.status().expect("npm is there").success(), "axe-core cannot be fetched");
+        fs::rename(&partial, &folder).unwrap();
+    }
+    folder.join(script)
+}

@@ -1,0 +1,16 @@
+//! Whole days of work in a real browser, against the real endpoint.
+//!
+//! Each test finds things by label and role, as a person does, and waits for what should be seen. The browsers have
+//! profiles of their own, the endpoint is the real program, and both are really killed. `cargo xtask test e2e` says in
+//! YINGKE_APP, YINGKE_SERVER, CHROMEDRIVER and CHROME where everything is; without it the usual places are tried.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
+
+mod crash;
+mod day;
+mod door;
+mod house;
+mod leads;
+mod looks;
+mod lossy;
+mod page;

@@ -1,0 +1,373 @@
+//! What a person sees and does on a page: things have a role and a label, and one waits until they are there.
+
+use std::{fmt, time::Duration};
+
+use fantoccini::{Client, elements::Element, wd::WebDriverCompatibleCommand};
+use serde_json::{Value as Json, json};
+use tokio::time::Instant;
+
+/// How long anything may take before it counts as missing.
+const PATIENCE: Duration = Duration::from_secs(45);
+/// Between two looks.
+const GLANCE: Duration = Duration::from_millis(40);
+
+/// Finds what is shown and has this role and this name. Only what lies in the topmost dialog can be reached.
+const FIND: &str = r#"
+const [role, wanted] = arguments;
+const selectors = {
+  button: "button:not([role]), [role=button]",
+  link: "a[href]",
+  radio: "[role=radio], input[type=radio]",
+  checkbox: "[role=checkbox], input[type=checkbox]",
+  field: "input, textarea, select",
+  group: "[role=group], [role=radiogroup], fieldset",
+  heading: "h1, h2, h3",
+  image: "[role=img]",
+  status: "[role=status], [role=alert], [aria-live]",
+};
+const tidy = (text) => text.replace(/\s+/g, " ").trim();
+const spoken = (node) => {
+  if (node.nodeType === Node.TEXT_NODE) return node.data;
+  if (node.nodeType !== Node.ELEMENT_NODE || node.getAttribute("aria-hidden") === "true" || node.hidden) return "";
+  return node.getAttribute("aria-label") ?? [...node.childNodes].map(spoken).join(" ");
+};
+const name = (element) => {
+  const by = element.getAttribute("aria-labelledby");
+  if (element.hasAttribute("aria-label")) return tidy(element.getAttribute("aria-label"));
+  if (by) return tidy(by.split(/\s+/).map((id) => document.getElementById(id)).filter(Boolean).map(spoken).join(" "));
+  if (element.labels?.length) return tidy([...element.labels].map(spoken).join(" "));
+  return tidy(spoken(element));
+};
+const shown = (element) =>
+  element.checkVisibility({ visibilityProperty: true }) && element.getClientRects().length > 0
+  && !element.closest("[aria-hidden=true], [inert]");
+const top = [...document.querySelectorAll("dialog[open]")].pop() ?? document;
+const all = [...top.querySelectorAll(selectors[role])].filter(shown);
+if (role === "status") return all.filter((element) => tidy(element.textContent).includes(wanted));
+const exact = all.filter((element) => name(element) === wanted);
+return exact.length ? exact : all.filter((element) => name(element).startsWith(wanted));
+"#;
+
+/// The text that can be read now, and what is only heard.
+const TEXT: &str = "return document.body ? document.body.innerText : ''";
+
+/// One page of one browser.
+#[derive(Debug, Clone)]
+pub struct Page {
+    session: Client,
+    tablet: String,
+}
+
+impl Page {
+    pub fn new(session: Client, tablet: String) -> Self {
+        Self { session, tablet }
+    }
+
+    pub fn button<'a>(&'a self, name: &'a str) -> Thing<'a> {
+        self.thing("button", name)
+    }
+
+    pub fn link<'a>(&'a self, name: &'a str) -> Thing<'a> {
+        self.thing("link", name)
+    }
+
+    pub fn radio<'a>(&'a self, name: &'a str) -> Thing<'a> {
+        self.thing("radio", name)
+    }
+
+    pub fn checkbox<'a>(&'a self, name: &'a str) -> Thing<'a> {
+        self.thing("checkbox", name)
+    }
+
+    pub fn field<'a>(&'a self, name: &'a str) -> Thing<'a> {
+        self.thing("field", name)
+    }
+
+    pub fn group<'a>(&'a self, name: &'a str) -> Thing<'a> {
+        self.thing("group", name)
+    }
+
+    pub fn heading<'a>(&'a self, name: &'a str) -> Thing<'a> {
+        self.thing("heading", name)
+    }
+
+    /// A drawing, by what it says to who cannot see it.
+    pub fn image<'a>(&'a self, name: &'a str) -> Thing<'a> {
+        self.thing("image", name)
+    }
+
+    /// Something that is told, read or heard.
+    pub fn status<'a>(&'a self, words: &'a str) -> Thing<'a> {
+        self.thing("status", words)
+    }
+
+    fn thing<'a>(&'a self, role: &'static str, name: &'a str) -> Thing<'a> {
+        Thing { page: self, role, name }
+    }
+
+    /// Words anywhere on the page.
+    pub fn text<'a>(&'a self, words: &'a str) -> Words<'a> {
+        Words { page: self, words }
+    }
+
+    /// Everything that can be read, on one line.
+    pub async fn reads(&self) -> String {
+        let text = self.run(TEXT, vec![]).await;
+        text.as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    pub async fn go(&self, address: &str) {
+        self.session.goto(address).await.unwrap_or_else(|error| panic!("{}: {address}: {error}", self.tablet));
+    }
+
+    pub async fn reload(&self) {
+        self.session.refresh().await.unwrap();
+    }
+
+    /// The page's own width and height, in CSS pixels.
+    pub async fn size(&self, width: u32, height: u32) {
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+    }
+
+    /// Keys of a hardware keyboard, to whatever has the focus. Private-use characters are WebDriver's named keys.
+    pub async fn keys(&self, keys: &str) {
+        let press = |key: char| [json!({ "type": "keyDown", "value": key }), json!({ "type": "keyUp", "value": key })];
+        let actions: Vec<Json> = keys.chars().flat_map(press).collect();
+        self.command("actions", json!({ "actions": [{ "type": "key", "id": "keyboard", "actions": actions }] })).await;
+    }
+
+    /// Puts `text` on the clipboard and presses Ctrl+V.
+    pub async fn paste(&self, text: &str) {
+        let origin = self.session.current_url().await.unwrap().origin().ascii_serialization();
+        for permission in ["clipboardReadWrite", "clipboardSanitizedWrite"] {
+            self.devtools("Browser.grantPermissions", json!({ "origin": origin, "permissions": [permission] })).await;
+        }
+        self.later("navigator.clipboard.writeText(arguments[0]).then(() => arguments[1](), arguments[1])", json!(text))
+            .await;
+        let key = |kind: &str, key: char| json!({ "type": kind, "value": key });
+        let actions = [key("keyDown", '\u{e009}'), key("keyDown", 'v'), key("keyUp", 'v'), key("keyUp", '\u{e009}')];
+        self.command("actions", json!({ "actions": [{ "type": "key", "id": "keyboard", "actions": actions }] })).await;
+    }
+
+    /// Waits until the service worker has the whole app and answers for this page.
+    pub async fn installed(&self) {
+        let script = "const done = arguments[arguments.length - 1];
+            navigator.serviceWorker.ready.then(() => {
+                if (navigator.serviceWorker.controller) return done();
+                navigator.serviceWorker.addEventListener('controllerchange', () => done());
+            });";
+        let installed = self.session.execute_async(script, vec![]);
+        tokio::time::timeout(PATIENCE, installed).await.expect("the service worker takes charge").unwrap();
+    }
+
+    /// Waits until what moves has come to rest and the fonts are there.
+    pub async fn at_rest(&self) {
+        let script = "const done = arguments[arguments.length - 1];
+            const frame = () => new Promise(requestAnimationFrame);
+            const ends = () => Promise.allSettled(document.getAnimations()
+                .filter((one) => one.effect?.getComputedTiming().iterations !== Infinity).map((one) => one.finished));
+            document.fonts.ready.then(frame).then(frame).then(ends).then(frame).then(() => done());";
+        self.later(script, json!(null)).await;
+    }
+
+    /// The browser's last goodbye.
+    pub async fn end(self) {
+        self.session.close().await.unwrap();
+    }
+
+    pub async fn run(&self, script: &str, arguments: Vec<Json>) -> Json {
+        self.session.execute(script, arguments).await.unwrap_or_else(|error| panic!("{}: {error}", self.tablet))
+    }
+
+    /// A script that calls its last argument when it is done.
+    pub async fn later(&self, script: &str, argument: Json) -> Json {
+        self.session
+            .execute_async(script, vec![argument])
+            .await
+            .unwrap_or_else(|error| panic!("{}: {error}", self.tablet))
+    }
+
+    pub async fn picture(&self) -> Vec<u8> {
+        self.session.screenshot().await.unwrap()
+    }
+
+    /// What the browser wrote into its log of this kind since the last look.
+    pub async fn log(&self, kind: &str) -> Vec<Json> {
+        let entries = self.command("se/log", json!({ "type": kind })).await;
+        entries.as_array().cloned().unwrap_or_default()
+    }
+
+    pub async fn devtools(&self, method: &str, params: Json) -> Json {
+        self.command("goog/cdp/execute", json!({ "cmd": method, "params": params })).await
+    }
+
+    async fn command(&self, path: &str, body: Json) -> Json {
+        let command = Raw { path: path.into(), body: body.to_string() };
+        self.session.issue_cmd(command).await.unwrap_or_else(|error| panic!("{}: {path}: {error}", self.tablet))
+    }
+
+    /// Looks until `found` finds something.
+    async fn until<T>(&self, what: impl fmt::Display, found: impl AsyncFn() -> Option<T>) -> T {
+        self.until_in(PATIENCE, what, found).await
+    }
+
+    async fn until_in<T>(&self, patience: Duration, what: impl fmt::Display, found: impl AsyncFn() -> Option<T>) -> T {
+        let deadline = Instant::now() + patience;
+        loop {
+            if let Some(found) = found().await {
+                return found;
+            }
+            if Instant::now() > deadline {
+                let picture = crate::house::screenshots().join(format!("failed-{}.png", self.tablet));
+                std::fs::write(&picture, self.picture().await).unwrap();
+                panic!("{}: {what}; see {}; the page reads: {}", self.tablet, picture.display(), self.reads().await);
+            }
+            tokio::time::sleep(GLANCE).await;
+        }
+    }
+}
+
+/// Something with a role and a name. A name may be longer than what is asked for: a second line counts as part of it.
+#[derive(Debug)]
+pub struct Thing<'a> {
+    page: &'a Page,
+    role: &'static str,
+    name: &'a str,
+}
+
+impl fmt::Display for Thing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} “{}”", self.role, self.name)
+    }
+}
+
+impl Thing<'_> {
+    async fn find(&self) -> Option<Element> {
+        self.find_all().await.into_iter().next()
+    }
+
+    async fn find_all(&self) -> Vec<Element> {
+        // While a page is being changed over there is nothing to find.
+        let found = self.page.session.execute(FIND, vec![json!(self.role), json!(self.name)]).await.unwrap_or_default();
+        let found: Vec<Json> = serde_json::from_value(found).unwrap_or_default();
+        let id = |found: Json| found.as_object()?.values().next()?.as_str().map(str::to_owned);
+        let element = |id: String| Element::from_element_id(self.page.session.clone(), id.into());
+        found.into_iter().filter_map(id).map(element).collect()
+    }
+
+    pub async fn is_there(&self) -> bool {
+        self.find().await.is_some()
+    }
+
+    pub async fn shown(&self) {
+        self.page.until(format_args!("{self} is not there"), async || self.find().await).await;
+    }
+
+    /// What comes by itself, when it is time.
+    pub async fn shown_in_minutes(&self, minutes: u64) {
+        let patience = Duration::from_secs(60 * minutes);
+        self.page.until_in(patience, format_args!("{self} is not there"), async || self.find().await).await;
+    }
+
+    pub async fn gone(&self) {
+        self.page.until(format_args!("{self} is still there"), async || (!self.is_there().await).then_some(())).await;
+    }
+
+    /// A press where nothing lies over it.
+    pub async fn tap(&self) {
+        let tapped = async || self.find().await?.click().await.ok();
+        self.page.until(format_args!("{self} cannot be tapped"), tapped).await;
+    }
+
+    /// Types in the place of what was there.
+    pub async fn fill(&self, typed: &str) {
+        let filled = async || {
+            let field = self.find().await?;
+            // Ctrl+A, up, Backspace: as a person clears a field.
+            field.send_keys("\u{e009}a\u{e000}\u{e003}").await.ok()?;
+            field.send_keys(typed).await.ok()
+        };
+        self.page.until(format_args!("{self} cannot be filled"), filled).await;
+    }
+
+    /// Whether it is chosen or ticked.
+    pub async fn is_on(&self) -> bool {
+        let checked = async || self.find().await?.attr("aria-checked").await.ok()?;
+        self.page.until(format_args!("{self} is no choice"), checked).await == "true"
+    }
+
+    /// What it reads.
+    pub async fn reads(&self) -> String {
+        let text = async || self.find().await?.text().await.ok();
+        let text = self.page.until(format_args!("{self} is not there"), text).await;
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    pub async fn has_focus(&self) {
+        let focused = async || {
+            let here = json!(self.find().await?);
+            let script = "return arguments[0] === document.activeElement";
+            self.page.session.execute(script, vec![here]).await.ok()?.as_bool().filter(|yes| *yes)
+        };
+        self.page.until(format_args!("{self} does not have the focus"), focused).await;
+    }
+}
+
+/// Words on the page, whatever they stand in.
+#[derive(Debug)]
+pub struct Words<'a> {
+    page: &'a Page,
+    words: &'a str,
+}
+
+impl Words<'_> {
+    pub async fn is_there(&self) -> bool {
+        let text = self.page.session.execute(TEXT, vec![]).await.unwrap_or_default();
+        let text = text.as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+        text.contains(self.words)
+    }
+
+    pub async fn shown(&self) {
+        let there = async || self.is_there().await.then_some(());
+        self.page.until(format_args!("“{}” cannot be read", self.words), there).await;
+    }
+
+    /// What comes by itself, when it is time.
+    pub async fn shown_in_minutes(&self, minutes: u64) {
+        let patience = Duration::from_secs(60 * minutes);
+        let there = async || self.is_there().await.then_some(());
+        self.page.until_in(patience, format_args!("“{}” cannot be read", self.words), there).await;
+    }
+
+    pub async fn gone(&self) {
+        self.gone_within(PATIENCE).await;
+    }
+
+    /// What goes by itself, when it is time.
+    pub async fn gone_in_minutes(&self, minutes: u64) {
+        self.gone_within(Duration::from_secs(60 * minutes)).await;
+    }
+
+    async fn gone_within(&self, patience: Duration) {
+        let gone = async || (!self.is_there().await).then_some(());
+        self.page.until_in(patience, format_args!("“{}” can still be read", self.words), gone).await;
+    }
+}
+
+/// A command that WebDriver has and the client library lacks.
+#[derive(Debug)]
+struct Raw {
+    path: String,
+    body: String,
+}
+
+impl WebDriverCompatibleCommand for Raw {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/{}", session.unwrap_or_default(), self.path))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (axum::http::Method, Option<String>) {
+        (axum::http::Method::POST, Some(self.body.clone()))
+    }
+}
