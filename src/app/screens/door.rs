@@ -8,8 +8,8 @@ use crate::{
     roster::{Door, DoorError, Roster, use_roster},
     t,
     ui::{
-        Banner, Button, ButtonSize, Corner, EmptyState, FaceTile, Field, FieldKind, Glyph, Icon, Key, Keypad, Look,
-        Mark, PinDots, Readiness, Tone, UnlockLayout, slot,
+        Banner, Button, ButtonKind, ButtonSize, Corner, EmptyState, FaceTile, Field, FieldKind, Glyph, Icon, Key,
+        Keypad, Look, Mark, PinDots, Readiness, Tone, UnlockLayout, slot,
     },
     words::{Words, use_words},
 };
@@ -69,7 +69,7 @@ fn Doorpost() -> impl IntoView {
         </div>
         <p class="unlock__time">{move || format::clock(roster.minute(), roster.utc_offset_minutes())}</p>
         <p class="unlock__quiet unlock__day">{move || format::long_day(w.get(), roster.today())}</p>
-        <div class="unlock__notes">
+        <div class="unlock__notes" hidden=move || roster.tablet().0.is_empty()>
             <p class="unlock__note">
                 {move || {
                     let icon = if online() { Icon::Online } else { Icon::Offline };
@@ -300,6 +300,7 @@ fn Enrol() -> impl IntoView {
                         <Button
                             label=t!(w, enrol_do)
                             icon=Icon::Tablet
+                            kind=ButtonKind::Primary
                             size=ButtonSize::Next
                             state=Signal::derive(move || {
                                 if busy.get() { Readiness::Busy(w.get().enrol_busy().to_owned()) } else { Readiness::Ready }

@@ -79,9 +79,8 @@ fn Frame() -> impl IntoView {
                 <Route path=path!("/reception/visit") view=reception::NewVisit/>
                 <Route path=path!("/reception/visit/:visit") view=reception::OneVisit/>
                 <Route path=path!("/reception/consultation") view=reception::NewConsultation/>
-                <Route path=path!("/people") view=people::PeopleHome/>
                 <Route path=path!("/people/new") view=people::NewPerson/>
-                <Route path=path!("/people/:person") view=people::PeopleHome/>
+                <Route path=path!("/people/:person?") view=people::PeopleHome/>
                 <Route path=path!("/people/:person/file") view=people::PersonFile/>
                 <Route path=path!("/people/:person/edit") view=people::EditPerson/>
                 <Route path=path!("/more") view=settings::More/>

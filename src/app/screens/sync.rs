@@ -42,7 +42,7 @@ pub fn SyncPage() -> impl IntoView {
         <div class="sync__sentence">
             <p class="sync__words" role="status">{move || sentence(w.get(), &status.get())}</p>
             <div class="sync__do">
-                <Button label=try_label icon=Icon::Online on_press=move |()| roster.sync_now()/>
+                <Button label=try_label icon=Icon::Online kind=ButtonKind::Primary on_press=move |()| roster.sync_now()/>
                 <span class="note">{contact}</span>
             </div>
         </div>

@@ -224,8 +224,8 @@ fn happening(roster: Roster, words: Words, record: &Record) -> Option<Happening>
         },
         "interaction" => {
             let result = code("contact_result", "result");
-            let minutes =
-                record.get("duration_s").and_then(|value| value.as_int()).map(|s| format::span(words, s * 1_000));
+            let minutes = record.get("duration_s").and_then(|value| value.as_int());
+            let minutes = minutes.filter(|seconds| *seconds > 0).map(|seconds| format::span(words, seconds * 1_000));
             Happening {
                 at: at("started_at")?,
                 icon: Icon::Calls,

@@ -97,7 +97,7 @@ pub fn PeopleHome() -> impl IntoView {
         <header class="people__head">
             <h1 class="people__title" tabindex="-1">{t!(w, place_people)}</h1>
             <span class="people__pill"><Pill/></span>
-            <Button label=t!(w, people_new) icon=Icon::Plus on_press=to_new/>
+            <Button label=t!(w, people_new) icon=Icon::Plus kind=ButtonKind::Primary on_press=to_new/>
         </header>
         <div class="people__search">
             <SearchField
