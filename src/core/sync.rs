@@ -225,8 +225,8 @@ impl StreamMark {
 
 /// The wait before the first new try after a failure.
 const RETRY_FIRST_MS: i64 = 2_000;
-/// The longest wait: a tablet that comes back into the network is noticed by other signs long before.
-const RETRY_MAX_MS: i64 = 5 * MINUTE_MS;
+/// The longest wait. Where the shop's network is up and only its way out was gone, no other sign tells that it is back.
+const RETRY_MAX_MS: i64 = MINUTE_MS;
 
 /// When to try again after `attempt` failures in a row (1 for the first): twice as long each time, spread by
 /// half, so that tablets which lost the endpoint together do not come back together.

@@ -113,7 +113,7 @@ impl HttpEndpoint {
         });
     }
 
-    /// Calls back at each hint until the stream ends.
+    /// Calls back when the stream is open and at each hint, until it ends.
     ///
     /// # Errors
     /// [`Trouble`]
@@ -128,6 +128,8 @@ impl HttpEndpoint {
             judged(response.status(), &content_type, &body)?;
             return Err(Trouble::Stranger { detail: "no stream of hints".into() });
         }
+        // An endpoint that answers again is the best hint of all.
+        on_hint();
         let stream = response.body().ok_or(Trouble::OutOfReach)?;
         let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
         let mut lines = Lines::default();
