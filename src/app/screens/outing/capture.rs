@@ -396,7 +396,7 @@ fn Goal(desk: Desk) -> impl IntoView {
         Some(last) => {
             let unsent = last.records.first().is_some_and(|id| roster.is_unsent(*id));
             let time = format::clock(last.at, roster.utc_offset_minutes());
-            let (who, phone) = (last.called(w.get()), last.phone.clone());
+            let whom = format!("{} {}", last.called(w.get()), last.phone).trim().to_owned();
             let when = if unsent { w.get().capture_last_unsent(time) } else { w.get().capture_last_sent(time) };
             let short = w.get().capture_last_short(last.short(w.get()));
             view! {
@@ -404,7 +404,7 @@ fn Goal(desk: Desk) -> impl IntoView {
                 <p class="capture__last-words">
                     <span class="facts">
                         <strong>{t!(w, saved_here)}</strong>
-                        <span>{who} " " {phone}</span>
+                        <span>{whom}</span>
                     </span>
                     <span class="capture__last-when">{when}</span>
                 </p>
@@ -734,6 +734,7 @@ fn Pad(desk: Desk) -> impl IntoView {
                 <Button
                     label=t!(w, save)
                     icon=Icon::Tick
+                    kind=ButtonKind::Primary
                     size=ButtonSize::Fill
                     second=second
                     state=Signal::derive(move || desk.readiness(w.get()))

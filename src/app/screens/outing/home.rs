@@ -34,9 +34,27 @@ pub fn OutingHome() -> impl IntoView {
     let plan = RwSignal::new(None::<Option<RecordId>>);
     let outings =
         Memo::new(move |_| roster.ask(&["outing"], |replica| replica.outings().take(OUTINGS_MAX).collect::<Vec<_>>()));
-    let list = move || view! { <OutingList outings chosen/> };
+    let me = roster.me_now().map(|me| me.id.to_string()).unwrap_or_default();
+    let today = Memo::new(move |_| roster.today());
+    let is_today =
+        move |record: &Record| record.get("outing_date").and_then(|value| value.as_day()) == Some(today.get());
+    let split = Memo::new(move |_| {
+        let shown = |id: &RecordId| roster.record(*id);
+        outings.with(|outings| {
+            outings.iter().copied().partition::<Vec<_>, _>(|id| shown(id).is_some_and(|record| is_today(&record)))
+        })
+    });
+    // What I am on, or go to today.
+    let mine = Memo::new(move |_| {
+        let open = |id: &RecordId| {
+            roster.record(*id).is_some_and(|record| records::is_open(&record) && records::team(&record).contains(&me))
+        };
+        split.with(|(today, _)| today.iter().copied().find(open))
+    });
+    let list = move || view! { <OutingList split mine chosen/> };
     let detail = move || {
-        match chosen.get().filter(|id| outings.with(|outings| outings.contains(id))) {
+        // Beside the list stands what is on today, until another is chosen.
+        match chosen.get().filter(|id| outings.with(|outings| outings.contains(id))).or_else(|| mine.get()) {
         Some(outing) => view! {
             <One
                 outing
@@ -58,7 +76,7 @@ pub fn OutingHome() -> impl IntoView {
     view! {
         <PageHeader title=t!(w, place_outing)>
             <Pill/>
-            <Button label=t!(w, outing_new) icon=Icon::Plus on_press=move |()| plan.set(Some(None))/>
+            <Button label=t!(w, outing_new) icon=Icon::Plus kind=ButtonKind::Primary on_press=move |()| plan.set(Some(None))/>
         </PageHeader>
         <ListDetail
             list=slot(list())
@@ -75,26 +93,13 @@ pub fn OutingHome() -> impl IntoView {
 }
 
 #[component]
-fn OutingList(outings: Memo<Vec<RecordId>>, chosen: RwSignal<Option<RecordId>>) -> impl IntoView {
+fn OutingList(
+    /// Today's, and the others.
+    split: Memo<(Vec<RecordId>, Vec<RecordId>)>,
+    mine: Memo<Option<RecordId>>,
+    chosen: RwSignal<Option<RecordId>>,
+) -> impl IntoView {
     let w = use_words();
-    let roster = use_roster();
-    let me = roster.me_now().map(|me| me.id.to_string()).unwrap_or_default();
-    let today = Memo::new(move |_| roster.today());
-    let is_today =
-        move |record: &Record| record.get("outing_date").and_then(|value| value.as_day()) == Some(today.get());
-    let split = Memo::new(move |_| {
-        let shown = |id: &RecordId| roster.record(*id);
-        outings.with(|outings| {
-            outings.iter().copied().partition::<Vec<_>, _>(|id| shown(id).is_some_and(|record| is_today(&record)))
-        })
-    });
-    // What I am on, or go to today.
-    let mine = Memo::new(move |_| {
-        let open = |id: &RecordId| {
-            roster.record(*id).is_some_and(|record| records::is_open(&record) && records::team(&record).contains(&me))
-        };
-        split.with(|(today, _)| today.iter().copied().find(open))
-    });
     let next = move || match mine.get() {
         Some(outing) => view! { <Next outing/> }.into_any(),
         None => view! { <StartNow/> }.into_any(),
@@ -149,7 +154,7 @@ fn Next(outing: RecordId) -> impl IntoView {
     };
     view! {
         <NextThing title=place second=slot(view! { <Facts items=about/> }) due>
-            <Button label=label icon_end=Icon::Forward size=ButtonSize::Next on_press=open/>
+            <Button label=label icon_end=Icon::Forward kind=ButtonKind::Primary size=ButtonSize::Next on_press=open/>
         </NextThing>
     }
 }

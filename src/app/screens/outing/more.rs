@@ -9,7 +9,7 @@ use super::{
 use crate::{
     settings::{Theme, use_settings},
     t,
-    ui::{Button, ChoiceList, DateField, Field, FieldKind, Sheet, Switch, TimeField, focus_on, slot},
+    ui::{Button, ButtonKind, ChoiceList, DateField, Field, FieldKind, Sheet, Switch, TimeField, focus_on, slot},
     words::use_words,
 };
 
@@ -32,7 +32,7 @@ pub(super) fn MoreSheet(desk: Desk, focus: &'static str) -> impl IntoView {
         desk.set("visit_plan_at", if day.is_empty() { String::new() } else { format!("{day}T{time}") });
     };
     let bright = Signal::derive(move || settings.outing_theme.get() == Theme::Sunlight);
-    let foot = slot(view! { <Button label=t!(w, capture_done) on_press=move |()| close()/> });
+    let foot = slot(view! { <Button label=t!(w, capture_done) kind=ButtonKind::Primary on_press=move |()| close()/> });
     view! {
         <Sheet title=t!(w, capture_more_title) close_label=t!(w, close) on_close=move |()| close() foot>
             <Field

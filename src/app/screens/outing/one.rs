@@ -105,7 +105,7 @@ pub fn One(outing: RecordId, on_back: Callback<()>, on_plan: Callback<RecordId>)
                         let begun = roster.ask(&["person"], |replica| replica.captured_in(outing).next().is_some());
                         if begun { w.get().outing_continue() } else { w.get().outing_capture() }.to_owned()
                     };
-                    view! { <Button label=label icon=Icon::Plus size=ButtonSize::Walking on_press=capture/> }
+                    view! { <Button label=label icon=Icon::Plus kind=ButtonKind::Primary size=ButtonSize::Walking on_press=capture/> }
                 })}
                 {last_button}
                 {move || is_open.get().then(|| {

@@ -55,7 +55,7 @@ pub fn PlanSheet(
     };
     view! {
         <Sheet title=t!(w, outing_plan_title) close_label=t!(w, close) on_close=on_close>
-            <PackForm form_key=PLAN draft_key start sections=vec!["plan"] without=vec!["related_event"] edits on_saved=saved/>
+            <div class="outing__sheet"><PackForm form_key=PLAN draft_key start sections=vec!["plan"] without=vec!["related_event"] edits on_saved=saved/></div>
         </Sheet>
     }
 }
@@ -127,7 +127,7 @@ pub fn SummarySheet(outing: RecordId, #[prop(into)] on_close: Callback<()>) -> i
         <Sheet title=t!(w, outing_end_title) close_label=t!(w, close) on_close=on_close>
             <p class="title-3">{sentence}</p>
             <dl class="fact-list fact-list--close"><super::one::Counts outing/></dl>
-            <PackForm
+            <div class="outing__sheet"><PackForm
                 form_key=PLAN
                 draft_key=format!("{PLAN}:end:{outing}")
                 start
@@ -135,7 +135,7 @@ pub fn SummarySheet(outing: RecordId, #[prop(into)] on_close: Callback<()>) -> i
                 without
                 edits
                 on_saved=saved
-            />
+            /></div>
         </Sheet>
     }
 }
