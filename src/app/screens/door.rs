@@ -1,5 +1,7 @@
 //! The door: enrol the tablet, choose who one is, type the PIN.
 
+use std::time::Duration;
+
 use leptos::{ev, prelude::*};
 use yingke_core::{audience::Role, id::StaffId, sync::Trouble, wire::v1::Staff};
 
@@ -104,6 +106,18 @@ fn Unlock() -> impl IntoView {
             && chosen.get_untracked().is_none()
         {
             chosen.set(Some(only.clone()));
+        }
+    });
+    // What is said about the wait goes when the wait is over, not with the next full minute.
+    Effect::new(move |_| {
+        if let Some(until) = wait_until.get() {
+            let left_ms = u64::try_from(until.since(roster.now())).unwrap_or(0);
+            let over = move || {
+                if wait_until.try_get_untracked() == Some(Some(until)) {
+                    wait_until.set(None);
+                }
+            };
+            set_timeout(over, Duration::from_millis(left_ms));
         }
     });
     let choose = Callback::new(move |staff: Staff| {
