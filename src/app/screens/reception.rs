@@ -21,7 +21,7 @@ use yingke_core::{
 };
 
 use super::{
-    form::{PackForm, Ready, Saved, about, begun, in_scene, name_of, pack_of, save_failed, tell_saved},
+    form::{PackForm, Ready, Saved, about, begun, in_scene, name_of, save_failed, tell_saved},
     shell::Pill,
 };
 use crate::{
@@ -134,6 +134,7 @@ pub fn ReceptionHome() -> impl IntoView {
     });
     let detail = slot(move || match chosen.get() {
         Some(visit) => view! { <VisitDetail visit/> }.into_any(),
+        None if is_empty() => ().into_any(),
         None => view! {
             <div class="reception__none">
                 <EmptyState icon=Icon::Reception title=t!(w, reception_choose_title) text=t!(w, reception_choose_text)/>
@@ -228,10 +229,7 @@ fn Register(
     let toaster = use_context::<Toaster>().expect("main.rs provides the toaster");
     let go = go_to();
     let back = Callback::new(move |()| go.run("/reception".into()));
-    let title = move || {
-        let me = roster.me()?;
-        Some(pack_of(&me).form(form_key)?.title.in_language(w.get().0).to_owned())
-    };
+    let title = move || Some(roster.pack().form(form_key)?.title.in_language(w.get().0).to_owned());
     let draft_key = match start {
         Some((person, ..)) => format!("{form_key}/{person}"),
         None => form_key.to_owned(),
@@ -410,7 +408,7 @@ fn state_of(roster: Roster, words: Words, record: &Record) -> (Tone, String) {
 }
 
 fn word(roster: Roster, words: Words, list: &str, code: &str) -> String {
-    roster.me().map_or_else(|| code.to_owned(), |me| pack_of(&me).word(list, code, words.0).to_owned())
+    roster.pack().word(list, code, words.0).to_owned()
 }
 
 /// Consultations of today, the latest first.
@@ -549,7 +547,7 @@ fn VisitDetail(visit: RecordId) -> impl IntoView {
             let first = record.get("is_first_visit").and_then(Value::as_bool);
             let first = first.map(|first| if first { w.get().visit_first() } else { w.get().visit_again() });
             let stays = record.get("visit_at").and_then(Value::as_at).filter(|_| is_here(record));
-            let stays = stays.map(|at| format::span(w.get(), roster.minute().since(at).max(0)));
+            let stays = stays.map(|at| w.get().visit_here_for(format::span(w.get(), roster.minute().since(at).max(0))));
             [first.map(str::to_owned), stays].into_iter().flatten().collect()
         })
     });
@@ -599,8 +597,7 @@ fn VisitDetail(visit: RecordId) -> impl IntoView {
 
 /// What the form asked and was told, in the order of the form, under the form's own labels.
 fn facts(roster: Roster, words: Words, record: &Record) -> AnyView {
-    let Some(me) = roster.me() else { return ().into_any() };
-    let Some(form) = pack_of(&me).form("F-01") else { return ().into_any() };
+    let Some(form) = roster.pack().form("F-01") else { return ().into_any() };
     let told = |field: &FormField| {
         let shown = fact(roster, words, record, field)?;
         let label = field.label.in_language(words.0).to_owned();
@@ -657,7 +654,7 @@ fn Departure(visit: RecordId, #[prop(into)] name: Signal<String>) -> impl IntoVi
     let failure = RwSignal::new(None::<AppendError>);
     let options = Signal::derive(move || {
         let language = w.get().0;
-        let items = roster.me().map(|me| pack_of(&me).list("visit_outcome")).unwrap_or_default();
+        let items = roster.pack().list("visit_outcome");
         items.iter().map(|item| Choice::new(&*item.key, item.words.in_language(language))).collect::<Vec<_>>()
     });
     let pass = move || {

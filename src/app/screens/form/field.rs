@@ -1,0 +1,288 @@
+//! One field of a form: the part of `ui` that takes what it holds.
+
+use leptos::{ev, prelude::*, wasm_bindgen::JsCast, web_sys};
+use yingke_core::{
+    change::Key,
+    pack::{Field as FormField, FieldType, Reference, Required, Rule},
+    phone::{PhoneNumber, Region},
+};
+
+use super::{
+    person::{known, person},
+    sheet::{PERSON, PersonOf, Sheet, field_id},
+};
+use crate::{
+    t,
+    ui::{
+        CheckBox, ChipGroup, Choice, ChoiceList, DateField, Field, FieldKind, NumberStepper, Segmented, Switch,
+        TimeField,
+    },
+};
+
+/// A whole number up to here has a button on either side; typing is quicker beyond.
+const STEPPED_MAX: i64 = 999;
+/// More choices than this are chips.
+const SEGMENTED_MAX: usize = 4;
+/// Characters that the parts of a segmented choice hold side by side on a phone.
+const SEGMENTED_CHARACTERS_MAX: usize = 14;
+
+/// One field in its place; there while its condition holds. It was left when the focus goes elsewhere.
+pub(super) fn field_view(sheet: Sheet, field: FormField, person_of: PersonOf) -> impl IntoView {
+    let field = StoredValue::new(field);
+    let is_shown = Memo::new(move |_| field.with_value(|field| sheet.is_shown(field)));
+    let wide = field.with_value(|field| is_wide(sheet, field));
+    let leave = move |event: ev::FocusEvent| {
+        let inside = |target: web_sys::EventTarget| {
+            let place = event.current_target()?.dyn_into::<web_sys::Node>().ok()?;
+            Some(place.contains(target.dyn_ref::<web_sys::Node>()))
+        };
+        if !event.related_target().and_then(inside).unwrap_or(false) {
+            let key = field.with_value(|field| field.key.clone());
+            sheet.left.update(|left| {
+                left.insert(key);
+            });
+        }
+    };
+    move || {
+        is_shown.get().then(|| {
+            view! {
+                <div class="form__field" class:form__field--wide=wide on:focusout=leave>
+                    {control(sheet, field.get_value(), person_of)}
+                </div>
+            }
+        })
+    }
+}
+
+/// Whether a field takes the whole width; the others stand two abreast where there is room.
+fn is_wide(sheet: Sheet, field: &FormField) -> bool {
+    match &field.kind {
+        FieldType::Text(_)
+        | FieldType::Name
+        | FieldType::Phone
+        | FieldType::Int(..)
+        | FieldType::Money
+        | FieldType::Date
+        | FieldType::ResidentId
+        | FieldType::Passport => false,
+        FieldType::Bool => matches!(field.rule, Some(Rule::YesWith(_))),
+        FieldType::Enum(list) => sheet.pack.list(list).len() > SEGMENTED_MAX,
+        FieldType::LongText
+        | FieldType::Datetime
+        | FieldType::Multi(_)
+        | FieldType::Ref(_)
+        | FieldType::StaffList
+        | FieldType::Checklist(_) => true,
+    }
+}
+
+/// The part that takes what a field holds.
+fn control(sheet: Sheet, field: FormField, person_of: PersonOf) -> AnyView {
+    let Sheet { roster, w, pack, .. } = sheet;
+    let key = field.key.clone();
+    let id = field_id(&key);
+    let label = {
+        let label = field.label.clone();
+        Signal::derive(move || label.in_language(w.get().0).to_owned())
+    };
+    let note = {
+        let (note, is_now) = (field.note.clone(), field.required == Required::Auto);
+        Signal::derive(move || match &note {
+            Some(note) => note.in_language(w.get().0).to_owned(),
+            None if is_now => w.get().form_now_if_empty().to_owned(),
+            None => String::new(),
+        })
+    };
+    let mark = {
+        let field = field.clone();
+        Signal::derive(move || if sheet.may_stay_empty(&field) { w.get().optional().to_owned() } else { String::new() })
+    };
+    let problem = {
+        let key = key.clone();
+        Signal::derive(move || sheet.problem(&key).map(|code| sheet.sentence(&key, &code)))
+    };
+    let value = {
+        let key = key.clone();
+        Signal::derive(move || sheet.get(&key))
+    };
+    let input = {
+        let key = key.clone();
+        Callback::new(move |typed: String| sheet.set(&key, typed))
+    };
+    // Choosing again what may stay open opens it again.
+    let choose = {
+        let field = field.clone();
+        Callback::new(move |code: String| {
+            let again = untrack(|| sheet.get(&field.key) == code && sheet.may_stay_empty(&field));
+            sheet.set(&field.key, if again { String::new() } else { code });
+        })
+    };
+    let one_of = move |options: Signal<Vec<Choice>>| {
+        let few = options.with_untracked(|options| {
+            (2..=SEGMENTED_MAX).contains(&options.len())
+                && options.iter().map(|choice| width(&choice.label)).sum::<usize>() <= SEGMENTED_CHARACTERS_MAX
+        });
+        if few {
+            view! { <Segmented label options chosen=value on_choose=choose optional_mark=mark note problem id=id.clone()/> }
+                .into_any()
+        } else {
+            view! { <ChoiceList label options chosen=value on_choose=choose optional_mark=mark note problem id=id.clone()/> }
+                .into_any()
+        }
+    };
+    let id = field_id(&key);
+    let several = {
+        let (key, id) = (key.clone(), id.clone());
+        move |options: Signal<Vec<Choice>>| {
+            let (chosen_key, change_key) = (key.clone(), key.clone());
+            let chosen = Signal::derive(move || sheet.codes(&chosen_key));
+            let change = move |codes: Vec<String>| sheet.set(&change_key, codes.join(","));
+            view! { <ChipGroup label options chosen on_change=change optional_mark=mark note problem id=id.clone()/> }
+                .into_any()
+        }
+    };
+    let list = move |list: &str| {
+        let items = pack.list(list);
+        Signal::derive(move || {
+            let language = w.get().0;
+            items.iter().map(|item| Choice::new(&*item.key, item.words.in_language(language))).collect::<Vec<_>>()
+        })
+    };
+    let staff = Signal::derive(move || {
+        roster.staff().into_iter().map(|staff| Choice::new(staff.id.to_string(), staff.name)).collect::<Vec<_>>()
+    });
+    match &field.kind {
+        FieldType::Text(max) => {
+            let length_max = *max * 2;
+            view! { <Field label value on_input=input optional_mark=mark note problem length_max id/> }.into_any()
+        }
+        FieldType::Name => view! { <Field label value on_input=input optional_mark=mark note problem id/> }.into_any(),
+        FieldType::LongText => {
+            view! { <Field label value on_input=input lines=3 optional_mark=mark note problem id/> }.into_any()
+        }
+        FieldType::ResidentId | FieldType::Passport => {
+            view! { <Field label value on_input=input kind=FieldKind::Code optional_mark=mark note problem id/> }
+                .into_any()
+        }
+        FieldType::Phone => phone(sheet, key, PhoneField { label, value, note, mark, problem, id }, person_of),
+        FieldType::Money => {
+            let unit = Signal::derive(move || w.get().form_yuan().to_owned());
+            view! { <Field label value on_input=input kind=FieldKind::Decimal unit optional_mark=mark note problem id/> }
+                .into_any()
+        }
+        FieldType::Int(min, max) if *max <= STEPPED_MAX && field.default.is_some() => {
+            let (min, max) = (*min as i32, *max as i32);
+            let number = Signal::derive(move || value.get().trim().parse().unwrap_or(min));
+            let change = move |number: i32| sheet.set(&key, number.to_string());
+            view! {
+                <NumberStepper
+                    label
+                    value=number
+                    on_change=change
+                    min
+                    max
+                    less_label=t!(w, form_less)
+                    more_label=t!(w, form_more)
+                    note
+                    problem
+                    id
+                />
+            }
+            .into_any()
+        }
+        FieldType::Int(..) => {
+            view! { <Field label value on_input=input kind=FieldKind::Digits optional_mark=mark note problem id/> }
+                .into_any()
+        }
+        FieldType::Date => {
+            view! { <DateField label value on_input=input optional_mark=mark note problem id/> }.into_any()
+        }
+        FieldType::Datetime => {
+            // Half of it may be typed: the date stands before the T, the time after it.
+            let half = move |at: usize| move || value.get().split('T').nth(at).unwrap_or_default().to_owned();
+            let put = move |date: String, time: String| {
+                input.run(if date.is_empty() && time.is_empty() { String::new() } else { format!("{date}T{time}") });
+            };
+            let on_date = move |date: String| put(date, untrack(half(1)));
+            let on_time = move |time: String| put(untrack(half(0)), time);
+            let time_label = t!(w, form_time_of_day);
+            view! {
+                <div class="form__instant" role="group" aria-label=move || label.get()>
+                    <DateField label value=Signal::derive(half(0)) on_input=on_date optional_mark=mark note problem id/>
+                    <TimeField label=time_label value=Signal::derive(half(1)) on_input=on_time/>
+                </div>
+            }
+            .into_any()
+        }
+        FieldType::Bool if field.default.is_none() => {
+            one_of(Signal::derive(move || vec![Choice::new("true", w.get().yes()), Choice::new("false", w.get().no())]))
+        }
+        FieldType::Bool => {
+            let on = Signal::derive(move || value.get() == "true");
+            let change = move |on: bool| sheet.set(&key, on.to_string());
+            if matches!(field.rule, Some(Rule::YesWith(_))) {
+                view! { <CheckBox label on on_change=change second=note problem id boxed=true/> }.into_any()
+            } else {
+                view! { <Switch label on on_change=change second=note boxed=true/> }.into_any()
+            }
+        }
+        FieldType::Enum(of) => one_of(list(of)),
+        FieldType::Multi(of) => several(list(of)),
+        FieldType::Ref(Reference::Staff) => one_of(staff),
+        FieldType::StaffList => several(staff),
+        FieldType::Checklist(of) => {
+            let items = pack.checklist(of).map_or(&[][..], |checklist| &checklist.items);
+            several(Signal::derive(move || {
+                let language = w.get().0;
+                items.iter().map(|item| Choice::new(&*item.key, item.label.in_language(language))).collect::<Vec<_>>()
+            }))
+        }
+        FieldType::Ref(Reference::Person) => person(sheet, key, label, mark, note, problem, id),
+        // The app fills these in: the outing that is under way, a campaign once there are some.
+        FieldType::Ref(Reference::Outing | Reference::Campaign) => ().into_any(),
+    }
+}
+
+/// How wide words are drawn, in Chinese characters: two Latin letters take the place of one.
+fn width(text: &str) -> usize {
+    text.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum::<usize>().div_ceil(2)
+}
+
+/// What a phone field shows.
+struct PhoneField {
+    label: Signal<String>,
+    value: Signal<String>,
+    note: Signal<String>,
+    mark: Signal<String>,
+    problem: Signal<Option<String>>,
+    id: String,
+}
+
+/// A phone number: grouped once it is left, and looked up as soon as it is whole.
+fn phone(sheet: Sheet, key: Key, field: PhoneField, person_of: PersonOf) -> AnyView {
+    let PhoneField { label, value, note, mark, problem, id } = field;
+    let number = Memo::new(move |_| PhoneNumber::parse(&value.get(), Region::China).ok());
+    let focused = RwSignal::new(false);
+    let shown = Signal::derive(move || match number.get() {
+        Some(number) if !focused.get() => number.shown(),
+        _ => value.get(),
+    });
+    let input = move |typed: String| {
+        // Another number is another person.
+        let linked = untrack(|| sheet.person()).filter(|_| person_of.finds_person);
+        if linked.is_some() {
+            sheet.draft.update(|draft| draft.set(&Key::of(PERSON), ""));
+        }
+        sheet.set(&key, typed);
+    };
+    view! {
+        <div class="form__phone" on:focusin=move |_| focused.set(true) on:focusout=move |_| focused.set(false)>
+            <Field label value=shown on_input=input kind=FieldKind::Phone optional_mark=mark note problem id/>
+        </div>
+        {move || {
+            let number = number.get().filter(|_| person_of.finds_person || person_of.is_about.is_some())?;
+            Some(known(sheet, &number, person_of))
+        }}
+    }
+    .into_any()
+}

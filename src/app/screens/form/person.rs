@@ -1,0 +1,218 @@
+//! People in a form: whom a number belongs to, and the choice of one.
+
+use leptos::prelude::*;
+use yingke_core::{change::Key, id::RecordId, pack::FieldType, phone::PhoneNumber};
+
+use super::sheet::{PERSON, PersonOf, Sheet};
+use crate::{
+    format,
+    roster::{Known, Roster},
+    t,
+    ui::{Button, ButtonKind, Face, Facts, Field, Glyph, Icon, ListRow, Look, slot},
+    words::Words,
+};
+
+/// People offered below a search field: as many as are seen at once.
+const OFFERED_MAX: usize = 6;
+
+/// Whom a number is known to belong to, and what can be done with that.
+pub(super) fn known(sheet: Sheet, number: &PhoneNumber, person_of: PersonOf) -> AnyView {
+    let Sheet { roster, w, .. } = sheet;
+    if let Some(person) = sheet.person().filter(|_| person_of.finds_person) {
+        let unlink = move |()| {
+            sheet.draft.update(|draft| draft.set(&Key::of(PERSON), ""));
+            sheet.typed.run(());
+        };
+        return view! {
+            <div class="known" data-tone="saved" role="status">
+                <Glyph icon=Icon::Saved/>
+                <p class="known__words">{move || w.get().form_known_linked(name_of(roster, w.get(), person))}</p>
+                <div class="known__do">
+                    <Button label=t!(w, form_known_unlink) kind=ButtonKind::Text on_press=unlink/>
+                </div>
+            </div>
+        }
+        .into_any();
+    }
+    match roster.known(number) {
+        Known::No => ().into_any(),
+        Known::Elsewhere { ask } => view! {
+            <div class="known" data-tone="unsent" role="status">
+                <Glyph icon=Icon::People/>
+                <p class="known__words">
+                    {move || {
+                        if ask.is_empty() {
+                            w.get().form_known_elsewhere_ask().to_owned()
+                        } else {
+                            w.get().form_known_elsewhere(&ask)
+                        }
+                    }}
+                </p>
+            </div>
+        }
+        .into_any(),
+        Known::Here(people) => {
+            let others = people.into_iter().filter(|person| Some(*person) != person_of.is_about);
+            others.map(|person| known_person(sheet, person, person_of)).collect_view().into_any()
+        }
+    }
+}
+
+fn known_person(sheet: Sheet, person: RecordId, person_of: PersonOf) -> impl IntoView {
+    let Sheet { roster, w, .. } = sheet;
+    let name = move || name_of(roster, w.get(), person);
+    let more = Signal::derive(move || {
+        let Some(record) = roster.record(person) else { return Vec::new() };
+        let owner = record.text("owner").map(|owner| roster.staff_name(owner)).filter(|owner| !owner.is_empty());
+        let since = record.get("captured_at").and_then(|value| value.as_at());
+        let day = since.map(|at| format::day(w.get(), at.day(roster.utc_offset_minutes()), roster.today()));
+        let owner =
+            owner.map_or_else(|| w.get().form_known_no_owner().to_owned(), |owner| w.get().form_known_owner(owner));
+        day.map(|day| w.get().form_known_since(day)).into_iter().chain([owner]).collect()
+    });
+    let go_on = move |()| {
+        sheet.draft.update(|draft| {
+            draft.set(&Key::of(PERSON), person.to_string());
+            let form = sheet.form.get_value();
+            let name_field = form.fields().find(|field| field.kind == FieldType::Name);
+            let name = untrack(|| roster.record(person)).and_then(|record| record.text("name").map(str::to_owned));
+            if let (Some(field), Some(name)) = (name_field, name)
+                && draft.get(field.key.as_str()).trim().is_empty()
+            {
+                draft.set(&field.key, name);
+            }
+        });
+        sheet.typed.run(());
+    };
+    let open = person_of.on_open.map(|on_open| {
+        view! { <Button label=t!(w, form_known_open) kind=ButtonKind::Text on_press=move |()| on_open.run(person)/> }
+    });
+    let use_it = person_of.finds_person.then(|| {
+        view! { <Button label=move || w.get().form_known_use(name()) on_press=go_on/> }
+    });
+    view! {
+        <div class="known" data-tone="unsent" role="status">
+            <Glyph icon=Icon::People/>
+            <p class="known__words">
+                {move || w.get().form_known_here(name())} <span class="known__more"><Facts items=more/></span>
+            </p>
+            <div class="known__do">{open} {use_it}</div>
+        </div>
+    }
+}
+
+/// What a person is called, or that they gave no name. Subscribes to them.
+#[must_use]
+pub fn name_of(roster: Roster, words: Words, person: RecordId) -> String {
+    let record = roster.record(person);
+    let name = record.as_ref().and_then(|record| record.text("name"));
+    name.map_or_else(|| words.form_no_name().to_owned(), str::to_owned)
+}
+
+/// A person: searched as on the list of people, then shown with the way to choose another.
+pub(super) fn person(
+    sheet: Sheet,
+    key: Key,
+    label: Signal<String>,
+    mark: Signal<String>,
+    note: Signal<String>,
+    problem: Signal<Option<String>>,
+    id: String,
+) -> AnyView {
+    let Sheet { roster, w, .. } = sheet;
+    let query = RwSignal::new(String::new());
+    let chosen = {
+        let key = key.clone();
+        Memo::new(move |_| sheet.get(&key).parse::<RecordId>().ok())
+    };
+    let found = Memo::new(move |_| {
+        let typed = query.get();
+        if typed.trim().is_empty() {
+            Vec::new()
+        } else {
+            roster.search(&typed, false, OFFERED_MAX).hits.into_iter().map(|hit| hit.record).collect()
+        }
+    });
+    let second = move |person: RecordId| {
+        let record = roster.record(person);
+        let phone = record.as_ref().and_then(|record| record.text("phone")).and_then(PhoneNumber::from_e164);
+        phone.map(|phone| phone.shown()).unwrap_or_default()
+    };
+    let row = move |person: RecordId, on_open: Callback<()>| {
+        let name = Signal::derive(move || name_of(roster, w.get(), person));
+        view! {
+            <ListRow
+                title=name
+                second=slot(move || second(person))
+                face=slot(view! { <Face look=Signal::derive(move || Look::letter_of(&name.get()))/> })
+                on_open
+            />
+        }
+    };
+    let search_note = Signal::derive(move || {
+        let count = found.with(Vec::len);
+        if query.get().trim().is_empty() {
+            let own = note.get();
+            if own.is_empty() { w.get().form_find_person().to_owned() } else { own }
+        } else if count == 0 {
+            w.get().form_found_nobody().to_owned()
+        } else {
+            w.get().form_found_people(count)
+        }
+    });
+    let key = StoredValue::new(key);
+    chosen_or_searched(
+        chosen,
+        move |person| {
+            let clear = move |()| sheet.set(&key.get_value(), String::new());
+            view! {
+                <div class="field">
+                    <span class="field__label">{move || label.get()}</span>
+                    <div class="form__chosen">
+                        {row(person, Callback::new(clear))}
+                        <Button label=t!(w, form_choose_another) kind=ButtonKind::Text on_press=clear/>
+                    </div>
+                </div>
+            }
+            .into_any()
+        },
+        move || {
+            let id = id.clone();
+            view! {
+                <Field
+                    label
+                    value=query
+                    on_input=move |typed: String| query.set(typed)
+                    optional_mark=mark
+                    note=search_note
+                    problem
+                    icon=Icon::Search
+                    id
+                />
+                <div class="form__offered" role="list">
+                    {move || found.get().into_iter().map(|person| {
+                        let choose = move |()| {
+                            query.set(String::new());
+                            sheet.set(&key.get_value(), person.to_string());
+                        };
+                        view! { <div role="listitem">{row(person, Callback::new(choose))}</div> }
+                    }).collect_view()}
+                </div>
+            }
+            .into_any()
+        },
+    )
+}
+
+/// The chosen person, or the search for one.
+fn chosen_or_searched(
+    chosen: Memo<Option<RecordId>>,
+    shown: impl Fn(RecordId) -> AnyView + Send + 'static,
+    search: impl Fn() -> AnyView + Send + 'static,
+) -> AnyView {
+    (move || match chosen.get() {
+        Some(person) => shown(person),
+        None => search(),
+    })
+    .into_any()
+}

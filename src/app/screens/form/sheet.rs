@@ -1,0 +1,124 @@
+//! What the fields of one form share: the draft, what was left, and what is wrong by now.
+
+use std::collections::BTreeSet;
+
+use leptos::prelude::*;
+use yingke_core::{
+    change::Key,
+    form::{Draft, Problem, ProblemCode},
+    id::RecordId,
+    pack::{Condition, DefaultValue, Field, FieldType, Form, Pack, Required, Test},
+};
+
+use super::problem::{is_choice, problem_words};
+use crate::{roster::Roster, words::Words};
+
+/// Where the id of the person to go on with stands in a draft.
+pub(super) const PERSON: &str = "person";
+
+/// What the fields of one form share.
+#[derive(Clone, Copy)]
+pub(super) struct Sheet {
+    pub(super) roster: Roster,
+    pub(super) w: Signal<Words>,
+    pub(super) pack: &'static Pack,
+    pub(super) form: StoredValue<Form>,
+    pub(super) draft: RwSignal<Draft>,
+    /// The fields that were left.
+    pub(super) left: RwSignal<BTreeSet<Key>>,
+    /// A save was tried: everything is checked from then on.
+    pub(super) tried: RwSignal<bool>,
+    pub(super) problems: Memo<Vec<Problem>>,
+    /// Keeps the draft at the end of the frame.
+    pub(super) typed: Callback<()>,
+}
+
+impl Sheet {
+    pub(super) fn get(self, key: &Key) -> String {
+        self.draft.with(|draft| draft.get(key.as_str()).to_owned())
+    }
+
+    pub(super) fn set(self, key: &Key, typed: String) {
+        self.draft.update(|draft| draft.set(key, typed));
+        self.typed.run(());
+    }
+
+    pub(super) fn codes(self, key: &Key) -> Vec<String> {
+        self.draft.with(|draft| draft.codes(key.as_str()).map(str::to_owned).collect())
+    }
+
+    pub(super) fn person(self) -> Option<RecordId> {
+        self.draft.with(|draft| draft.get(PERSON).parse().ok())
+    }
+
+    pub(super) fn holds(self, condition: &Condition) -> bool {
+        self.draft.with(|draft| {
+            let typed = draft.get(condition.field.as_str());
+            match &condition.test {
+                Test::Yes => typed == "true",
+                Test::No => typed == "false",
+                Test::Filled => !typed.trim().is_empty(),
+                Test::Is(codes) => codes.iter().any(|code| draft.has_code(condition.field.as_str(), code)),
+            }
+        })
+    }
+
+    /// A field with a condition appears when that holds; what was typed into it never hides.
+    pub(super) fn is_shown(self, field: &Field) -> bool {
+        match &field.required {
+            Required::When(conditions) => {
+                conditions.iter().any(|condition| self.holds(condition)) || !self.get(&field.key).is_empty()
+            }
+            Required::Auto => field.default == Some(DefaultValue::Now),
+            Required::Yes | Required::No | Required::Unless(_) => true,
+        }
+    }
+
+    pub(super) fn may_stay_empty(self, field: &Field) -> bool {
+        match &field.required {
+            Required::Yes => false,
+            Required::No | Required::Auto => true,
+            Required::When(conditions) => !conditions.iter().any(|condition| self.holds(condition)),
+            Required::Unless(conditions) => conditions.iter().any(|condition| self.holds(condition)),
+        }
+    }
+
+    /// What is wrong with a field, once it was left or a save was tried. Empty is wrong only for a save.
+    pub(super) fn problem(self, key: &Key) -> Option<ProblemCode> {
+        let tried = self.tried.get();
+        if !tried && !self.left.with(|left| left.contains(key)) {
+            return None;
+        }
+        let found = self.problems.with(|problems| problems.iter().find(|problem| problem.field == *key).cloned());
+        found
+            .map(|problem| problem.code)
+            .filter(|code| tried || !matches!(code, ProblemCode::Required | ProblemCode::NotTicked { .. }))
+    }
+
+    pub(super) fn label(self, key: &Key) -> String {
+        let language = self.w.get().0;
+        self.form.with_value(|form| {
+            form.field(key.as_str()).map(|field| field.label.in_language(language).to_owned()).unwrap_or_default()
+        })
+    }
+
+    /// What is wrong, and the way out, in words.
+    pub(super) fn sentence(self, key: &Key, code: &ProblemCode) -> String {
+        let is_choice = self.form.with_value(|form| form.field(key.as_str()).is_some_and(is_choice));
+        let is_instant = self
+            .form
+            .with_value(|form| form.field(key.as_str()).is_some_and(|field| field.kind == FieldType::Datetime));
+        problem_words(self.w.get(), code, &self.get(key), is_choice, is_instant, |other| self.label(other))
+    }
+}
+/// How a form treats people behind a number.
+#[derive(Clone, Copy)]
+pub(super) struct PersonOf {
+    pub(super) finds_person: bool,
+    pub(super) is_about: Option<RecordId>,
+    pub(super) on_open: Option<Callback<RecordId>>,
+}
+/// The id of a field on the page.
+pub(super) fn field_id(key: &Key) -> String {
+    format!("field-{key}")
+}
