@@ -60,7 +60,13 @@ fn Frame() -> impl IntoView {
             place("more", Signal::derive(t!(w, place_more)), Icon::More),
         ]
     };
-    let foot = slot(view! { <RailPerson look name label=t!(w, lock_now) on_press=move |()| roster.lock()/> });
+    // Whoever unlocks next begins at their own start, not at what was open before.
+    let navigate = use_navigate();
+    let lock = Callback::new(move |()| {
+        navigate("/", leptos_router::NavigateOptions { replace: true, ..Default::default() });
+        roster.lock();
+    });
+    let foot = slot(view! { <RailPerson look name label=t!(w, lock_now) on_press=lock/> });
     view! {
         <Shell
             skip_label=t!(w, skip_to_content)
