@@ -417,7 +417,7 @@ impl TryFrom<ShownEdit> for Edit {
     type Error = WireError;
     fn try_from(shown: ShownEdit) -> Result<Self, WireError> {
         let mut writes = Vec::new();
-        let single: [(_, fn(Domain) -> Op); 4] =
+        let single: [(_, MakeOp); 4] =
             [(shown.latest, Op::Latest), (shown.first, Op::First), (shown.sticky, Op::Sticky), (shown.once, Op::Once)];
         for (fields, op) in single {
             for (key, value) in fields {
