@@ -57,11 +57,13 @@ pub fn More() -> impl IntoView {
                 </div>
             </Section>
             <Section title=t!(w, tablet_title)>
-                <FactRow label=t!(w, settings_tablet)>{move || roster.tablet().0}</FactRow>
-                <FactRow label=t!(w, settings_venue)>{move || roster.tablet().1}</FactRow>
-                <FactRow label=t!(w, settings_organisation)>{move || roster.tablet().2}</FactRow>
-                <FactRow label=t!(w, settings_who)>{move || roster.me().map(|me| me.name)}</FactRow>
-                <FactRow label=t!(w, tablet_version)>{env!("CARGO_PKG_VERSION")}</FactRow>
+                <dl class="fact-list">
+                    <FactRow label=t!(w, settings_tablet)>{move || roster.tablet().0}</FactRow>
+                    <FactRow label=t!(w, settings_venue)>{move || roster.tablet().1}</FactRow>
+                    <FactRow label=t!(w, settings_organisation)>{move || roster.tablet().2}</FactRow>
+                    <FactRow label=t!(w, settings_who)>{move || roster.me().map(|me| me.name)}</FactRow>
+                    <FactRow label=t!(w, tablet_version)>{env!("CARGO_PKG_VERSION")}</FactRow>
+                </dl>
             </Section>
             <Section title=t!(w, settings_keys)>
                 <p class="note">{t!(w, settings_keys_text)}</p>

@@ -109,7 +109,10 @@ fn Waiting() -> impl IntoView {
             return view! { <EmptyState icon=Icon::Saved title=t!(w, unsent_none) text=t!(w, unsent_none_text)/> }
                 .into_any();
         }
-        let rows = unsent.into_iter().rev().map(|change| view! { <ChangeRow change/> }).collect_view();
+        let rows = (!unsent.is_empty()).then(|| {
+            let rows = unsent.into_iter().rev().map(|change| view! { <ChangeRow change/> }).collect_view();
+            view! { <div role="list">{rows}</div> }
+        });
         let others = (sealed > 0).then(|| view! { <p class="note">{move || w.get().unsent_sealed(sealed)}</p> });
         view! { {rows} {others} }.into_any()
     };
@@ -258,9 +261,11 @@ fn ThisTablet(status: Memo<Status>) -> impl IntoView {
     view! {
         {damaged}
         <Section title=t!(w, tablet_title) aside=move || roster.tablet().0>
-            <FactRow label=t!(w, tablet_clock)>{clock}</FactRow>
-            <FactRow label=t!(w, tablet_people)>{people}</FactRow>
-            <FactRow label=t!(w, tablet_version)>{env!("CARGO_PKG_VERSION")}</FactRow>
+            <dl class="fact-list">
+                <FactRow label=t!(w, tablet_clock)>{clock}</FactRow>
+                <FactRow label=t!(w, tablet_people)>{people}</FactRow>
+                <FactRow label=t!(w, tablet_version)>{env!("CARGO_PKG_VERSION")}</FactRow>
+            </dl>
             {kept}
         </Section>
     }

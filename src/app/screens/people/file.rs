@@ -142,30 +142,32 @@ fn History(id: RecordId) -> impl IntoView {
         }
         let offset = roster.utc_offset_minutes();
         let today = roster.today();
-        let mut month = None;
-        let rows = happened
-            .into_iter()
-            .map(|happening| {
-                let day = happening.at.day(offset);
-                let (year, this_month, of_month) = day.ymd();
-                let heading = (month != Some((year, this_month))).then(|| {
-                    month = Some((year, this_month));
-                    let same_year = year == today.ymd().0;
-                    if same_year { w.get().month_only(this_month) } else { w.get().year_month(year, this_month) }
-                });
-                let date = match today.number() - day.number() {
-                    0 | 1 => format::day(w.get(), day, today),
-                    _ => w.get().day_of_month(of_month),
-                };
-                let Happening { icon, title, second, who, .. } = happening;
-                let second = slot(view! { <Facts items=second/> });
-                view! {
-                    {heading.map(|heading| view! { <h3 class="file__month">{heading}</h3> })}
-                    <HistoryRow date icon title second who/>
-                }
-            })
-            .collect_view();
-        view! { <div role="list">{rows}</div> }.into_any()
+        // A heading and a list for each month.
+        let mut months: Vec<((i32, u32), Vec<AnyView>)> = Vec::new();
+        for happening in happened {
+            let day = happening.at.day(offset);
+            let (year, month, of_month) = day.ymd();
+            let date = match today.number() - day.number() {
+                0 | 1 => format::day(w.get(), day, today),
+                _ => w.get().day_of_month(of_month),
+            };
+            let Happening { icon, title, second, who, .. } = happening;
+            let second = slot(view! { <Facts items=second/> });
+            let row = view! { <HistoryRow date icon title second who/> }.into_any();
+            match months.last_mut() {
+                Some((last, rows)) if *last == (year, month) => rows.push(row),
+                _ => months.push(((year, month), vec![row])),
+            }
+        }
+        let month = |((year, month), rows): ((i32, u32), Vec<AnyView>)| {
+            let same_year = year == today.ymd().0;
+            let heading = if same_year { w.get().month_only(month) } else { w.get().year_month(year, month) };
+            view! {
+                <h3 class="file__month">{heading}</h3>
+                <div role="list">{rows}</div>
+            }
+        };
+        months.into_iter().map(month).collect_view().into_any()
     };
     let end =
         slot(view! { <Tabs label=t!(w, person_history) items=tabs chosen=kind on_choose=move |key| kind.set(key)/> });

@@ -224,7 +224,7 @@ fn PersonBrief(id: RecordId) -> impl IntoView {
                 <div class="brief__who">
                     <Face look=Look::letter_of(&name) size=FaceSize::Detail/>
                     <div>
-                        <h2 class="brief__name">{name}</h2>
+                        <h1 class="brief__name">{name}</h1>
                         <p class="brief__second"><Facts items=facts/></p>
                     </div>
                 </div>
