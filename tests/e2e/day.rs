@@ -67,7 +67,7 @@ async fn what_a_consultant_captures_offline_reaches_the_endpoint_and_the_other_t
 
     // The server comes back: nobody taps anything.
     server.start().await;
-    tablet.button("全部已送达").shown_in_minutes(3).await;
+    tablet.button("全部已送达").shown_in_minutes(6).await;
     assert_eq!(server.verified_changes().await, 21, "twenty leads and the outing");
 
     // The office sees them.
@@ -84,7 +84,7 @@ async fn what_a_consultant_captures_offline_reaches_the_endpoint_and_the_other_t
     tablet.text("曾国栋").gone().await;
     server.start().await;
     for page in [&tablet, &office] {
-        page.button("全部已送达").shown_in_minutes(3).await;
+        page.button("全部已送达").shown_in_minutes(6).await;
         page.heading("曾国栋").shown_in_minutes(1).await;
         page.text("周六上午来看场地").shown_in_minutes(1).await;
     }

@@ -17,7 +17,7 @@ async fn a_wrong_pin_is_refused_with_a_growing_wait_and_reveals_nothing() {
     leads::ticked(&tablet, &guest).await;
     tablet.button("全部已送达").shown().await;
     server.kill().await;
-    tablet.button("锁上，换人").tap().await;
+    tablet.button(LIN_YUE.name).tap().await;
 
     // Somebody who was never here needs the network, and is not told whether the PIN was right.
     tablet.type_pin(WU_SHAN, WU_SHAN.pin).await;
