@@ -61,7 +61,7 @@ fn generate(entries: &BTreeMap<String, [String; 3]>) -> String {
         let _ = writeln!(table, "    [{}],", texts.join(", "));
     }
     plurals(entries, &mut code);
-    let _ = write!(code, "}}\n\nstatic TABLE: [[&str; 3]; {}] = [\n{table}];\n", entries.len());
+    let _ = write!(code, "}}\n\npub(super) static TABLE: [[&str; 3]; {}] = [\n{table}];\n", entries.len());
     code
 }
 

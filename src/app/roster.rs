@@ -543,7 +543,7 @@ impl Roster {
     pub fn ask<T>(self, kinds: &[&'static str], question: impl FnOnce(&Replica) -> T) -> T {
         let inner = self.inner();
         for kind in kinds {
-            let trigger = inner.by_kind.borrow_mut().entry(Key::of(kind)).or_insert_with(ArcTrigger::new).clone();
+            let trigger = inner.by_kind.borrow_mut().entry(Key::of(kind)).or_default().clone();
             trigger.track();
         }
         question(&inner.replica.borrow())
@@ -610,7 +610,7 @@ impl Roster {
 
     fn track_record(self, id: RecordId) {
         let inner = self.inner();
-        let trigger = inner.by_record.borrow_mut().entry(id).or_insert_with(ArcTrigger::new).clone();
+        let trigger = inner.by_record.borrow_mut().entry(id).or_default().clone();
         trigger.track();
     }
 
@@ -639,16 +639,6 @@ impl Roster {
     #[must_use]
     pub fn new_id(self) -> RecordId {
         RecordId::new(self.now(), &mut Web)
-    }
-
-    /// The audience of a record that `owner` looks after: their own, or the desk's for who has no consultant.
-    #[must_use]
-    pub fn audience_for(self, owner: Option<StaffId>) -> Option<Audience> {
-        let me = self.me_now()?;
-        Some(match owner {
-            Some(owner) => Audience::Own(me.venue.id, owner),
-            None => Audience::Desk(me.venue.id),
-        })
     }
 
     /// One save: one change, durable when this is done. Only then may the tick show.
@@ -690,7 +680,9 @@ impl Roster {
         browser.tabs().tell_written();
         inner.wake.wake();
         if first {
-            spawn_local(async { drop(storage::ask_persistence().await) });
+            spawn_local(async {
+                storage::ask_persistence().await;
+            });
         }
         Ok(id)
     }
@@ -764,7 +756,9 @@ impl Roster {
 
     /// The newer version takes over; the page loads once, drafts are kept.
     pub fn take_update(self) {
-        spawn_local(async { drop(updates::take_over().await) });
+        spawn_local(async {
+            updates::take_over().await;
+        });
     }
 
     // ---- Sync -----------------------------------------------------------------------------------------------

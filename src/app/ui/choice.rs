@@ -105,6 +105,7 @@ fn arrows(event: ev::KeyboardEvent) {
 }
 
 /// A group with its label and note around it.
+#[expect(clippy::too_many_arguments, reason = "the props of two components, handed on")]
 fn grouped_choice(
     class: &'static str,
     role: &'static str,

@@ -92,9 +92,12 @@ pub use progress::*;
 pub use row::*;
 pub use sheet::*;
 pub use shell::*;
+#[expect(unused_imports, reason = "waits for the screens that need it")]
 pub use sign::*;
 pub use status::*;
+#[expect(unused_imports, reason = "waits for the screens that need it")]
 pub use steps::*;
+#[expect(unused_imports, reason = "waits for the screens that need it")]
 pub use table::*;
 pub use tabs::*;
 pub use toast::*;

@@ -360,7 +360,7 @@ pub fn Counts(outing: RecordId) -> impl IntoView {
     let roster = use_roster();
     let goal = records::goal(roster);
     let tally = Memo::new(move |_| records::tally(roster, outing));
-    let rows = move || {
+    move || {
         let words = w.get();
         let (tally, record): (Tally, _) = (tally.get(), roster.record(outing));
         let arrived = record.and_then(|record| record.get("actual_arrival")?.as_at());
@@ -381,8 +381,7 @@ pub fn Counts(outing: RecordId) -> impl IntoView {
             <FactRow label=t!(w, outing_passes)>{passes}</FactRow>
             <FactRow label=t!(w, outing_each)>{each}</FactRow>
         }
-    };
-    rows
+    }
 }
 
 fn person_row(roster: Roster, w: Signal<Words>, person: Record, open: Callback<RecordId>) -> impl IntoView {
