@@ -37,8 +37,9 @@ pub(super) fn field_view(sheet: Sheet, field: FormField, person_of: PersonOf) ->
             Some(place.contains(target.dyn_ref::<web_sys::Node>()))
         };
         if !event.related_target().and_then(inside).unwrap_or(false) {
-            let key = field.with_value(|field| field.key.clone());
-            sheet.left.update(|left| {
+            // A form that is taken away with the focus in it, after a save by Enter, has nothing left to check.
+            let Some(key) = field.try_with_value(|field| field.key.clone()) else { return };
+            sheet.left.try_update(|left| {
                 left.insert(key);
             });
         }

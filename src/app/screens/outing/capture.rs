@@ -770,7 +770,11 @@ fn listen(desk: Desk) {
                 desk.set("mobile", typed);
             }
             _ => match Key::of_keyboard(&name) {
-                Some(key) => desk.press(key),
+                Some(key) => {
+                    desk.press(key);
+                    // Enter after digits is meant for the card, not for the button that a finger pressed before.
+                    focus_on(NUMBER_ID);
+                }
                 None => return,
             },
         }

@@ -273,7 +273,8 @@ fn Leaflets(outing: RecordId, failed: RwSignal<Option<AppendError>>) -> impl Int
     });
     let problem = RwSignal::new(false);
     let leave = move |()| {
-        let Some(text) = typed.get_untracked() else { return };
+        // A field that is taken away while it is being typed in is left as well.
+        let Some(text) = typed.try_get_untracked().flatten() else { return };
         if text.trim().is_empty() {
             return typed.set(None);
         }
