@@ -91,20 +91,27 @@ pub fn about(mut draft: Draft, person: RecordId) -> Draft {
 
 /// Tells that something was saved, with the way back.
 pub fn tell_saved(roster: Roster, toaster: Toaster, words: Signal<Words>, text: String, who: String, undo: Vec<Edit>) {
-    let w = words.get_untracked();
-    let take_back = Callback::new(move |()| {
-        let (undo, who) = (undo.clone(), who.clone());
-        leptos::task::spawn_local(async move {
-            let w = words.get_untracked();
-            // A failed undo changes nothing: what was saved stands, and the sentence says what to do.
-            let told = match roster.save("undo", undo).await {
-                Ok(_) => w.form_undone(who),
-                Err(error) => save_failed(w, &error).to_owned(),
-            };
-            toaster.tell(Toast::new(told));
+    told_apart(move || {
+        let take_back = Callback::new(move |()| {
+            let (undo, who) = (undo.clone(), who.clone());
+            leptos::task::spawn_local(async move {
+                let w = words.get_untracked();
+                // A failed undo changes nothing: what was saved stands, and the sentence says what to do.
+                let told = match roster.save("undo", undo).await {
+                    Ok(_) => w.form_undone(who),
+                    Err(error) => save_failed(w, &error).to_owned(),
+                };
+                toaster.tell(Toast::new(told));
+            });
         });
+        toaster.tell(Toast::new(text).with_undo(words.get_untracked().undo(), take_back));
     });
-    toaster.tell(Toast::new(text).with_undo(w.undo(), take_back));
+}
+
+/// Tells something outside of the part that it happened in. What a part makes goes when the part goes, and a toast
+/// stays: its undo has to outlive the button that was pressed.
+fn told_apart(tell: impl FnOnce() + 'static) {
+    leptos::task::spawn_local(async move { tell() });
 }
 
 /// Decides what a save writes, with who works here, when and where, and fresh ids.
@@ -256,20 +263,24 @@ pub fn PackForm(
 
     let sheet = Sheet { roster, w, pack, form, draft, left, tried, problems, typed };
     let start_afresh = move |()| {
-        let before = draft.get_untracked();
+        let (before, key) = (draft.get_untracked(), draft_key.get_value());
         draft.set(start.get_value());
         restored.set(false);
         tried.set(false);
         left.set(BTreeSet::new());
         typed.run(());
-        let bring_back = Callback::new(move |()| {
-            if draft.try_set(before.clone()).is_none() {
-                restored.set(true);
-                typed.run(());
-            }
+        told_apart(move || {
+            let bring_back = Callback::new(move |()| {
+                if draft.try_set(before.clone()).is_none() {
+                    restored.set(true);
+                    typed.run(());
+                } else {
+                    roster.keep_draft(&key, &before);
+                }
+            });
+            let w = w.get_untracked();
+            toaster.tell(Toast::new(w.form_draft_cleared()).with_undo(w.undo(), bring_back));
         });
-        toaster
-            .tell(Toast::new(w.get_untracked().form_draft_cleared()).with_undo(w.get_untracked().undo(), bring_back));
     };
 
     let save = move || {
