@@ -38,7 +38,7 @@ async fn every_screen_is_in_order_at_every_size() {
     eye.look("03-outing").await;
     // A row begins with its ring.
     tablet.button("留了").tap().await;
-    tablet.heading("成果").shown().await;
+    tablet.text("选一场外拓").gone().await;
     eye.look("03-outing-one").await;
     tablet.link("接待").tap().await;
     tablet.button("登记来访").shown().await;
