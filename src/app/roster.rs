@@ -138,6 +138,8 @@ pub enum DoorError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Known {
     No,
+    /// Not on this tablet; the club's numbers have not been fetched yet, so nobody can say.
+    NotYet,
     /// Held on this tablet and within one's sight.
     Here(Vec<RecordId>),
     /// Somewhere in the club; this role may not see with whom. Ask `ask`.
@@ -585,7 +587,11 @@ impl Roster {
             return Known::Here(here);
         }
         let inner = self.inner();
-        if inner.known_phones.borrow().as_ref().is_some_and(|filter| filter.contains(phone)) {
+        let of_club = inner.known_phones.borrow().as_ref().map(|filter| filter.contains(phone));
+        if of_club.is_none() {
+            return Known::NotYet;
+        }
+        if of_club == Some(true) {
             let ask = self.staff().into_iter().find(|staff| staff.role == Role::CsSupervisor);
             let ask = ask.or_else(|| self.staff().into_iter().find(|staff| staff.role.leads()));
             return Known::Elsewhere { ask: ask.map(|staff| staff.name).unwrap_or_default() };

@@ -35,7 +35,7 @@ pub(super) fn known(sheet: Sheet, number: &PhoneNumber, person_of: PersonOf) -> 
         .into_any();
     }
     match roster.known(number) {
-        Known::No => ().into_any(),
+        Known::No | Known::NotYet => ().into_any(),
         Known::Elsewhere { ask } => view! {
             <div class="known" data-tone="unsent" role="status">
                 <Glyph icon=Icon::People/>

@@ -540,6 +540,7 @@ enum Verdict {
 fn known(roster: Roster, words: Words, outing: RecordId, known: Known) -> Verdict {
     match known {
         Known::No => Verdict::New,
+        Known::NotYet => Verdict::Nothing,
         Known::Elsewhere { ask } if ask.is_empty() => {
             Verdict::Known { text: words.capture_known_somewhere().into(), person: None }
         }
