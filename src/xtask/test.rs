@@ -64,7 +64,10 @@ impl Step {
                 let mut clippy =
                     cargo(workspace, &["clippy", "--workspace", "--exclude", "yingke-app", "--all-targets"]);
                 clippy.args(["--locked", "--", "--deny", "warnings"]);
-                plain(clippy, "lints")
+                // Tests that a plain `cargo test` leaves out are none of all targets either.
+                let mut browsers = cargo(workspace, &["clippy", "--package", TESTS, "--test", E2E]);
+                browsers.args(["--locked", "--", "--deny", "warnings"]);
+                plain(clippy, "lints").and_then(|_| plain(browsers, "lints of the browser tests"))
             }
             Self::ClientLints => client_lints(workspace),
             Self::Units => {
