@@ -75,6 +75,8 @@ pub struct Me {
 pub enum SyncState {
     /// Nothing was tried yet since the start.
     Unknown,
+    /// There is more to come than one page: the first fill, or the first contact after days.
+    Fetching,
     UpToDate,
     Sending,
     Waiting {
@@ -450,6 +452,8 @@ impl Roster {
         let known_phones = browser.vault().known_phones().await;
         inner.known_phones.replace(known_phones.and_then(|bytes| Filter::read_with_key(&bytes).ok()));
         self.count_unsent().await;
+        // What the tablet heard while it was locked says nothing about what this person may see.
+        self.status.update(|status| status.sync = SyncState::Unknown);
         self.door.set(Door::Open(me));
         inner.wake.wake();
         Ok(())
@@ -840,7 +844,8 @@ impl Roster {
             let wait_until = match self.one_turn().await {
                 Ok(more) => {
                     failures = 0;
-                    self.status.update(|status| status.sync = SyncState::UpToDate);
+                    let sync = if more { SyncState::Fetching } else { SyncState::UpToDate };
+                    self.status.update(|status| status.sync = sync);
                     if more { clock::now() } else { clock::now().plus(IDLE_MS) }
                 }
                 Err(TurnError::NewEpoch) => clock::now(),

@@ -144,6 +144,7 @@ enum SignKind {
     Saved,
     Unsent,
     Sending,
+    Fetching,
     Offline,
     Refused(usize),
     SignIn,
@@ -160,8 +161,11 @@ fn sign_of(status: &Status) -> Sign {
         _ if status.refused > 0 => (Tone::Late, Icon::Warn, SignKind::Refused(status.refused)),
         SyncState::Waiting { .. } => (Tone::Unsent, Icon::Offline, SignKind::Offline),
         SyncState::Sending if unsent > 0 => (Tone::Unsent, Icon::Unsent, SignKind::Sending),
+        SyncState::Unknown | SyncState::Fetching if unsent == 0 => (Tone::Plain, Icon::Online, SignKind::Fetching),
         SyncState::UpToDate | SyncState::Sending if unsent == 0 => (Tone::Saved, Icon::Saved, SignKind::Saved),
-        SyncState::Unknown | SyncState::UpToDate | SyncState::Sending => (Tone::Unsent, Icon::Unsent, SignKind::Unsent),
+        SyncState::Unknown | SyncState::Fetching | SyncState::UpToDate | SyncState::Sending => {
+            (Tone::Unsent, Icon::Unsent, SignKind::Unsent)
+        }
     };
     Sign { tone, icon, kind, unsent }
 }
@@ -172,6 +176,7 @@ impl Sign {
             SignKind::Saved => words.pill_saved().into(),
             SignKind::Unsent => words.pill_unsent(self.unsent),
             SignKind::Sending => words.pill_sending().into(),
+            SignKind::Fetching => words.pill_fetching().into(),
             SignKind::Offline => words.pill_offline().into(),
             SignKind::Refused(count) => words.pill_refused(count),
             SignKind::SignIn => words.pill_sign_in().into(),
@@ -223,8 +228,13 @@ mod tests {
     #[test]
     fn the_pill_never_says_delivered_on_a_guess() {
         let waiting = SyncState::Waiting { until: Millis(0), why: Trouble::OutOfReach };
-        for (sync, unsent) in [(SyncState::Unknown, 0), (waiting, 0), (SyncState::UpToDate, 1), (SyncState::Sending, 2)]
-        {
+        for (sync, unsent) in [
+            (SyncState::Unknown, 0),
+            (SyncState::Fetching, 0),
+            (waiting, 0),
+            (SyncState::UpToDate, 1),
+            (SyncState::Sending, 2),
+        ] {
             assert_ne!(sign_of(&status(sync, unsent)).kind, SignKind::Saved);
         }
         assert_eq!(sign_of(&status(SyncState::UpToDate, 0)).kind, SignKind::Saved);

@@ -4,6 +4,7 @@
 use leptos::prelude::*;
 use yingke_core::{
     change::{Change, Op},
+    phone::PhoneNumber,
     sync::Trouble,
     time::MINUTE_MS,
     wire::v1::Refusal,
@@ -69,11 +70,11 @@ fn sentence(words: Words, status: &Status) -> String {
             Trouble::OutOfReach => words.sync_offline_some(status.unsent),
             other => stopped(words, other).into(),
         },
-        SyncState::Unknown | SyncState::UpToDate | SyncState::Sending if status.unsent > 0 => {
+        SyncState::Unknown | SyncState::Fetching | SyncState::UpToDate | SyncState::Sending if status.unsent > 0 => {
             words.sync_sending(status.unsent)
         }
         SyncState::UpToDate => words.sync_all_well().into(),
-        SyncState::Unknown | SyncState::Sending => words.sync_never().into(),
+        SyncState::Unknown | SyncState::Fetching | SyncState::Sending => words.sync_fetching().into(),
     }
 }
 
@@ -159,8 +160,8 @@ fn subject(roster: Roster, change: &Change) -> String {
     let of_record = || {
         let id = change.edits().next()?.record;
         let record = roster.record(id)?;
-        let text = ["name", "visitor_name", "place", "phone"].iter().find_map(|key| record.text(key));
-        text.map(str::to_owned)
+        let named = ["name", "visitor_name", "place"].iter().find_map(|key| record.text(key)).map(str::to_owned);
+        named.or_else(|| record.text("phone").and_then(PhoneNumber::from_e164).map(|phone| phone.shown()))
     };
     named.or_else(of_record).unwrap_or_default()
 }

@@ -280,3 +280,23 @@ fn an_outing_goes_on_and_never_back() {
     }
     assert_eq!(of_kind(&records, "outing").get("summary"), None);
 }
+
+#[test]
+fn of_a_person_who_is_known_only_what_differs_is_written() {
+    let new =
+        filled("person", CONSULTANT, &[("phone", "138 0013 8000"), ("name", "李娜"), ("consent_contact", "true")]);
+    let mut records = Records::new();
+    take_in(&mut records, 60, person_edits(&new, &scene(CONSULTANT), None, &mut ids(60)));
+    let person = records.values().next().unwrap();
+    assert_eq!((person.text("phone"), person.text("stage")), (Some("+8613800138000"), Some("new")));
+    assert_eq!(person.audience(), &Audience::Own(fixture::venue(), fixture::staff(CONSULTANT)));
+    assert_eq!(person_edits(&new, &scene(DESK), Some(person), &mut ids(70)), []);
+    let noted = filled(
+        "person",
+        CONSULTANT,
+        &[("phone", "13800138000"), ("name", "李娜"), ("consent_contact", "true"), ("note", "周日来谈")],
+    );
+    let edits = person_edits(&noted, &scene(DESK), Some(person), &mut ids(80));
+    let keys: Vec<&str> = edits.iter().flat_map(|edit| &edit.writes).map(|write| write.key.as_str()).collect();
+    assert_eq!(keys, ["note"]);
+}
