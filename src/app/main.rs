@@ -4,17 +4,19 @@
 mod browser;
 mod format;
 mod roster;
+mod route;
 mod screens;
 mod settings;
 #[expect(dead_code, reason = "parts made once for all screens; some wait for the screens that need them")]
 mod ui;
+mod view;
 mod words;
 
-use leptos::prelude::*;
+use crate::view::prelude::*;
 
 fn main() {
     console_error_panic_hook::set_once();
-    leptos::mount::mount_to_body(App);
+    view::mount(|| App().into_view());
 }
 
 /// The whole page: what every screen may ask for, then the door or the shell.
@@ -24,6 +26,7 @@ fn App() -> impl IntoView {
     let words = Signal::derive(move || words::Words(settings.language.get()));
     let roster = roster::Roster::start();
     provide_context(settings);
+    provide_context(route::Route::start());
     provide_context(words);
     provide_context(roster);
     provide_context(ui::Toaster::new());

@@ -17,24 +17,41 @@ use crate::tools::Tools;
 use crate::wasm_target::{TARGET, Toolchain};
 use crate::workspace::Workspace;
 
-/// The profile of the workspace that makes the client small.
-const PROFILE: &str = "client";
+/// How much care goes into a client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Finish {
+    /// As small as it gets: what ships.
+    #[default]
+    Shipped,
+    /// For looking at what one has just changed: there in a minute, some times larger.
+    Rough,
+}
+
+impl Finish {
+    /// The profile in the workspace's manifest.
+    const fn profile(self) -> &'static str {
+        match self {
+            Self::Shipped => "client",
+            Self::Rough => "client-rough",
+        }
+    }
+}
 
 /// Builds the client unless nothing has changed since the last time. Returns where it is.
-pub fn build(workspace: &Workspace) -> Outcome<PathBuf> {
+pub fn build(workspace: &Workspace, finish: Finish) -> Outcome<PathBuf> {
     let dist = workspace.dist();
-    let made_from = fingerprint::of(&workspace.root, fingerprint::CLIENT_INPUTS)?;
+    let made_from = format!("{}\n{}", finish.profile(), fingerprint::of(&workspace.root, fingerprint::CLIENT_INPUTS)?);
     let record = workspace.place("dist.made-from");
     if dist.join(PAGE).is_file() && fs::read_to_string(&record).is_ok_and(|before| before == made_from) {
         println!("the client in {} is up to date", dist.display());
         return Ok(dist);
     }
     let began = Instant::now();
-    let builder = Builder { workspace, toolchain: Toolchain::find(workspace)?, tools: Tools::find(workspace)? };
+    let builder = Builder { workspace, finish, toolchain: Toolchain::find(workspace)?, tools: Tools::find(workspace)? };
     let site = builder.site()?;
     // A record of a build that is being replaced must not vouch for half of the next one.
     let _ = fs::remove_file(&record);
-    put_in_place(&site, &dist)?;
+    put_in_place(&site, &dist, finish)?;
     fs::write(&record, made_from).map_err(|error| unwritable(&record, &error))?;
     println!("the client is in {} ({})", dist.display(), shell::seconds(began.elapsed()));
     Ok(dist)
@@ -42,6 +59,7 @@ pub fn build(workspace: &Workspace) -> Outcome<PathBuf> {
 
 struct Builder<'a> {
     workspace: &'a Workspace,
+    finish: Finish,
     toolchain: Toolchain,
     tools: Tools,
 }
@@ -81,7 +99,7 @@ impl Builder<'_> {
         let made = self.workspace.place("trunk");
         let mut command = self.command(&self.tools.trunk);
         command
-            .args(["build", "--release", "--offline", "--locked", "--cargo-profile", PROFILE, "--dist"])
+            .args(["build", "--release", "--offline", "--locked", "--cargo-profile", self.finish.profile(), "--dist"])
             .arg(&made)
             .env("YINGKE_DIST", "1") // Trunk.toml: the sheets are joined already
             .env_remove("NO_COLOR"); // Trunk takes nothing but true and false
@@ -93,9 +111,9 @@ impl Builder<'_> {
     fn unlock_worker(&self, site: &mut Site, binary: &str) -> Outcome<String> {
         let mut cargo = self.command(self.toolchain.cargo());
         cargo.args(["build", "--locked", "--offline", "--package", "yingke-app", "--bin", binary]);
-        cargo.args(["--profile", PROFILE, "--target", TARGET]);
+        cargo.args(["--profile", self.finish.profile(), "--target", TARGET]);
         shell::long(&mut cargo, "compiling the unlock worker")?;
-        let wasm = self.client_target().join(TARGET).join(PROFILE).join(format!("{binary}.wasm"));
+        let wasm = self.client_target().join(TARGET).join(self.finish.profile()).join(format!("{binary}.wasm"));
 
         let folder = self.workspace.place("unlock");
         let mut bindgen = self.command(&self.tools.wasm_bindgen);
@@ -115,6 +133,9 @@ impl Builder<'_> {
 
     /// Shrinks a wasm file of the site in place.
     fn optimise(&self, site: &mut Site, file: &str) -> Outcome<()> {
+        if self.finish == Finish::Rough {
+            return Ok(());
+        }
         let folder = self.workspace.place("wasm-opt");
         let (before, after) = (folder.join(file), folder.join(format!("small-{file}")));
         let bytes = site.get(file).ok_or_else(|| Stop(format!("the build made no {file}")))?;
@@ -137,7 +158,7 @@ impl Builder<'_> {
             .current_dir(&self.workspace.root)
             .env("CARGO_TARGET_DIR", self.client_target())
             .env("RUST_BACKTRACE", "0"); // Trunk's own would bury the compiler's words
-        self.toolchain.set_up(&mut command, &self.tools.folders());
+        self.toolchain.set_up(&mut command, &self.tools.folders(), self.finish);
         command
     }
 
@@ -178,7 +199,7 @@ fn without_comments(page: &str) -> String {
 }
 
 /// Writes the site beside its place, packed copies too, then swaps it in.
-fn put_in_place(site: &Site, dist: &Path) -> Outcome<()> {
+fn put_in_place(site: &Site, dist: &Path, finish: Finish) -> Outcome<()> {
     let began = Instant::now();
     let partial = dist.with_extension("partial");
     let old = dist.with_extension("old");
@@ -197,8 +218,8 @@ fn put_in_place(site: &Site, dist: &Path) -> Outcome<()> {
         };
         write("", bytes)?;
         if precache::shrinks(name) {
-            write(".br", &brotli(bytes))?;
-            write(".gz", &gzip(bytes))?;
+            write(".br", &brotli(bytes, finish))?;
+            write(".gz", &gzip(bytes, finish))?;
         }
     }
     let swapped = if dist.exists() { fs::rename(dist, &old) } else { Ok(()) }.and_then(|()| fs::rename(&partial, dist));
@@ -210,16 +231,18 @@ fn put_in_place(site: &Site, dist: &Path) -> Outcome<()> {
 }
 
 /// As small as brotli gets. The window covers the largest file, so that all of it can refer to all of it.
-fn brotli(bytes: &[u8]) -> Vec<u8> {
+fn brotli(bytes: &[u8], finish: Finish) -> Vec<u8> {
     let mut packed = Vec::new();
-    let mut writer = brotli::CompressorWriter::new(&mut packed, 4096, 11, 24);
+    let quality = if finish == Finish::Shipped { 11 } else { 1 };
+    let mut writer = brotli::CompressorWriter::new(&mut packed, 4096, quality, 24);
     writer.write_all(bytes).expect("a Vec takes all that it is given");
     drop(writer);
     packed
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+fn gzip(bytes: &[u8], finish: Finish) -> Vec<u8> {
+    let effort = if finish == Finish::Shipped { flate2::Compression::best() } else { flate2::Compression::fast() };
+    let mut writer = flate2::write::GzEncoder::new(Vec::new(), effort);
     writer.write_all(bytes).and_then(|()| writer.finish()).expect("a Vec takes all that it is given")
 }
 
@@ -236,10 +259,10 @@ mod tests {
     fn packed_copies_unpack_to_the_same_bytes() {
         let bytes = "迎客 ".repeat(1000).into_bytes();
         let mut unpacked = Vec::new();
-        brotli::Decompressor::new(&brotli(&bytes)[..], 4096).read_to_end(&mut unpacked).unwrap();
+        brotli::Decompressor::new(&brotli(&bytes, Finish::Shipped)[..], 4096).read_to_end(&mut unpacked).unwrap();
         assert_eq!(unpacked, bytes);
         unpacked.clear();
-        flate2::read::GzDecoder::new(&gzip(&bytes)[..]).read_to_end(&mut unpacked).unwrap();
+        flate2::read::GzDecoder::new(&gzip(&bytes, Finish::Shipped)[..]).read_to_end(&mut unpacked).unwrap();
         assert_eq!(unpacked, bytes);
     }
 
@@ -252,9 +275,9 @@ mod tests {
     fn a_new_build_leaves_nothing_of_the_old_one() {
         let root = std::env::temp_dir().join(format!("yingke-dist-{}", std::process::id()));
         let dist = root.join("dist");
-        put_in_place(&Site::from([("old.js".into(), b"1".to_vec())]), &dist).unwrap();
-        put_in_place(&Site::from([("new.js".into(), b"2".to_vec()), ("icons/a.png".into(), b"3".to_vec())]), &dist)
-            .unwrap();
+        put_in_place(&Site::from([("old.js".into(), b"1".to_vec())]), &dist, Finish::Shipped).unwrap();
+        let site = Site::from([("new.js".into(), b"2".to_vec()), ("icons/a.png".into(), b"3".to_vec())]);
+        put_in_place(&site, &dist, Finish::Shipped).unwrap();
         let names: Vec<String> = read(&dist).unwrap().into_keys().collect();
         assert_eq!(names, ["icons/a.png", "new.js", "new.js.br", "new.js.gz"]);
         fs::remove_dir_all(&root).unwrap();

@@ -22,6 +22,7 @@ use std::process::ExitCode;
 
 use lexopt::prelude::*;
 
+use crate::dist::Finish;
 use crate::shell::{Outcome, Stop};
 use crate::workspace::Workspace;
 
@@ -30,6 +31,7 @@ cargo xtask run    builds what is missing, starts the server with a demo club an
     --empty          start with no data but the organisation
     --port PORT      8080 unless said otherwise
     --data DIR       where the server keeps its data; target/demo, or target/empty
+    --rough          a client that is built in a minute and is some times larger, to look at a change; dist and test e2e take it too
 cargo xtask test   format, lints, unit tests, the endpoint's tests, the build, its size, browsers
     --quick          without the build and the browsers
     STEP             only this one: fmt, clippy, clippy-client, unit, endpoint, size, e2e
@@ -46,6 +48,7 @@ struct Asked {
     step: Option<String>,
     empty: bool,
     quick: bool,
+    rough: bool,
     yes: bool,
     help: bool,
     port: Option<u16>,
@@ -69,12 +72,13 @@ fn obey(asked: Asked) -> Outcome<ExitCode> {
     };
     let workspace = Workspace::find()?;
     system::assume_yes(asked.yes);
+    let finish = if asked.rough { Finish::Rough } else { Finish::Shipped };
     match command {
-        "dist" => dist::build(&workspace).map(|_| ExitCode::SUCCESS),
+        "dist" => dist::build(&workspace, finish).map(|_| ExitCode::SUCCESS),
         "size" => size::report(&workspace),
         "styles" => styles::write(&workspace).map(|_| ExitCode::SUCCESS),
-        "run" => run::serve(&workspace, &run::Wish { empty: asked.empty, port: asked.port, data: asked.data }),
-        "test" => test::run(&workspace, &test::Wish { quick: asked.quick, step: asked.step }),
+        "run" => run::serve(&workspace, &run::Wish { empty: asked.empty, finish, port: asked.port, data: asked.data }),
+        "test" => test::run(&workspace, &test::Wish { finish, quick: asked.quick, step: asked.step }),
         other => Err(Stop(format!("there is no command {other}; `cargo xtask --help` lists them"))),
     }
 }
@@ -86,6 +90,7 @@ fn asked(mut arguments: lexopt::Parser) -> Outcome<Asked> {
         match argument {
             Long("empty") => asked.empty = true,
             Long("quick") => asked.quick = true,
+            Long("rough") => asked.rough = true,
             Long("yes") | Short('y') => asked.yes = true,
             Long("help") | Short('h') => asked.help = true,
             Long("port") => asked.port = Some(arguments.value().and_then(|value| value.parse()).map_err(wrong)?),

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use crate::dist;
+use crate::dist::{self, Finish};
 use crate::shell::{self, Outcome, Stop};
 use crate::workspace::Workspace;
 
@@ -15,6 +15,7 @@ const PORT: u16 = 8080;
 /// What the person asked for.
 pub struct Wish {
     pub empty: bool,
+    pub finish: Finish,
     pub port: Option<u16>,
     pub data: Option<PathBuf>,
 }
@@ -29,7 +30,7 @@ pub fn serve(workspace: &Workspace, wish: &Wish) -> Outcome<ExitCode> {
         let other = port.checked_add(1).unwrap_or(PORT);
         return Err(Stop(format!("port {port} cannot be used: {why}; another one: cargo xtask run --port {other}")));
     }
-    let dist = dist::build(workspace)?;
+    let dist = dist::build(workspace, wish.finish)?;
     build_server(workspace)?;
     let data = wish.data.clone().unwrap_or_else(|| workspace.place(if wish.empty { "empty" } else { "demo" }));
     prepare(workspace, &data, wish.empty)?;

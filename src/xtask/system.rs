@@ -70,7 +70,8 @@ fn apt() -> Command {
     if !root {
         command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]);
     }
-    command.env("DEBIAN_FRONTEND", "noninteractive").arg("--quiet");
+    // Another install may be under way; it is waited for.
+    command.env("DEBIAN_FRONTEND", "noninteractive").args(["--quiet", "-o", "DPkg::Lock::Timeout=300"]);
     command
 }
 

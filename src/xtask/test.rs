@@ -5,6 +5,7 @@
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
+use crate::dist::Finish;
 use crate::run;
 use crate::shell::{self, Outcome, Stop};
 use crate::size;
@@ -18,6 +19,8 @@ const E2E: &str = "e2e";
 
 /// What the person asked for.
 pub struct Wish {
+    /// Which client the browsers get.
+    pub finish: Finish,
     pub quick: bool,
     pub step: Option<String>,
 }
@@ -57,7 +60,7 @@ impl Step {
         }
     }
 
-    fn run(self, workspace: &Workspace) -> Outcome<Tally> {
+    fn run(self, workspace: &Workspace, finish: Finish) -> Outcome<Tally> {
         match self {
             Self::Format => plain(cargo(workspace, &["fmt", "--all", "--check"]), "format"),
             Self::Lints => {
@@ -83,7 +86,7 @@ impl Step {
                     Err(Stop("the client is too large, see above".into()))
                 }
             }),
-            Self::Browsers => browsers(workspace),
+            Self::Browsers => browsers(workspace, finish),
         }
     }
 }
@@ -105,7 +108,7 @@ pub fn run(workspace: &Workspace, wish: &Wish) -> Outcome<ExitCode> {
         let outcome = if step == Step::Browsers && !built(Step::Size) && !workspace.dist().is_dir() {
             Err(Stop("there is no client to test, because the build failed".into()))
         } else {
-            step.run(workspace)
+            step.run(workspace, wish.finish)
         };
         let (tally, well) = match outcome {
             Ok(tally) => (tally, tally.failed == 0),
@@ -147,13 +150,13 @@ fn endpoint(workspace: &Workspace) -> Outcome<Tally> {
     tallied(&mut tests, "the endpoint's tests")
 }
 
-fn browsers(workspace: &Workspace) -> Outcome<Tally> {
+fn browsers(workspace: &Workspace, finish: Finish) -> Outcome<Tally> {
     if !workspace.targets(TESTS, "test").any(|name| name == E2E) {
         println!("tests/Cargo.toml names no test `{E2E}` yet, so there is nothing to run in a browser");
         return Ok(Tally::default());
     }
     let (driver, chrome) = chromium()?;
-    let dist = crate::dist::build(workspace)?;
+    let dist = crate::dist::build(workspace, finish)?;
     run::build_server(workspace)?;
     let mut tests = cargo(workspace, &["test", "--package", TESTS, "--test", E2E, "--locked", "--no-fail-fast"]);
     tests

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::dist::Finish;
 use crate::shell::{self, Outcome, Stop};
 use crate::system;
 use crate::workspace::Workspace;
@@ -18,6 +19,9 @@ pub const TARGET: &str = "wasm32-unknown-unknown";
 /// How long rustup may take. Its server answers within this, or is out of reach and would be tried for minutes.
 const RUSTUP_WAIT_MAX: Duration = Duration::from_secs(20);
 
+/// What a program does not need that nobody debugs in place: text for `{:?}`, and the line of each panic.
+const SMALL: &str = "-Zfmt-debug=none -Zlocation-detail=none";
+
 /// The packages of Debian's toolchain, the linker aside: its number follows the LLVM of the compiler.
 const DEBIAN_PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm"];
 
@@ -25,8 +29,8 @@ const DEBIAN_PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "r
 const DEBIAN_BIN: &str = "/usr/bin";
 
 pub enum Toolchain {
-    /// The person's own, with the target installed.
-    Own,
+    /// The person's own, with the target installed. With the standard library's source beside it, that is built along.
+    Own { builds_std: bool },
     /// Debian's, which builds the standard library as well, for size.
     Debian,
 }
@@ -35,7 +39,7 @@ impl Toolchain {
     pub fn find(workspace: &Workspace) -> Outcome<Self> {
         if target_installed(workspace) {
             println!("WebAssembly: your Rust toolchain has {TARGET}");
-            return Ok(Self::Own);
+            return Ok(Self::own(workspace));
         }
         // Before rustup, because it is here only where rustup could not help.
         if debian_ready(workspace) {
@@ -48,7 +52,7 @@ impl Toolchain {
             rustup.current_dir(&workspace.root).args(["target", "add", TARGET]);
             if shell::succeeds_within(&mut rustup, RUSTUP_WAIT_MAX) && target_installed(workspace) {
                 println!("WebAssembly: rustup has added {TARGET}");
-                return Ok(Self::Own);
+                return Ok(Self::own(workspace));
             }
             println!("WebAssembly: rustup could not get it in {} s", RUSTUP_WAIT_MAX.as_secs());
         }
@@ -57,31 +61,50 @@ impl Toolchain {
         Ok(Self::Debian)
     }
 
-    /// Makes `command`, and every cargo that it starts, build with this toolchain and find `tools` first.
-    pub fn set_up(&self, command: &mut Command, tools: &[&Path]) {
-        let mut folders = tools.to_vec();
-        match self {
-            Self::Own => {}
-            Self::Debian => {
-                folders.push(Path::new(DEBIAN_BIN));
-                command
-                    .env("CARGO", Path::new(DEBIAN_BIN).join("cargo"))
-                    .env("RUSTC", Path::new(DEBIAN_BIN).join("rustc"))
-                    .env("RUSTC_BOOTSTRAP", "1") // building std is not stable yet
-                    .env("CARGO_UNSTABLE_BUILD_STD", "std,panic_abort")
-                    .env("CARGO_UNSTABLE_BUILD_STD_FEATURES", "optimize_for_size")
-                    .env_remove("RUSTUP_TOOLCHAIN") // both set by the cargo that runs us, for its own toolchain
-                    .env_remove("LD_LIBRARY_PATH");
-            }
+    /// The person's own toolchain, with the library's source if it has it or rustup can get it.
+    fn own(workspace: &Workspace) -> Self {
+        if !std_source_installed(workspace) && shell::on_path("rustup").is_some() {
+            println!("WebAssembly: asking rustup for the standard library's source, which makes the client smaller …");
+            let mut rustup = Command::new("rustup");
+            rustup.current_dir(&workspace.root).args(["component", "add", "rust-src"]);
+            shell::succeeds_within(&mut rustup, RUSTUP_WAIT_MAX);
         }
-        // Leptos draws each component behind one type instead of a type of its own: fewer bytes, a quicker build.
-        command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", "--cfg=erase_components");
+        let builds_std = std_source_installed(workspace);
+        if !builds_std {
+            println!("WebAssembly: without that source the client is some 30 kB larger; rustup component add rust-src");
+        }
+        Self::Own { builds_std }
+    }
+
+    /// Makes `command`, and every cargo that it starts, build with this toolchain and find `tools` first.
+    pub fn set_up(&self, command: &mut Command, tools: &[&Path], finish: Finish) {
+        let mut folders = tools.to_vec();
+        if matches!(self, Self::Debian) {
+            folders.push(Path::new(DEBIAN_BIN));
+            command
+                .env("CARGO", Path::new(DEBIAN_BIN).join("cargo"))
+                .env("RUSTC", Path::new(DEBIAN_BIN).join("rustc"))
+                .env_remove("RUSTUP_TOOLCHAIN") // both set by the cargo that runs us, for its own toolchain
+                .env_remove("LD_LIBRARY_PATH");
+        }
+        // A toolchain of Debian has no library of its own for the browser; the person's own has one, good enough to look at.
+        let builds_std = match self {
+            Self::Own { builds_std } => *builds_std && finish == Finish::Shipped,
+            Self::Debian => true,
+        };
+        if builds_std {
+            command
+                .env("RUSTC_BOOTSTRAP", "1") // building std is not stable yet
+                .env("CARGO_UNSTABLE_BUILD_STD", "std,panic_abort")
+                .env("CARGO_UNSTABLE_BUILD_STD_FEATURES", "optimize_for_size")
+                .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", SMALL);
+        }
         command.env("PATH", shell::path_with(folders));
     }
 
     pub fn cargo(&self) -> OsString {
         match self {
-            Self::Own => std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()),
+            Self::Own { .. } => std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()),
             Self::Debian => Path::new(DEBIAN_BIN).join("cargo").into(),
         }
     }
@@ -92,6 +115,14 @@ pub fn target_installed(workspace: &Workspace) -> bool {
     let mut rustc = Command::new("rustc");
     rustc.current_dir(&workspace.root).args(["--print", "target-libdir", "--target", TARGET]);
     shell::quiet(&mut rustc).is_ok_and(|folder| Path::new(folder.trim()).is_dir())
+}
+
+/// Whether the source of the standard library lies beside the person's own toolchain.
+fn std_source_installed(workspace: &Workspace) -> bool {
+    let mut rustc = Command::new("rustc");
+    rustc.current_dir(&workspace.root).args(["--print", "sysroot"]);
+    shell::quiet(&mut rustc)
+        .is_ok_and(|sysroot| Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library/std").is_dir())
 }
 
 fn debian_ready(workspace: &Workspace) -> bool {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use leptos::{ev, prelude::*};
+use crate::view::prelude::*;
+use leptos::ev;
 use yingke_core::{audience::Role, id::StaffId, sync::Trouble, wire::v1::Staff};
 
 use crate::{
@@ -27,21 +28,19 @@ pub fn DoorScreen() -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
     move || match roster.door() {
-        Door::Starting | Door::Open(_) => ().into_any(),
-        Door::Enrol => view! { <Enrol/> }.into_any(),
-        Door::Locked | Door::Opening { .. } => view! { <Unlock/> }.into_any(),
+        Door::Starting | Door::Open(_) => View::Nothing,
+        Door::Enrol => view! { <Enrol/> },
+        Door::Locked | Door::Opening { .. } => view! { <Unlock/> },
         Door::WrittenLater => view! {
             <main class="page page--alone">
                 <EmptyState icon=Icon::Info title=t!(w, later_title) text=t!(w, later_text)/>
             </main>
-        }
-        .into_any(),
+        },
         Door::Damaged { detail } => view! {
             <main class="page page--alone">
                 <EmptyState icon=Icon::Warn title=t!(w, damaged_title) text=move || w.get().damaged_text(&detail)/>
             </main>
-        }
-        .into_any(),
+        },
     }
 }
 
@@ -201,7 +200,7 @@ fn Unlock() -> impl IntoView {
                     />
                 }
             })
-            .collect_view()
+            .collect::<View>()
     };
     view! {
         <UnlockLayout

@@ -23,7 +23,8 @@ mod sheet;
 
 use std::{cell::Cell, collections::BTreeSet, rc::Rc};
 
-use leptos::{ev, prelude::*, wasm_bindgen::JsCast, web_sys};
+use crate::view::prelude::*;
+use leptos::{ev, wasm_bindgen::JsCast, web_sys};
 use yingke_core::{
     capture::{Ids, Scene},
     change::{Edit, Key},
@@ -186,9 +187,9 @@ pub fn PackForm(
     let w = use_words();
     let roster = use_roster();
     let toaster = use_context::<Toaster>().expect("main.rs provides the toaster");
-    let Some(me) = roster.me_now() else { return ().into_any() };
+    let Some(me) = roster.me_now() else { return View::Nothing };
     let pack = roster.pack();
-    let Some(mut form) = pack.form(form_key).cloned() else { return ().into_any() };
+    let Some(mut form) = pack.form(form_key).cloned() else { return View::Nothing };
     // What is not drawn is still read: of a record that is changed, it stays as it was.
     for section in &mut form.sections {
         for field in section.fields.iter_mut().filter(|field| without.contains(&field.key.as_str())) {
@@ -342,7 +343,7 @@ pub fn PackForm(
     // Whose own record is changed stays who they are.
     let finds_person = finds_person && is_about.is_none();
     let person_of = PersonOf { finds_person, is_about, on_open: on_open_person };
-    let field = move |field: FormField| field_view(sheet, field, person_of).into_any();
+    let field = move |field: FormField| field_view(sheet, field, person_of);
     let on_top: Vec<FormField> =
         form.with_value(|form| first.iter().filter_map(|key| form.field(key)).cloned().collect());
     let mut parts = form.with_value(|form| form.sections.clone());
@@ -355,7 +356,7 @@ pub fn PackForm(
     parts.retain(|section| !section.fields.is_empty());
     let parts = parts.into_iter().map(|section| {
         let title = section.title.clone();
-        let fields = section.fields.into_iter().map(field).collect_view();
+        let fields = section.fields.into_iter().map(field).collect::<View>();
         view! {
             <section class="form__section">
                 <h2 class="form__title">{move || title.in_language(w.get().0).to_owned()}</h2>
@@ -363,7 +364,7 @@ pub fn PackForm(
             </section>
         }
     });
-    let parts = parts.collect_view();
+    let parts = parts.collect::<View>();
     view! {
         <form class="form" novalidate on:submit=move |event| event.prevent_default() on:keydown=to_next_field>
             {move || restored.get().then(|| view! {
@@ -375,7 +376,7 @@ pub fn PackForm(
             })}
             <ProblemSummary title=move || w.get().form_to_mend(problems.with(Vec::len)) problems=lines/>
             {(!on_top.is_empty())
-                .then(|| view! { <div class="form__fields form__first">{on_top.into_iter().map(field).collect_view()}</div> })}
+                .then(|| view! { <div class="form__fields form__first">{on_top.into_iter().map(field).collect::<View>()}</div> })}
             {parts}
             <div class="page__foot form__foot">
                 {move || failure.get().map(|error| view! {
@@ -395,7 +396,6 @@ pub fn PackForm(
             </div>
         </form>
     }
-    .into_any()
 }
 
 /// Enter in a box goes to the next field, and after the last one to the save button.

@@ -9,7 +9,7 @@ mod settings;
 mod shell;
 mod sync;
 
-use leptos::prelude::*;
+use crate::view::prelude::*;
 
 use crate::roster::{Door, use_roster};
 
@@ -19,6 +19,10 @@ pub fn House() -> impl IntoView {
     let roster = use_roster();
     let open = Memo::new(move |_| matches!(roster.door(), Door::Open(_)));
     move || {
-        if open.get() { view! { <shell::WorkingShell/> }.into_any() } else { view! { <door::DoorScreen/> }.into_any() }
+        if open.get() {
+            view! { <shell::WorkingShell/> }
+        } else {
+            view! { <door::DoorScreen/> }
+        }
     }
 }

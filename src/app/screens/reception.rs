@@ -1,11 +1,8 @@
 //! Reception: who is here today, registering a visit or a consultation, and how a visit ended.
 
-use leptos::{ev, prelude::*, wasm_bindgen::JsCast, web_sys};
-use leptos_router::{
-    NavigateOptions,
-    components::Redirect,
-    hooks::{use_navigate, use_params_map, use_query_map},
-};
+use crate::route::use_route;
+use crate::view::prelude::*;
+use leptos::{ev, wasm_bindgen::JsCast, web_sys};
 use yingke_core::{
     capture::{consultation_edits, visit_edits},
     change::{Edit, Key},
@@ -45,8 +42,8 @@ const LEAVING: [&str; 2] = ["outcome", "left_at"];
 /// Today's guests, who is still here first, and the one that was chosen.
 #[component]
 pub fn ReceptionHome() -> impl IntoView {
-    let query = use_query_map();
-    let chosen = Memo::new(move |_| query.read().get("visit").and_then(|id| id.parse::<RecordId>().ok()));
+    let route = use_route();
+    let chosen = Memo::new(move |_| route.asked("visit").and_then(|id| id.parse::<RecordId>().ok()));
     let roster = use_roster();
     let w = use_words();
     let go = go_to();
@@ -92,20 +89,15 @@ pub fn ReceptionHome() -> impl IntoView {
     on_cleanup(move || keys.remove());
 
     let rows = move |visits: Memo<Vec<Visit>>| {
-        view! {
-            <For
-                each=move || visits.get()
-                key=|visit| visit.id
-                children=move |visit| {
-                    let selected = Signal::derive(move || chosen.get() == Some(visit.id));
-                    view! { <VisitRow id=visit.id selected on_open=open/> }
-                }
-            />
-        }
+        let row = move |visit: Visit| {
+            let selected = Signal::derive(move || chosen.get() == Some(visit.id));
+            view! { <VisitRow id=visit.id selected on_open=open/> }
+        };
+        keyed(move || visits.get(), |visit| visit.id, row)
     };
     let group = move |title: fn(Words) -> &'static str, visits: Memo<Vec<Visit>>| {
-        view! {
-            <Show when=move || !visits.with(Vec::is_empty)>
+        let section = move || {
+            view! {
                 <Section
                     title=move || title(w.get())
                     aside=move || w.get().reception_people(visits.with(|visits| visits.iter().map(|visit| visit.party).sum()))
@@ -113,34 +105,33 @@ pub fn ReceptionHome() -> impl IntoView {
                 >
                     {rows(visits)}
                 </Section>
-            </Show>
-        }
+            }
+        };
+        shown(move || !visits.with(Vec::is_empty), section)
     };
     let list = slot(view! {
         <div class="reception__list" role="region" aria-label=t!(w, reception_list_label) on:keydown=move_in_rows>
-            <Show
-                when=move || !is_empty()
-                fallback=move || view! {
+            {shown(
+                is_empty,
+                move || view! {
                     <EmptyState icon=Icon::Reception title=t!(w, reception_empty_title) text=t!(w, reception_empty_text)>
                         <Button label=t!(w, reception_register) icon=Icon::Plus on_press=register/>
                     </EmptyState>
-                }
-            >
-                {group(Words::reception_here_title, here)}
-                {group(Words::reception_left_title, gone)}
-                <Consultations consultations/>
-            </Show>
+                },
+            )}
+            {group(Words::reception_here_title, here)}
+            {group(Words::reception_left_title, gone)}
+            <Consultations consultations/>
         </div>
     });
     let detail = slot(move || match chosen.get() {
-        Some(visit) => view! { <VisitDetail visit/> }.into_any(),
-        None if is_empty() => ().into_any(),
+        Some(visit) => view! { <VisitDetail visit/> },
+        None if is_empty() => View::Nothing,
         None => view! {
             <div class="reception__none">
                 <EmptyState icon=Icon::Reception title=t!(w, reception_choose_title) text=t!(w, reception_choose_text)/>
             </div>
-        }
-        .into_any(),
+        },
     });
     view! {
         <div class="reception" data-detail=move || chosen.get().is_some().then_some("true")>
@@ -167,9 +158,9 @@ pub fn ReceptionHome() -> impl IntoView {
 /// An address of its own for a visit: the list with this one chosen.
 #[component]
 pub fn OneVisit() -> impl IntoView {
-    let params = use_params_map();
-    let visit = params.read_untracked().get("visit").unwrap_or_default();
-    view! { <Redirect path=format!("/reception?visit={visit}")/> }
+    let route = use_route();
+    let visit = untrack(|| route.part(2)).unwrap_or_default();
+    route.replace(&format!("/reception?visit={visit}"));
 }
 
 /// F-01. With `?person=` it goes on with somebody known.
@@ -205,7 +196,7 @@ pub fn NewConsultation() -> impl IntoView {
 }
 
 fn person_asked_for() -> Option<RecordId> {
-    use_query_map().read_untracked().get("person").and_then(|id| id.parse().ok())
+    untrack(|| use_route().asked("person")).and_then(|id| id.parse().ok())
 }
 
 fn known_person(roster: Roster, person: Option<RecordId>) -> Option<Record> {
@@ -252,12 +243,10 @@ fn Register(
             <PackForm
                 form_key draft_key start first without finds_person=true edits on_saved=saved on_open_person=open_person
             />
-        }
-        .into_any(),
+        },
         None => view! {
             <PackForm form_key draft_key first without finds_person=true edits on_saved=saved on_open_person=open_person/>
-        }
-        .into_any(),
+        },
     };
     view! {
         <PageHeader title=move || title().unwrap_or_default() back_label=t!(w, back) on_back=back>
@@ -466,13 +455,14 @@ fn Consultations(consultations: Memo<Vec<RecordId>>) -> impl IntoView {
             </div>
         }
     };
-    view! {
-        <Show when=move || !consultations.with(Vec::is_empty)>
+    let section = move || {
+        view! {
             <Section title=t!(w, reception_consultations_title) list=true>
-                <For each=move || consultations.get() key=|id| *id children=row/>
+                {keyed(move || consultations.get(), |id| *id, row)}
             </Section>
-        </Show>
-    }
+        }
+    };
+    shown(move || !consultations.with(Vec::is_empty), section)
 }
 
 fn row_id(id: RecordId) -> String {
@@ -513,8 +503,8 @@ fn move_in_rows(event: ev::KeyboardEvent) {
 
 /// Goes to an address of the app.
 fn go_to() -> Callback<String> {
-    let navigate = use_navigate();
-    Callback::new(move |to: String| navigate(&to, NavigateOptions::default()))
+    let route = use_route();
+    Callback::new(move |to: String| route.go(&to))
 }
 
 // ---- One visit ------------------------------------------------------------------------------------------------------
@@ -562,48 +552,45 @@ fn VisitDetail(visit: RecordId) -> impl IntoView {
                     </div>
                     {tag}
                 </header>
-                <Show when=move || here.get()>
-                    <Departure visit name/>
-                </Show>
+                {shown(move || here.get(), move || view! { <Departure visit name/> })}
                 <dl class="fact-list">
                     {move || record.with(|held| held.0.as_ref().map(|record| facts(roster, w.get(), record)))}
                 </dl>
-                <Show when=move || person.get().is_some()>
-                    <div class="visit__person">
-                        <Button
-                            label=t!(w, visit_open_person)
-                            kind=ButtonKind::Text
-                            icon_end=Icon::Forward
-                            on_press=open_person
-                        />
-                    </div>
-                </Show>
+                {shown(
+                    move || person.get().is_some(),
+                    move || view! {
+                        <div class="visit__person">
+                            <Button
+                                label=t!(w, visit_open_person)
+                                kind=ButtonKind::Text
+                                icon_end=Icon::Forward
+                                on_press=open_person
+                            />
+                        </div>
+                    },
+                )}
             </div>
         }
     };
-    view! {
-        <Show
-            when=move || is_there.get()
-            fallback=move || view! {
-                <div class="reception__none">
-                    <EmptyState icon=Icon::Undo title=t!(w, visit_gone) text=t!(w, visit_gone_text)/>
-                </div>
-            }
-        >
-            {there()}
-        </Show>
-    }
+    let gone = move || {
+        view! {
+            <div class="reception__none">
+                <EmptyState icon=Icon::Undo title=t!(w, visit_gone) text=t!(w, visit_gone_text)/>
+            </div>
+        }
+    };
+    move || if is_there.get() { untrack(there) } else { gone() }
 }
 
 /// What the form asked and was told, in the order of the form, under the form's own labels.
-fn facts(roster: Roster, words: Words, record: &Record) -> AnyView {
-    let Some(form) = roster.pack().form("F-01") else { return ().into_any() };
+fn facts(roster: Roster, words: Words, record: &Record) -> View {
+    let Some(form) = roster.pack().form("F-01") else { return View::Nothing };
     let told = |field: &FormField| {
         let shown = fact(roster, words, record, field)?;
         let label = field.label.in_language(words.0).to_owned();
         Some(view! { <FactRow label>{shown}</FactRow> })
     };
-    form.fields().filter(|field| field.key.as_str() != "visitor_name").filter_map(told).collect_view().into_any()
+    form.fields().filter(|field| field.key.as_str() != "visitor_name").filter_map(told).collect::<View>()
 }
 
 /// What a field of a record holds, as people read it; `None` where nothing was said.

@@ -1,7 +1,7 @@
 //! More: sync, language, how the screen is lit, and what this tablet is.
 
-use leptos::prelude::*;
-use leptos_router::hooks::use_navigate;
+use crate::route::use_route;
+use crate::view::prelude::*;
 
 use super::shell::Pill;
 use crate::{
@@ -18,12 +18,12 @@ pub fn More() -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
     let settings = use_settings();
-    let navigate = use_navigate();
+    let route = use_route();
     let languages =
         vec![Choice::new("zh-Hans", "简体中文"), Choice::new("zh-Hant", "繁體中文"), Choice::new("en", "English")];
     let themes =
         Signal::derive(move || Theme::ALL.map(|theme| Choice::new(theme.key(), theme_word(w.get(), theme))).to_vec());
-    let to_sync = Callback::new(move |()| navigate("/sync", leptos_router::NavigateOptions::default()));
+    let to_sync = Callback::new(move |()| route.go("/sync"));
     view! {
         <PageHeader title=t!(w, place_more)>
             <Pill/>

@@ -1,15 +1,11 @@
 //! The frame round every screen: places, the person at the foot, the status pill, toasts, the offer of an update.
 
-use leptos::prelude::*;
-use leptos_router::{
-    components::{Redirect, Route, Router, Routes},
-    hooks::{use_location, use_navigate},
-    path,
-};
+use crate::view::prelude::*;
 
 use super::{outing, people, reception, settings, sync};
 use crate::{
     roster::{Status, SyncState, use_roster},
+    route::{parts, use_route},
     settings::use_settings,
     t,
     ui::{Banner, BottomBar, Icon, Look, Place, Rail, RailPerson, Shell, StatusPill, ToastHost, Toaster, Tone, slot},
@@ -19,11 +15,7 @@ use crate::{
 /// Rail or bottom bar, and the screen of the place.
 #[component]
 pub fn WorkingShell() -> impl IntoView {
-    view! {
-        <Router>
-            <Frame/>
-        </Router>
-    }
+    view! { <Frame/> }
 }
 
 #[component]
@@ -32,9 +24,10 @@ fn Frame() -> impl IntoView {
     let roster = use_roster();
     let settings = use_settings();
     let toaster = use_context::<Toaster>().expect("main.rs provides the toaster");
-    let location = use_location();
+    let route = use_route();
+    let place = Memo::new(move |_| place_of(&route.path()));
     let current = Signal::derive(move || {
-        let first = location.pathname.read().trim_start_matches('/').split('/').next().unwrap_or_default().to_owned();
+        let first = route.part(0).unwrap_or_default();
         match first.as_str() {
             "settings" | "sync" => "more".to_owned(),
             _ => first,
@@ -61,9 +54,8 @@ fn Frame() -> impl IntoView {
         ]
     };
     // Whoever unlocks next begins at their own start, not at what was open before.
-    let navigate = use_navigate();
     let lock = Callback::new(move |()| {
-        navigate("/", leptos_router::NavigateOptions { replace: true, ..Default::default() });
+        route.replace("/");
         roster.lock();
     });
     let foot = slot(view! { <RailPerson look name label=t!(w, lock_now) on_press=lock/> });
@@ -77,36 +69,84 @@ fn Frame() -> impl IntoView {
             toasts=slot(view! { <ToastHost toaster/> })
         >
             <UpdateOffer/>
-            <Routes fallback=|| view! { <Redirect path="/people"/> }>
-                <Route path=path!("/") view=Home/>
-                <Route path=path!("/outing") view=outing::OutingHome/>
-                <Route path=path!("/outing/:outing") view=outing::Capture/>
-                <Route path=path!("/reception") view=reception::ReceptionHome/>
-                <Route path=path!("/reception/visit") view=reception::NewVisit/>
-                <Route path=path!("/reception/visit/:visit") view=reception::OneVisit/>
-                <Route path=path!("/reception/consultation") view=reception::NewConsultation/>
-                <Route path=path!("/people/new") view=people::NewPerson/>
-                <Route path=path!("/people/:person?") view=people::PeopleHome/>
-                <Route path=path!("/people/:person/file") view=people::PersonFile/>
-                <Route path=path!("/people/:person/edit") view=people::EditPerson/>
-                <Route path=path!("/more") view=settings::More/>
-                <Route path=path!("/settings") view=settings::More/>
-                <Route path=path!("/sync") view=sync::SyncPage/>
-            </Routes>
+            {move || {
+                let place = place.get();
+                untrack(|| screen(place))
+            }}
         </Shell>
     }
 }
 
-/// Where each role begins its day.
-#[component]
-fn Home() -> impl IntoView {
+/// The screens that have an address. What an address says beyond that, such as whose page it is, a screen reads itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Screen {
+    Home,
+    Outing,
+    Capture,
+    Reception,
+    NewVisit,
+    OneVisit,
+    NewConsultation,
+    NewPerson,
+    People,
+    PersonFile,
+    EditPerson,
+    More,
+    Sync,
+    Unknown,
+}
+
+fn place_of(path: &str) -> Screen {
+    match *parts(path).collect::<Vec<_>>() {
+        [] => Screen::Home,
+        ["outing"] => Screen::Outing,
+        ["outing", _] => Screen::Capture,
+        ["reception"] => Screen::Reception,
+        ["reception", "visit"] => Screen::NewVisit,
+        ["reception", "visit", _] => Screen::OneVisit,
+        ["reception", "consultation"] => Screen::NewConsultation,
+        ["people", "new"] => Screen::NewPerson,
+        ["people"] | ["people", _] => Screen::People,
+        ["people", _, "file"] => Screen::PersonFile,
+        ["people", _, "edit"] => Screen::EditPerson,
+        ["more" | "settings"] => Screen::More,
+        ["sync"] => Screen::Sync,
+        _ => Screen::Unknown,
+    }
+}
+
+fn screen(place: Screen) -> View {
+    match place {
+        Screen::Home => begin(),
+        Screen::Outing => view! { <outing::OutingHome/> },
+        Screen::Capture => view! { <outing::Capture/> },
+        Screen::Reception => view! { <reception::ReceptionHome/> },
+        Screen::NewVisit => view! { <reception::NewVisit/> },
+        Screen::OneVisit => view! { <reception::OneVisit/> },
+        Screen::NewConsultation => view! { <reception::NewConsultation/> },
+        Screen::NewPerson => view! { <people::NewPerson/> },
+        Screen::People => view! { <people::PeopleHome/> },
+        Screen::PersonFile => view! { <people::PersonFile/> },
+        Screen::EditPerson => view! { <people::EditPerson/> },
+        Screen::More => view! { <settings::More/> },
+        Screen::Sync => view! { <sync::SyncPage/> },
+        Screen::Unknown => {
+            use_route().replace("/people");
+            View::Nothing
+        }
+    }
+}
+
+/// Opens the place where each role begins its day.
+fn begin() -> View {
     use yingke_core::audience::Role;
     let begins = match use_roster().me_now().map(|me| me.role) {
         Some(Role::Consultant) => "/outing",
         Some(Role::Reception | Role::FrontDesk | Role::FrontDeskSupervisor) => "/reception",
         Some(Role::CsSupervisor | Role::PtManager | Role::StoreManager) | None => "/people",
     };
-    view! { <Redirect path=begins/> }
+    use_route().replace(begins);
+    View::Nothing
 }
 
 /// The status pill that stands in the corner of every screen and opens Sync.
@@ -114,9 +154,9 @@ fn Home() -> impl IntoView {
 pub fn Pill() -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
-    let navigate = use_navigate();
+    let route = use_route();
     let sign = Memo::new(move |_| sign_of(&roster.status()));
-    let open = Callback::new(move |()| navigate("/sync", leptos_router::NavigateOptions::default()));
+    let open = Callback::new(move |()| route.go("/sync"));
     let text = move || sign.get().text(w.get());
     view! {
         <StatusPill
@@ -219,6 +259,22 @@ fn UpdateOffer() -> impl IntoView {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_names_its_screen() {
+        for (path, screen) in [
+            ("/", Screen::Home),
+            ("/people/", Screen::People),
+            ("/people/01jd", Screen::People),
+            ("/people/new", Screen::NewPerson),
+            ("/people/01jd/file", Screen::PersonFile),
+            ("/reception/visit/01jd", Screen::OneVisit),
+            ("/settings", Screen::More),
+            ("/people/01jd/file/more", Screen::Unknown),
+        ] {
+            assert_eq!(place_of(path), screen, "{path}");
+        }
+    }
     use yingke_core::{sync::Trouble, time::Millis};
 
     fn status(sync: SyncState, unsent: usize) -> Status {

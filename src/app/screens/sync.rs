@@ -1,7 +1,8 @@
 //! The sync page: one sentence of what is, what is safe and what to do; then what waits, what was not taken,
 //! and this tablet.
 
-use leptos::prelude::*;
+use crate::view::prelude::*;
+use leptos::reactive::spawn_local_scoped_with_cancellation;
 use yingke_core::{
     change::{Change, Op},
     phone::PhoneNumber,
@@ -107,15 +108,14 @@ fn Waiting() -> impl IntoView {
         let unsent = roster.unsent();
         let sealed = roster.status().unsent.saturating_sub(unsent.len());
         if unsent.is_empty() && sealed == 0 {
-            return view! { <EmptyState icon=Icon::Saved title=t!(w, unsent_none) text=t!(w, unsent_none_text)/> }
-                .into_any();
+            return view! { <EmptyState icon=Icon::Saved title=t!(w, unsent_none) text=t!(w, unsent_none_text)/> };
         }
         let rows = (!unsent.is_empty()).then(|| {
-            let rows = unsent.into_iter().rev().map(|change| view! { <ChangeRow change/> }).collect_view();
+            let rows = unsent.into_iter().rev().map(|change| view! { <ChangeRow change/> }).collect::<View>();
             view! { <div role="list">{rows}</div> }
         });
         let others = (sealed > 0).then(|| view! { <p class="note">{move || w.get().unsent_sealed(sealed)}</p> });
-        view! { {rows} {others} }.into_any()
+        view! { {rows} {others} }
     };
     view! {
         <Section title=t!(w, unsent_title) aside=move || aside().unwrap_or_default()>
@@ -178,7 +178,7 @@ fn Tray() -> impl IntoView {
     move || {
         let tray = roster.tray();
         (!tray.is_empty()).then(|| {
-            let rows = tray.into_iter().map(|refused| view! { <TrayRow refused/> }).collect_view();
+            let rows = tray.into_iter().map(|refused| view! { <TrayRow refused/> }).collect::<View>();
             view! { <Section title=t!(w, tray_title)>{rows}</Section> }
         })
     }
@@ -227,7 +227,8 @@ fn refusal_words(roster: Roster, words: Words, reason: &Refusal) -> String {
 fn ThisTablet(status: Memo<Status>) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
-    let storage = LocalResource::new(move || roster.storage());
+    let storage = RwSignal::new(None);
+    spawn_local_scoped_with_cancellation(async move { storage.set(Some(roster.storage().await)) });
     let clock = move || match status.get().clock_offset_ms {
         None => w.get().tablet_clock_unknown().to_owned(),
         Some(offset) if offset.abs() < MINUTE_MS => w.get().tablet_clock_fine().to_owned(),

@@ -1,7 +1,7 @@
 //! What a condition looks like while it lasts, and what an empty place says.
 
 use super::{Button, ButtonKind, Glyph, Icon, Text, Tone, line};
-use leptos::prelude::*;
+use crate::view::prelude::*;
 
 /// A condition under the header: icon, sentence, one way out. Stays until the condition ends.
 #[component]
@@ -25,7 +25,6 @@ pub fn Banner(
             {on_action.map(|on_press| view! { <Button kind=ButtonKind::Text label=action_label on_press/> })}
         </div>
     }
-    .into_any()
 }
 
 /// What is missing and how to begin, with the button that begins it.
@@ -50,5 +49,4 @@ pub fn EmptyState(
             {children.map(|children| children())}
         </div>
     }
-    .into_any()
 }

@@ -1,7 +1,7 @@
 //! Buttons: icon, then verb. One primary button per area of a screen.
 
 use super::{Glyph, Icon, Text, line};
-use leptos::prelude::*;
+use crate::view::prelude::*;
 
 /// How much a button asks for attention.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -108,8 +108,8 @@ pub fn Button(
         Readiness::Busy(words) | Readiness::Missing(words) => words,
     };
     let lead = move || match state.get() {
-        Readiness::Ready => icon.map(|icon| view! { <Glyph icon/> }.into_any()),
-        Readiness::Busy(_) => Some(view! { <span class="button__dots" aria-hidden="true"></span> }.into_any()),
+        Readiness::Ready => icon.map(|icon| view! { <Glyph icon/> }),
+        Readiness::Busy(_) => Some(view! { <span class="button__dots" aria-hidden="true"></span> }),
         Readiness::Missing(_) => None,
     };
     view! {
@@ -129,7 +129,6 @@ pub fn Button(
             {icon_end.map(|icon| view! { <span class="button__end"><Glyph icon/></span> })}
         </button>
     }
-    .into_any()
 }
 
 /// A button whose icon is older than computers: back, close, search, call, more. Its label is spoken and is its tooltip.
@@ -157,5 +156,4 @@ pub fn IconButton(
             <Glyph icon/>
         </button>
     }
-    .into_any()
 }

@@ -1,8 +1,8 @@
 //! Choices: one of a few, one of many, many of many, yes or no. All take keys and give keys back.
 
 use super::{Glyph, Icon, Text, line, own_id};
+use crate::view::prelude::*;
 use leptos::ev;
-use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast;
 use leptos::web_sys;
 
@@ -61,7 +61,7 @@ fn radios(
     options: Signal<Vec<Choice>>,
     chosen: Text,
     on_choose: Callback<String>,
-) -> impl Fn() -> AnyView + Clone + Send + Sync + 'static {
+) -> impl Fn() -> View + Clone + Send + Sync + 'static {
     move || {
         let options = options.get();
         let keys: Vec<String> = options.iter().map(|choice| choice.key.clone()).collect();
@@ -92,8 +92,7 @@ fn radios(
                     </button>
                 }
             })
-            .collect_view()
-            .into_any()
+            .collect::<View>()
     }
 }
 
@@ -115,8 +114,8 @@ fn grouped_choice(
     note: Text,
     problem: Signal<Option<String>>,
     id: String,
-    inner: AnyView,
-) -> AnyView {
+    inner: View,
+) -> View {
     let id = own_id(id);
     let label_id = format!("{id}-label");
     let note_id = format!("{id}-note");
@@ -144,7 +143,6 @@ fn grouped_choice(
             </p>
         </div>
     }
-    .into_any()
 }
 
 /// One of two to four: a well with the chosen part raised.
@@ -168,8 +166,8 @@ pub fn Segmented(
     #[prop(optional, into)] problem: Signal<Option<String>>,
     #[prop(optional, into)] id: String,
 ) -> impl IntoView {
-    let inner = radios("segmented__part", options, chosen, on_choose).into_any();
-    grouped_choice("segmented", "radiogroup", label, hide_label, optional_mark, note, problem, id, inner)
+    let inner = radios("segmented__part", options, chosen, on_choose);
+    grouped_choice("segmented", "radiogroup", label, hide_label, optional_mark, note, problem, id, inner.into_view())
 }
 
 /// One of five and more: chips that wrap, or rows with `rows`.
@@ -195,8 +193,8 @@ pub fn ChoiceList(
     #[prop(optional, into)] id: String,
 ) -> impl IntoView {
     let (group, part) = if rows { ("choices", "choices__row") } else { ("chips", "chip") };
-    let inner = radios(part, options, chosen, on_choose).into_any();
-    grouped_choice(group, "radiogroup", label, hide_label, optional_mark, note, problem, id, inner)
+    let inner = radios(part, options, chosen, on_choose);
+    grouped_choice(group, "radiogroup", label, hide_label, optional_mark, note, problem, id, inner.into_view())
 }
 
 /// Many of many. Under 700 wide it can be one row that scrolls.
@@ -239,10 +237,10 @@ pub fn ChipGroup(
                 };
                 view! { <Chip label on on_change=move |on: bool| toggle(&key, on)/> }
             })
-            .collect_view()
+            .collect::<View>()
     };
     let class = if one_row { "chips chips--one-row" } else { "chips" };
-    grouped_choice(class, "group", label, hide_label, optional_mark, note, problem, id, inner.into_any())
+    grouped_choice(class, "group", label, hide_label, optional_mark, note, problem, id, inner.into_view())
 }
 
 /// One chip: chosen or not.
@@ -268,7 +266,6 @@ pub fn Chip(
             <span class="choice__words">{move || label.get()}</span>
         </button>
     }
-    .into_any()
 }
 
 /// A fact that saves at once: a row with a switch at its end.
@@ -299,7 +296,6 @@ pub fn Switch(
             </span>
         </button>
     }
-    .into_any()
 }
 
 /// A statement that is true or not, kept with the form.
@@ -335,7 +331,6 @@ pub fn CheckBox(
             </span>
         </button>
     }
-    .into_any()
 }
 
 /// One to five stars, each with its words.
@@ -370,8 +365,7 @@ pub fn Rating(
                 </button>
             }
         })
-        .collect_view()
-        .into_any();
+        .collect::<View>();
     let note = Signal::derive(move || stars.get().map(word).unwrap_or_default());
     grouped_choice("rating", "radiogroup", label, false, Text::default(), note, Signal::default(), id, inner)
 }

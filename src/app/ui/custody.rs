@@ -1,7 +1,7 @@
 //! Custody: where one record has got to. It speaks for this record only.
 
 use super::{Glyph, Icon, Text, Tone, line};
-use leptos::prelude::*;
+use crate::view::prelude::*;
 
 /// How sure one place is of the record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,10 +53,9 @@ pub fn Custody(
     view! {
         <div class="custody">
             <ol class="custody__points" aria-label=move || label.get()>
-                {move || points.get().into_iter().map(point).collect_view()}
+                {move || points.get().into_iter().map(point).collect::<View>()}
             </ol>
             {line("custody__aside", aside)}
         </div>
     }
-    .into_any()
 }

@@ -1,6 +1,6 @@
 //! Faces: a photo, a drawn head for staff, the first character for guests. Always beside the name.
 
-use leptos::prelude::*;
+use crate::view::prelude::*;
 
 /// What a face shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,14 +124,13 @@ pub fn Face(#[prop(into)] look: Signal<Look>, #[prop(optional)] size: FaceSize) 
         Look::Letter(_) | Look::Photo(_) => HUES[0],
     };
     let inner = move || match look.get() {
-        Look::Letter(letter) => letter.into_any(),
-        Look::Head(seed) => view! { <svg viewBox="0 0 92 92" inner_html=head(seed)></svg> }.into_any(),
-        Look::Photo(source) => view! { <img src=source alt=""/> }.into_any(),
+        Look::Letter(letter) => letter.into_view(),
+        Look::Head(seed) => view! { <svg viewBox="0 0 92 92" inner_html=head(seed)></svg> },
+        Look::Photo(source) => view! { <img src=source alt=""/> },
     };
     view! {
         <span class="face" aria-hidden="true" data-size=size data-kind=kind style:--hue=move || hue().to_string()>
             {inner}
         </span>
     }
-    .into_any()
 }

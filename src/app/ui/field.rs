@@ -1,8 +1,8 @@
 //! Fields: label above, box, and a note below that turns into the problem. Nothing is checked here.
 
 use super::{Glyph, Icon, Text, own_id};
+use crate::view::prelude::*;
 use leptos::ev;
-use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast;
 use leptos::web_sys;
 
@@ -31,11 +31,11 @@ fn framed(
     optional_mark: Text,
     note: Text,
     problem: Signal<Option<String>>,
-    inner: AnyView,
-) -> AnyView {
+    inner: View,
+) -> View {
     let words = move || match problem.get() {
-        Some(problem) => view! { <Glyph icon=Icon::Warn/> <span>{problem}</span> }.into_any(),
-        None => view! { <span>{note.get()}</span> }.into_any(),
+        Some(problem) => view! { <Glyph icon=Icon::Warn/> <span>{problem}</span> },
+        None => view! { <span>{note.get()}</span> },
     };
     view! {
         <div class="field" data-invalid=move || problem.get().is_some().then_some("true")>
@@ -46,7 +46,6 @@ fn framed(
             <p class="field__note" id=note_id(&id) aria-live="polite">{words}</p>
         </div>
     }
-    .into_any()
 }
 
 fn note_id(id: &str) -> String {
@@ -87,7 +86,7 @@ pub fn Field(
     unit: Text,
     /// A button or icon inside, at the end.
     #[prop(optional)]
-    end: Option<AnyView>,
+    end: Option<View>,
     /// The box was left: the time to check.
     #[prop(optional, into)]
     on_leave: Option<Callback<()>>,
@@ -140,7 +139,6 @@ pub fn Field(
                 on:blur=leave
             ></textarea>
         }
-        .into_any()
     } else {
         let (kind, mode, hint) = match kind {
             FieldKind::Words => ("text", "text", "sentences"),
@@ -171,14 +169,12 @@ pub fn Field(
                 on:keydown=enter
             />
         }
-        .into_any()
     };
     let inner = view! {
         <div class="field__box">
             {icon.map(|icon| view! { <Glyph icon/> })} {input} {super::line("field__unit", unit)} {end}
         </div>
-    }
-    .into_any();
+    };
     framed(id, label, optional_mark, note, problem, inner)
 }
 
@@ -195,7 +191,7 @@ fn picked(
     problem: Signal<Option<String>>,
     min: Text,
     max: Text,
-) -> AnyView {
+) -> View {
     let id = own_id(id);
     let bound = |bound: Text| move || Some(bound.get()).filter(|bound| !bound.is_empty());
     let inner = view! {
@@ -213,8 +209,7 @@ fn picked(
                 on:input=move |event| on_input.run(event_target_value(&event))
             />
         </div>
-    }
-    .into_any();
+    };
     framed(id, label, optional_mark, note, problem, inner)
 }
 
@@ -342,7 +337,6 @@ pub fn SearchField(
             }}
         </div>
     }
-    .into_any()
 }
 
 /// The box after the one that a key was pressed in, within its form or sheet. After the last one, Enter does what the
@@ -432,8 +426,7 @@ pub fn NumberStepper(
                 <Glyph icon=Icon::Plus/>
             </button>
         </div>
-    }
-    .into_any();
+    };
     framed(id, label, Text::default(), note, problem, inner)
 }
 
@@ -481,7 +474,7 @@ pub fn ProblemSummary(
                     </li>
                 }
             })
-            .collect_view()
+            .collect::<View>()
     };
     move || {
         any.get().then(|| {

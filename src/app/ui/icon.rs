@@ -3,7 +3,7 @@
 //! A drawing is markup from this table and nothing else, so it may go in as it is. The words beside an icon speak;
 //! the icon itself is hidden from screen readers.
 
-use leptos::prelude::*;
+use crate::view::prelude::*;
 
 /// What an icon stands for, not what it looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -247,13 +247,12 @@ pub fn Glyph(
     view! {
         <svg class="icon" class:icon--filled=filled viewBox="0 0 24 24" aria-hidden="true" inner_html=icon.drawing()></svg>
     }
-    .into_any()
 }
 
 /// An icon on its wash, as the face of a thing in a row.
 #[component]
 pub fn Ground(icon: Icon, #[prop(optional)] tone: super::Tone) -> impl IntoView {
-    view! { <span class="ground" data-tone=tone.name()><Glyph icon/></span> }.into_any()
+    view! { <span class="ground" data-tone=tone.name()><Glyph icon/></span> }
 }
 
 const MARK: &str = r#"<path d="M17.5 42c.8-7 .3-11.5 3.5-17.5 2-3.8 2.3-6.5 2.2-11" stroke-width="3"/><path d="M20.8 27.5c4 .2 7.5 1 11 1.3" stroke-width="2.4"/><path d="M14.5 12.5c1.5-6 15.5-6 17.5 0ZM7.5 22c1.5-5.2 11.5-5.6 13.5-.5ZM24.5 27.6c2.5-5.6 15-6 19 .9Z" fill="currentColor" stroke-width="1.6" stroke-linejoin="round"/><path d="M10 42h17" stroke-width="2.6"/>"#;
@@ -261,7 +260,7 @@ const MARK: &str = r#"<path d="M17.5 42c.8-7 .3-11.5 3.5-17.5 2-3.8 2.3-6.5 2.2-
 /// The guest-greeting pine. It says nothing by itself: the name stands beside it.
 #[component]
 pub fn Mark() -> impl IntoView {
-    view! { <svg class="mark" viewBox="0 0 48 48" aria-hidden="true" inner_html=MARK></svg> }.into_any()
+    view! { <svg class="mark" viewBox="0 0 48 48" aria-hidden="true" inner_html=MARK></svg> }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Digits: the keypad, the number that grows above it, and the dots of a PIN.
 
 use super::{Glyph, Icon, Slot, Text};
-use leptos::prelude::*;
+use crate::view::prelude::*;
 use std::time::Duration;
 
 /// How long a press on erase is held until it clears, in milliseconds. Only a shortcut: clear has a key of its own.
@@ -72,7 +72,7 @@ impl std::fmt::Debug for OwnKey {
 impl Corner {
     /// A corner with a view of the screen's own.
     pub fn own(view: impl IntoView + 'static) -> Self {
-        Self::Own(OwnKey(view.into_any()))
+        Self::Own(OwnKey(view.into_view()))
     }
 }
 
@@ -118,8 +118,7 @@ pub fn Keypad(
             <button type="button" class="key key--words" on:click=move |_| on_key.run(Key::Clear)>
                 {move || clear_label.get()}
             </button>
-        }
-        .into_any(),
+        },
         Corner::Erase => view! {
             <button
                 type="button"
@@ -135,17 +134,15 @@ pub fn Keypad(
             >
                 <Glyph icon=Icon::Erase/>
             </button>
-        }
-        .into_any(),
-        Corner::Empty => view! { <span></span> }.into_any(),
-        Corner::Own(OwnKey(view)) => view! { <div class="key-own">{view}</div> }.into_any(),
+        },
+        Corner::Empty => view! { <span></span> },
+        Corner::Own(OwnKey(view)) => view! { <div class="key-own">{view}</div> },
     };
     view! {
         <div class="keypad" role="group" aria-label=move || label.get()>
-            {(1..=9).map(digit).collect_view()} {corner(start)} {digit(0)} {corner(end)}
+            {(1..=9).map(digit).collect::<View>()} {corner(start)} {digit(0)} {corner(end)}
         </div>
     }
-    .into_any()
 }
 
 /// How much of a PIN is typed, and nothing of what.
@@ -169,10 +166,9 @@ pub fn PinDots(
         >
             {(0..total)
                 .map(|place| view! { <span class="pin__dot" data-on=move || (place < filled.get()).then_some("true")></span> })
-                .collect_view()}
+                .collect::<View>()}
         </div>
     }
-    .into_any()
 }
 
 /// A telephone number in groups of 3 4 4, as far as it goes; other lengths stay whole in groups of four.
@@ -230,7 +226,6 @@ pub fn NumberDisplay(
             </p>
         </div>
     }
-    .into_any()
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! A list of any length: only the rows in sight are on the page.
 
 use super::Text;
+use crate::view::prelude::*;
 use leptos::ev;
-use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast;
 use leptos::web_sys;
 use std::ops::Range;
@@ -45,7 +45,7 @@ pub fn VirtualList(
     label: Text,
     /// Draws row `index`; its first button or link takes the focus.
     #[prop(into)]
-    row: Callback<usize, AnyView>,
+    row: Callback<usize, View>,
     /// Changes when the rows mean something else, such as after a search: the list starts at its top.
     #[prop(optional, into)]
     about: Text,
@@ -156,11 +156,10 @@ pub fn VirtualList(
             style:--row-size=format!("{whole_px}px")
         >
             <div class="virtual__whole" role="presentation" style:--whole=move || format!("{}px", count.get() * whole_px)>
-                <For each=move || sight.get() key=move |index| (*index, about.get_untracked()) children=row_view/>
+                {keyed(move || sight.get().collect(), move |index| (*index, about.get_untracked()), row_view)}
             </div>
         </div>
     }
-    .into_any()
 }
 
 #[cfg(test)]

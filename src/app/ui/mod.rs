@@ -5,7 +5,7 @@
 //! - **Words** are [`Text`]: `"保存"`, a `String`, a signal, or `move || t!(…)` all do; an empty text shows nothing.
 //! - **Values** come in as a signal (or a plain value, or a closure), changes go out through a callback that carries
 //!   the new value: `value=name on_input=move |typed| name.set(typed)`. No part keeps a value of its own.
-//! - A part that may stay out is a [`Slot`]: `end=slot(view! { <Tag …/> })`, `end=view! { … }.into_any()`.
+//! - A part that may stay out is a [`Slot`]: `end=slot(view! { <Tag …/> })`, `end=view! { … }`.
 //! - [`Tone`] says what a colour means: `Plain Pine Saved Unsent Late Conflict`.
 //!
 //! ```text
@@ -39,7 +39,7 @@
 //! rows       <ListRow title="张顺利" second=… face=slot(…) end=slot(…) selected=… on_open=…/>
 //!            <TaskRow title=… due=Due { … } done=… on_tick=… tick_label=…/>  <NextThing …>button</NextThing>
 //!            <FactRow label="负责顾问">"林悦"</FactRow>  <HistoryRow date="18日" icon=Icon::Calls title=… who="林悦"/>
-//!            <VirtualList count=count row_px=80 label="客户" row=move |index| view! { … }.into_any()/>
+//!            <VirtualList count=count row_px=80 label="客户" row=move |index| view! { … }/>
 //!            <Section title="上午" aside="3件" list=true>rows</Section>
 //! frame      <Shell rail=slot(view! { <Rail …/> }) bar=slot(view! { <BottomBar …/> })>page</Shell>
 //!            <PageHeader title="今日" second="11月22日 星期日">pill and buttons</PageHeader>
@@ -76,7 +76,7 @@ mod toast;
 #[cfg(test)]
 mod tokens;
 
-use leptos::prelude::*;
+use crate::view::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use banner::*;
@@ -106,11 +106,11 @@ pub use toast::*;
 pub type Text = Signal<String>;
 
 /// A part that the caller may hand in, drawn where the receiving part says.
-pub type Slot = AnyView;
+pub type Slot = View;
 
 /// Makes a [`Slot`] of any view.
 pub fn slot(view: impl IntoView + 'static) -> Slot {
-    view.into_any()
+    view.into_view()
 }
 
 /// What a colour says. Never the only sign: an icon or a word always stands beside it.

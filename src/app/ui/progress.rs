@@ -1,7 +1,7 @@
 //! Progress, for the few things that wait, and bars that compare.
 
 use super::{Text, Tone, permille};
-use leptos::prelude::*;
+use crate::view::prelude::*;
 
 /// Count, total, percent and a way to cancel. Without a share it counts up in words and draws no bar.
 #[component]
@@ -40,7 +40,6 @@ pub fn Progress(
             {children.map(|children| children())}
         </div>
     }
-    .into_any()
 }
 
 /// A measure beside its aim: the aim is a bar across, not a colour.
@@ -70,5 +69,4 @@ pub fn Bar(
             {move || aim.get().map(|_| view! { <span class="bar__aim"></span> })}
         </div>
     }
-    .into_any()
 }

@@ -1,7 +1,7 @@
 //! Rows: people, tasks, facts and what happened, and the panel of the next thing.
 
 use super::{Glyph, Icon, Slot, Text, Tone, line};
-use leptos::prelude::*;
+use crate::view::prelude::*;
 
 /// One person or thing in a list.
 #[component]
@@ -47,10 +47,9 @@ pub fn ListRow(
             >
                 {inner}
             </button>
-        }
-        .into_any(),
+        },
         None => {
-            view! { <div class="row" aria-current=move || selected.get().then_some("true")>{inner}</div> }.into_any()
+            view! { <div class="row" aria-current=move || selected.get().then_some("true")>{inner}</div> }
         }
     }
 }
@@ -99,9 +98,8 @@ pub fn TaskRow(
     let words = match on_open {
         Some(on_open) => view! {
             <button type="button" class="task__words" on:click=move |_| on_open.run(())>{words}</button>
-        }
-        .into_any(),
-        None => view! { <span class="task__words">{words}</span> }.into_any(),
+        },
+        None => view! { <span class="task__words">{words}</span> },
     };
     view! {
         <div class="task" class:task--narrow=narrow role="listitem">
@@ -120,7 +118,6 @@ pub fn TaskRow(
             {action.map(|action| view! { <span class="task__action">{action}</span> })}
         </div>
     }
-    .into_any()
 }
 
 /// The most urgent task: title, why, and its action as children.
@@ -145,7 +142,6 @@ pub fn NextThing(
             <div class="next__action">{line("next__corner", corner)} {children()}</div>
         </section>
     }
-    .into_any()
 }
 
 /// Label and value on one line. Several stand in `<dl class="fact-list">`.
@@ -157,7 +153,6 @@ pub fn FactRow(#[prop(into)] label: Text, children: Children) -> impl IntoView {
             <dd class="fact__value">{children()}</dd>
         </div>
     }
-    .into_any()
 }
 
 /// Something that happened: day, icon, what, more, who.
@@ -180,9 +175,8 @@ pub fn HistoryRow(
     let words = match on_open {
         Some(on_open) => view! {
             <button type="button" class="history__words" on:click=move |_| on_open.run(())>{words}</button>
-        }
-        .into_any(),
-        None => view! { <span class="history__words">{words}</span> }.into_any(),
+        },
+        None => view! { <span class="history__words">{words}</span> },
     };
     view! {
         <div class="history" role="listitem">
@@ -191,7 +185,6 @@ pub fn HistoryRow(
             <span class="history__body">{words} {line("history__who", who)}</span>
         </div>
     }
-    .into_any()
 }
 
 /// A part of a page under its heading.
@@ -222,5 +215,4 @@ pub fn Section(
             <div role=list.then_some("list")>{children()}</div>
         </section>
     }
-    .into_any()
 }

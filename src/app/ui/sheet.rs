@@ -1,8 +1,8 @@
 //! Sheets: work on one thing without leaving. On show while mounted; unmounting closes and gives the focus back.
 
 use super::{Glyph, Icon, IconButton, Slot, Text, Tone, line, own_id};
+use crate::view::prelude::*;
 use leptos::ev;
-use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast;
 use leptos::web_sys;
 
@@ -94,5 +94,4 @@ pub fn Sheet(
             </div>
         </dialog>
     }
-    .into_any()
 }

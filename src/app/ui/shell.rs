@@ -1,8 +1,8 @@
 //! The frame: rail or bottom bar, page header, list and detail, and the three panes of unlocking.
 
 use super::{Badge, Face, FaceSize, Glyph, Icon, IconButton, Look, Mark, Slot, Text, line};
+use crate::view::prelude::*;
 use leptos::ev;
-use leptos::prelude::*;
 
 /// One place of the rail and of the bottom bar.
 #[derive(Clone, Debug)]
@@ -51,12 +51,11 @@ pub fn Rail(
         <nav class="rail" aria-label=move || label.get()>
             <Mark/>
             <div class="rail__places">
-                {places.into_iter().map(|place| place_link(place, current, "place")).collect_view()}
+                {places.into_iter().map(|place| place_link(place, current, "place")).collect::<View>()}
             </div>
             {foot.map(|foot| view! { <div class="rail__foot">{foot}</div> })}
         </nav>
     }
-    .into_any()
 }
 
 /// The face at the foot of the rail; pressing it locks.
@@ -81,7 +80,6 @@ pub fn RailPerson(
             <span class="only-heard">{move || label.get()}</span>
         </button>
     }
-    .into_any()
 }
 
 /// Five places below, under 1024 wide.
@@ -97,10 +95,9 @@ pub fn BottomBar(
 ) -> impl IntoView {
     view! {
         <nav class="bottom-bar" aria-label=move || label.get() data-capturing=move || capturing.get().then_some("true")>
-            {places.into_iter().map(|place| place_link(place, current, "place place--bottom")).collect_view()}
+            {places.into_iter().map(|place| place_link(place, current, "place place--bottom")).collect::<View>()}
         </nav>
     }
-    .into_any()
 }
 
 /// Everything: rail at the start or bar below, content beside, toasts above the foot.
@@ -134,7 +131,6 @@ pub fn Shell(
             {bar}
         </div>
     }
-    .into_any()
 }
 
 /// The head of a screen: title at the start; at the end the status pill, then a primary and a quiet button.
@@ -183,7 +179,6 @@ pub fn PageHeader(
             {children.map(|children| view! { <div class="head__end">{children()}</div> })}
         </header>
     }
-    .into_any()
 }
 
 /// A list and what was chosen from it. Under 1024 the detail covers the list.
@@ -204,7 +199,6 @@ pub fn ListDetail(
             <section class="list-detail__detail" aria-label=move || detail_label.get()>{detail}</section>
         </div>
     }
-    .into_any()
 }
 
 /// Who am I, on which tablet, is all well: the doorpost, the faces, the digits.
@@ -224,7 +218,6 @@ pub fn UnlockLayout(
             <section class="unlock__pin">{pin}</section>
         </main>
     }
-    .into_any()
 }
 
 /// One face to choose from.
@@ -251,5 +244,4 @@ pub fn FaceTile(
             {line("face-tile__second", second)}
         </button>
     }
-    .into_any()
 }

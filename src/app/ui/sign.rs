@@ -1,8 +1,8 @@
 //! The signature pad: a base line, the name of who signs, and a way to sign by keyboard.
 
 use super::{Button, ButtonKind, Icon, Text, own_id};
+use crate::view::prelude::*;
 use leptos::ev;
-use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast;
 use leptos::web_sys;
 
@@ -107,5 +107,4 @@ pub fn SignaturePad(
             </div>
         </div>
     }
-    .into_any()
 }

@@ -1,7 +1,7 @@
 //! How things stand: tag, status pill, badge, ring, timer, tip, and facts on one line.
 
 use super::{Glyph, Icon, Text, Tone, line};
-use leptos::prelude::*;
+use crate::view::prelude::*;
 
 /// A state in a word or two. Not pressed.
 #[component]
@@ -15,7 +15,6 @@ pub fn Tag(
             {icon.map(|icon| view! { <Glyph icon/> })} {move || text.get()}
         </span>
     }
-    .into_any()
 }
 
 /// Where saving and sending stand, in the same corner of every screen. A press opens the page about it.
@@ -44,7 +43,6 @@ pub fn StatusPill(
             <span class="only-heard" role="status">{move || spoken.get()}</span>
         </button>
     }
-    .into_any()
 }
 
 /// A count at the corner of a place on the rail. Nothing at zero.
@@ -132,7 +130,6 @@ pub fn Ring(
             </span>
         </span>
     }
-    .into_any()
 }
 
 /// A time that counts up, with its aim in words. Silent; what is worth telling goes into `spoken`.
@@ -161,7 +158,6 @@ pub fn TimerFace(
             <span class="only-heard" role="status">{move || spoken.get()}</span>
         </div>
     }
-    .into_any()
 }
 
 /// Facts on one line, with drawn dots between them.
@@ -169,10 +165,9 @@ pub fn TimerFace(
 pub fn Facts(#[prop(into)] items: Signal<Vec<String>>) -> impl IntoView {
     view! {
         <span class="facts">
-            {move || items.get().into_iter().filter(|item| !item.is_empty()).map(|item| view! { <span>{item}</span> }).collect_view()}
+            {move || items.get().into_iter().filter(|item| !item.is_empty()).map(|item| view! { <span>{item}</span> }).collect::<View>()}
         </span>
     }
-    .into_any()
 }
 
 /// Text of which some letters were searched for: those are bold and underlined.
@@ -192,13 +187,12 @@ pub fn Marked(
                     .get()
                     .into_iter()
                     .map(|(text, matched)| {
-                        if matched { view! { <mark>{text}</mark> }.into_any() } else { text.into_any() }
+                        if matched { view! { <mark>{text}</mark> } } else { text.into_view() }
                     })
-                    .collect_view()
+                    .collect::<View>()
             }}
         </span>
     }
-    .into_any()
 }
 
 /// What helps to know now, on a wash: a hint beside the work.
@@ -210,5 +204,4 @@ pub fn Tip(#[prop(into)] text: Text, icon: Icon, #[prop(default = Tone::Pine)] t
             <span>{move || text.get()}</span>
         </p>
     }
-    .into_any()
 }

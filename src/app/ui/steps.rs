@@ -1,7 +1,7 @@
 //! Steps: where something stands on its way.
 
 use super::{Glyph, Icon, Text};
-use leptos::prelude::*;
+use crate::view::prelude::*;
 
 /// How far a step is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,9 +46,9 @@ pub fn Steps(
             StepState::Ahead => ("ahead", None),
         };
         let inside = if state == StepState::Passed {
-            view! { <Glyph icon=Icon::Tick/> }.into_any()
+            view! { <Glyph icon=Icon::Tick/> }
         } else {
-            (place + 1).into_any()
+            (place + 1).into_view()
         };
         view! {
             <li class="steps__step" data-state=word aria-current=present>
@@ -60,8 +60,7 @@ pub fn Steps(
     };
     view! {
         <ol class="steps" class:steps--upright=upright aria-label=move || label.get()>
-            {move || items.get().into_iter().enumerate().map(step).collect_view()}
+            {move || items.get().into_iter().enumerate().map(step).collect::<View>()}
         </ol>
     }
-    .into_any()
 }

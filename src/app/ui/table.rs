@@ -1,7 +1,7 @@
 //! Tables: figures at the end, tabular, no stripes, the sum above a darker line.
 
 use super::Text;
-use leptos::prelude::*;
+use crate::view::prelude::*;
 
 /// The head of a column.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub fn Table(
     children: Children,
     /// The row of sums.
     #[prop(optional)]
-    sum: Option<AnyView>,
+    sum: Option<View>,
 ) -> impl IntoView {
     let head = |Column { label, figures }: Column| view! { <th scope="col" class:figure=figures>{label}</th> };
     view! {
@@ -29,12 +29,11 @@ pub fn Table(
             <table>
                 <caption class="only-heard">{move || caption.get()}</caption>
                 <thead>
-                    <tr>{move || columns.get().into_iter().map(head).collect_view()}</tr>
+                    <tr>{move || columns.get().into_iter().map(head).collect::<View>()}</tr>
                 </thead>
                 <tbody>{children()}</tbody>
                 {sum.map(|sum| view! { <tfoot>{sum}</tfoot> })}
             </table>
         </div>
     }
-    .into_any()
 }

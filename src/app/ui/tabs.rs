@@ -1,7 +1,7 @@
 //! Tabs: several views of one thing, their counts after the word.
 
 use super::{Text, choice::tab_arrows};
-use leptos::prelude::*;
+use crate::view::prelude::*;
 
 /// One tab.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,8 +62,7 @@ pub fn Tabs(
     };
     view! {
         <div class="tabs" role="tablist" aria-label=move || label.get() on:keydown=|event| tab_arrows(&event)>
-            {move || items.get().into_iter().map(tab.clone()).collect_view()}
+            {move || items.get().into_iter().map(tab.clone()).collect::<View>()}
         </div>
     }
-    .into_any()
 }

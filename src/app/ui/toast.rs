@@ -1,8 +1,8 @@
 //! Toasts: what went well, to whom, and the way back. Never for an error or for what must be read.
 
 use super::{Glyph, Icon, Text};
+use crate::view::prelude::*;
 use leptos::ev;
-use leptos::prelude::*;
 use std::time::Duration;
 
 /// How long a toast stays untouched, in milliseconds.
@@ -121,5 +121,5 @@ pub fn ToastHost(
             }
         })
     };
-    view! { <div class="toasts" role="status" aria-label=move || label.get()>{toast}</div> }.into_any()
+    view! { <div class="toasts" role="status" aria-label=move || label.get()>{toast}</div> }
 }

@@ -1,6 +1,7 @@
 //! One field of a form: the part of `ui` that takes what it holds.
 
-use leptos::{ev, prelude::*, wasm_bindgen::JsCast, web_sys};
+use crate::view::prelude::*;
+use leptos::{ev, wasm_bindgen::JsCast, web_sys};
 use yingke_core::{
     change::Key,
     pack::{Field as FormField, FieldType, Reference, Required, Rule},
@@ -78,7 +79,7 @@ fn is_wide(sheet: Sheet, field: &FormField) -> bool {
 }
 
 /// The part that takes what a field holds.
-fn control(sheet: Sheet, field: FormField, person_of: PersonOf) -> AnyView {
+fn control(sheet: Sheet, field: FormField, person_of: PersonOf) -> View {
     let Sheet { roster, w, pack, .. } = sheet;
     let key = field.key.clone();
     let id = field_id(&key);
@@ -125,10 +126,8 @@ fn control(sheet: Sheet, field: FormField, person_of: PersonOf) -> AnyView {
         });
         if few {
             view! { <Segmented label options chosen=value on_choose=choose optional_mark=mark note problem id=id.clone()/> }
-                .into_any()
         } else {
             view! { <ChoiceList label options chosen=value on_choose=choose optional_mark=mark note problem id=id.clone()/> }
-                .into_any()
         }
     };
     let id = field_id(&key);
@@ -139,7 +138,6 @@ fn control(sheet: Sheet, field: FormField, person_of: PersonOf) -> AnyView {
             let chosen = Signal::derive(move || sheet.codes(&chosen_key));
             let change = move |codes: Vec<String>| sheet.set(&change_key, codes.join(","));
             view! { <ChipGroup label options chosen on_change=change optional_mark=mark note problem id=id.clone()/> }
-                .into_any()
         }
     };
     let list = move |list: &str| {
@@ -155,21 +153,19 @@ fn control(sheet: Sheet, field: FormField, person_of: PersonOf) -> AnyView {
     match &field.kind {
         FieldType::Text(max) => {
             let length_max = *max * 2;
-            view! { <Field label value on_input=input optional_mark=mark note problem length_max id/> }.into_any()
+            view! { <Field label value on_input=input optional_mark=mark note problem length_max id/> }
         }
-        FieldType::Name => view! { <Field label value on_input=input optional_mark=mark note problem id/> }.into_any(),
+        FieldType::Name => view! { <Field label value on_input=input optional_mark=mark note problem id/> },
         FieldType::LongText => {
-            view! { <Field label value on_input=input lines=3 optional_mark=mark note problem id/> }.into_any()
+            view! { <Field label value on_input=input lines=3 optional_mark=mark note problem id/> }
         }
         FieldType::ResidentId | FieldType::Passport => {
             view! { <Field label value on_input=input kind=FieldKind::Code optional_mark=mark note problem id/> }
-                .into_any()
         }
         FieldType::Phone => phone(sheet, key, PhoneField { label, value, note, mark, problem, id }, person_of),
         FieldType::Money => {
             let unit = Signal::derive(move || w.get().form_yuan().to_owned());
             view! { <Field label value on_input=input kind=FieldKind::Decimal unit optional_mark=mark note problem id/> }
-                .into_any()
         }
         FieldType::Int(min, max) if *max <= STEPPED_MAX && field.default.is_some() => {
             let (min, max) = (*min as i32, *max as i32);
@@ -189,14 +185,12 @@ fn control(sheet: Sheet, field: FormField, person_of: PersonOf) -> AnyView {
                     id
                 />
             }
-            .into_any()
         }
         FieldType::Int(..) => {
             view! { <Field label value on_input=input kind=FieldKind::Digits optional_mark=mark note problem id/> }
-                .into_any()
         }
         FieldType::Date => {
-            view! { <DateField label value on_input=input optional_mark=mark note problem id/> }.into_any()
+            view! { <DateField label value on_input=input optional_mark=mark note problem id/> }
         }
         FieldType::Datetime => {
             // Half of it may be typed: the date stands before the T, the time after it.
@@ -213,7 +207,6 @@ fn control(sheet: Sheet, field: FormField, person_of: PersonOf) -> AnyView {
                     <TimeField label=time_label value=Signal::derive(half(1)) on_input=on_time/>
                 </div>
             }
-            .into_any()
         }
         FieldType::Bool if field.default.is_none() => {
             one_of(Signal::derive(move || vec![Choice::new("true", w.get().yes()), Choice::new("false", w.get().no())]))
@@ -222,9 +215,9 @@ fn control(sheet: Sheet, field: FormField, person_of: PersonOf) -> AnyView {
             let on = Signal::derive(move || value.get() == "true");
             let change = move |on: bool| sheet.set(&key, on.to_string());
             if matches!(field.rule, Some(Rule::YesWith(_))) {
-                view! { <CheckBox label on on_change=change second=note problem id boxed=true/> }.into_any()
+                view! { <CheckBox label on on_change=change second=note problem id boxed=true/> }
             } else {
-                view! { <Switch label on on_change=change second=note boxed=true/> }.into_any()
+                view! { <Switch label on on_change=change second=note boxed=true/> }
             }
         }
         FieldType::Enum(of) => one_of(list(of)),
@@ -240,7 +233,7 @@ fn control(sheet: Sheet, field: FormField, person_of: PersonOf) -> AnyView {
         }
         FieldType::Ref(Reference::Person) => person(sheet, key, label, mark, note, problem, id),
         // The app fills these in: the outing that is under way, a campaign once there are some.
-        FieldType::Ref(Reference::Outing | Reference::Campaign) => ().into_any(),
+        FieldType::Ref(Reference::Outing | Reference::Campaign) => View::Nothing,
     }
 }
 
@@ -260,7 +253,7 @@ struct PhoneField {
 }
 
 /// A phone number: grouped once it is left, and looked up as soon as it is whole.
-fn phone(sheet: Sheet, key: Key, field: PhoneField, person_of: PersonOf) -> AnyView {
+fn phone(sheet: Sheet, key: Key, field: PhoneField, person_of: PersonOf) -> View {
     let PhoneField { label, value, note, mark, problem, id } = field;
     let number = Memo::new(move |_| PhoneNumber::parse(&value.get(), Region::China).ok());
     let focused = RwSignal::new(false);
@@ -285,5 +278,4 @@ fn phone(sheet: Sheet, key: Key, field: PhoneField, person_of: PersonOf) -> AnyV
             Some(known(sheet, &number, person_of))
         }}
     }
-    .into_any()
 }

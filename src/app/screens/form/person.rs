@@ -1,6 +1,6 @@
 //! People in a form: whom a number belongs to, and the choice of one.
 
-use leptos::prelude::*;
+use crate::view::prelude::*;
 use yingke_core::{change::Key, id::RecordId, pack::FieldType, phone::PhoneNumber};
 
 use super::sheet::{PERSON, PersonOf, Sheet};
@@ -16,7 +16,7 @@ use crate::{
 const OFFERED_MAX: usize = 6;
 
 /// Whom a number is known to belong to, and what can be done with that.
-pub(super) fn known(sheet: Sheet, number: &PhoneNumber, person_of: PersonOf) -> AnyView {
+pub(super) fn known(sheet: Sheet, number: &PhoneNumber, person_of: PersonOf) -> View {
     let Sheet { roster, w, .. } = sheet;
     if let Some(person) = sheet.person().filter(|_| person_of.finds_person) {
         let unlink = move |()| {
@@ -31,11 +31,10 @@ pub(super) fn known(sheet: Sheet, number: &PhoneNumber, person_of: PersonOf) -> 
                     <Button label=t!(w, form_known_unlink) kind=ButtonKind::Text on_press=unlink/>
                 </div>
             </div>
-        }
-        .into_any();
+        };
     }
     match roster.known(number) {
-        Known::No | Known::NotYet => ().into_any(),
+        Known::No | Known::NotYet => View::Nothing,
         Known::Elsewhere { ask } => view! {
             <div class="known" data-tone="unsent" role="status">
                 <Glyph icon=Icon::People/>
@@ -49,11 +48,10 @@ pub(super) fn known(sheet: Sheet, number: &PhoneNumber, person_of: PersonOf) -> 
                     }}
                 </p>
             </div>
-        }
-        .into_any(),
+        },
         Known::Here(people) => {
             let others = people.into_iter().filter(|person| Some(*person) != person_of.is_about);
-            others.map(|person| known_person(sheet, person, person_of)).collect_view().into_any()
+            others.map(|person| known_person(sheet, person, person_of)).collect::<View>()
         }
     }
 }
@@ -118,7 +116,7 @@ pub(super) fn person(
     note: Signal<String>,
     problem: Signal<Option<String>>,
     id: String,
-) -> AnyView {
+) -> View {
     let Sheet { roster, w, .. } = sheet;
     let query = RwSignal::new(String::new());
     let chosen = {
@@ -174,7 +172,6 @@ pub(super) fn person(
                     </div>
                 </div>
             }
-            .into_any()
         },
         move || {
             let id = id.clone();
@@ -196,10 +193,9 @@ pub(super) fn person(
                             sheet.set(&key.get_value(), person.to_string());
                         };
                         view! { <div role="listitem">{row(person, Callback::new(choose))}</div> }
-                    }).collect_view()}
+                    }).collect::<View>()}
                 </div>
             }
-            .into_any()
         },
     )
 }
@@ -207,12 +203,12 @@ pub(super) fn person(
 /// The chosen person, or the search for one.
 fn chosen_or_searched(
     chosen: Memo<Option<RecordId>>,
-    shown: impl Fn(RecordId) -> AnyView + Send + 'static,
-    search: impl Fn() -> AnyView + Send + 'static,
-) -> AnyView {
+    shown: impl Fn(RecordId) -> View + Send + 'static,
+    search: impl Fn() -> View + Send + 'static,
+) -> View {
     (move || match chosen.get() {
         Some(person) => shown(person),
         None => search(),
     })
-    .into_any()
+    .into_view()
 }

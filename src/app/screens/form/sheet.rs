@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use leptos::prelude::*;
+use crate::view::prelude::*;
 use yingke_core::{
     change::Key,
     form::{Draft, Problem, ProblemCode},

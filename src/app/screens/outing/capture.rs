@@ -1,10 +1,8 @@
 //! Capture: a number, how it went, save. Read in a glance, pressed with one thumb, and nothing typed is ever lost.
 
-use leptos::{ev, prelude::*, web_sys};
-use leptos_router::{
-    NavigateOptions,
-    hooks::{use_navigate, use_params_map},
-};
+use crate::route::use_route;
+use crate::view::prelude::*;
+use leptos::{ev, web_sys};
 use yingke_core::{
     change::Key as FieldKey,
     form::{self, Draft, Problem, ProblemCode},
@@ -46,15 +44,15 @@ pub fn Capture() -> impl IntoView {
     let settings = use_settings();
     settings.capturing.set(true);
     on_cleanup(move || settings.capturing.set(false));
-    let params = use_params_map();
+    let route = use_route();
     let outing = Memo::new(move |_| {
-        let id = params.read().get("outing")?.parse::<RecordId>().ok()?;
+        let id = route.part(1)?.parse::<RecordId>().ok()?;
         roster.record(id).is_some_and(|record| !record.is("withdrawn")).then_some(id)
     });
-    let navigate = use_navigate();
-    let back = Callback::new(move |()| navigate("/outing", NavigateOptions::default()));
+    let route = use_route();
+    let back = Callback::new(move |()| route.go("/outing"));
     move || match outing.get() {
-        Some(outing) => view! { <Cards outing back/> }.into_any(),
+        Some(outing) => view! { <Cards outing back/> },
         None => view! {
             <PageHeader title=t!(w, capture_title) back_label=t!(w, back) on_back=back>
                 <Pill/>
@@ -62,8 +60,7 @@ pub fn Capture() -> impl IntoView {
             <div class="page">
                 <EmptyState icon=Icon::Outing title=t!(w, outing_gone) text=t!(w, outing_gone_text)/>
             </div>
-        }
-        .into_any(),
+        },
     }
 }
 
@@ -392,7 +389,7 @@ fn Goal(desk: Desk) -> impl IntoView {
     });
     let may_undo = Memo::new(move |_| desk.saved.with(|saved| !saved.is_empty()));
     let last_line = move || match last.get() {
-        None => view! { <p class="capture__none">{t!(w, capture_none_yet)}</p> }.into_any(),
+        None => view! { <p class="capture__none">{t!(w, capture_none_yet)}</p> },
         Some(last) => {
             let unsent = last.records.first().is_some_and(|id| roster.is_unsent(*id));
             let time = format::clock(last.at, roster.utc_offset_minutes());
@@ -410,7 +407,6 @@ fn Goal(desk: Desk) -> impl IntoView {
                 </p>
                 <p class="capture__last-short"><Glyph icon=Icon::Saved/> <span>{short}</span></p>
             }
-            .into_any()
         }
     };
     let undo = move || {
@@ -481,27 +477,22 @@ fn NumberLine(desk: Desk) -> impl IntoView {
             Number::Empty | Number::Growing { .. } => Verdict::Nothing,
         }
     });
-    let navigate = use_navigate();
-    let open = Callback::new(move |id: RecordId| navigate(&format!("/people/{id}"), NavigateOptions::default()));
-    let said = move || {
-        match verdict.get() {
-        Verdict::Nothing => ().into_any(),
+    let route = use_route();
+    let open = Callback::new(move |id: RecordId| route.go(&format!("/people/{id}")));
+    let said = move || match verdict.get() {
+        Verdict::Nothing => View::Nothing,
         Verdict::New => view! {
             <span class="capture__verdict" data-tone="saved"><Glyph icon=Icon::Saved/> <span>{t!(w, capture_known_no)}</span></span>
-        }
-        .into_any(),
+        },
         Verdict::Known { text, person } => view! {
             <span class="capture__verdict" data-tone="unsent"><Glyph icon=Icon::People/> <span>{text}</span></span>
             {person.map(|id| view! {
                 <button type="button" class="capture__open" on:click=move |_| open.run(id)>{t!(w, capture_known_open)}</button>
             })}
-        }
-        .into_any(),
+        },
         Verdict::Wrong(text) => view! {
             <span class="capture__verdict" data-tone="late"><Glyph icon=Icon::Warn/> <span>{text}</span></span>
-        }
-        .into_any(),
-    }
+        },
     };
     let label = records::label(roster, FORM, "mobile");
     let drawn = Memo::new(move |_| card::shown(&typed.get()));

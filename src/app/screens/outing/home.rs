@@ -1,7 +1,7 @@
 //! The outings: what is on today, a start without a plan, and what came before.
 
-use leptos::prelude::*;
-use leptos_router::{NavigateOptions, hooks::use_navigate};
+use crate::route::use_route;
+use crate::view::prelude::*;
 use yingke_core::{id::RecordId, journal::AppendError, record::Record};
 
 use super::{
@@ -55,19 +55,17 @@ pub fn OutingHome() -> impl IntoView {
     let detail = move || {
         // Beside the list stands what is on today, until another is chosen.
         match chosen.get().filter(|id| outings.with(|outings| outings.contains(id))).or_else(|| mine.get()) {
-        Some(outing) => view! {
-            <One
-                outing
-                on_back=Callback::new(move |()| chosen.set(None))
-                on_plan=Callback::new(move |id| plan.set(Some(Some(id))))
-            />
+            Some(outing) => view! {
+                <One
+                    outing
+                    on_back=Callback::new(move |()| chosen.set(None))
+                    on_plan=Callback::new(move |id| plan.set(Some(Some(id))))
+                />
+            },
+            None => view! {
+                <div class="outing"><EmptyState icon=Icon::Outing title=t!(w, outing_choose) text=t!(w, outing_choose_text)/></div>
+            },
         }
-        .into_any(),
-        None => view! {
-            <div class="outing"><EmptyState icon=Icon::Outing title=t!(w, outing_choose) text=t!(w, outing_choose_text)/></div>
-        }
-        .into_any(),
-    }
     };
     let planned = Callback::new(move |id: RecordId| {
         plan.set(None);
@@ -101,11 +99,11 @@ fn OutingList(
 ) -> impl IntoView {
     let w = use_words();
     let next = move || match mine.get() {
-        Some(outing) => view! { <Next outing/> }.into_any(),
-        None => view! { <StartNow/> }.into_any(),
+        Some(outing) => view! { <Next outing/> },
+        None => view! { <StartNow/> },
     };
     let rows =
-        move |ids: Vec<RecordId>| ids.into_iter().map(|id| view! { <OutingRow outing=id chosen/> }).collect_view();
+        move |ids: Vec<RecordId>| ids.into_iter().map(|id| view! { <OutingRow outing=id chosen/> }).collect::<View>();
     let on_today = move || {
         let ids = split.with(|(today, _)| today.clone());
         (!ids.is_empty()).then(|| view! { <Section title=t!(w, outing_list_today)>{rows(ids)}</Section> })
@@ -113,9 +111,9 @@ fn OutingList(
     let before = move || {
         let ids = split.with(|(_, before)| before.clone());
         if ids.is_empty() {
-            return view! { <EmptyState icon=Icon::Outing title=t!(w, outing_list_none) text=t!(w, outing_list_none_text)/> }.into_any();
+            return view! { <EmptyState icon=Icon::Outing title=t!(w, outing_list_none) text=t!(w, outing_list_none_text)/> };
         }
-        view! { <Section title=t!(w, outing_list_recent)>{rows(ids)}</Section> }.into_any()
+        view! { <Section title=t!(w, outing_list_recent)>{rows(ids)}</Section> }
     };
     view! { <div class="outing-list">{next} {on_today} {before}</div> }
 }
@@ -125,8 +123,8 @@ fn OutingList(
 fn Next(outing: RecordId) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
-    let navigate = use_navigate();
-    let open = Callback::new(move |()| navigate(&format!("/outing/{outing}"), NavigateOptions::default()));
+    let route = use_route();
+    let open = Callback::new(move |()| route.go(&format!("/outing/{outing}")));
     let record = Signal::derive(move || roster.record(outing));
     let arrived = Memo::new(move |_| record.get().is_some_and(|record| record.get("actual_arrival").is_some()));
     let due = Signal::derive(move || {
@@ -164,10 +162,10 @@ fn Next(outing: RecordId) -> impl IntoView {
 fn StartNow() -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
-    let navigate = use_navigate();
+    let route = use_route();
     let failed = RwSignal::new(None::<AppendError>);
     let busy = RwSignal::new(false);
-    let go = Callback::new(move |id: RecordId| navigate(&format!("/outing/{id}"), NavigateOptions::default()));
+    let go = Callback::new(move |id: RecordId| route.go(&format!("/outing/{id}")));
     let start = move |()| {
         if busy.get_untracked() {
             return;

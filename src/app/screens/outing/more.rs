@@ -1,6 +1,6 @@
 //! What is said beside the number: the name, the rest of the card, and on a phone what the board has no room for.
 
-use leptos::prelude::*;
+use crate::view::prelude::*;
 
 use super::{
     capture::{Desk, GivenTiles},

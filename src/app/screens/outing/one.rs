@@ -1,7 +1,7 @@
 //! One outing from kit to summary: what to take along, when one arrived, what it brought.
 
-use leptos::prelude::*;
-use leptos_router::{NavigateOptions, hooks::use_navigate};
+use crate::route::use_route;
+use crate::view::prelude::*;
 use yingke_core::{id::RecordId, journal::AppendError, phone::PhoneNumber, record::Record, schema, typed};
 
 use super::{
@@ -68,12 +68,12 @@ pub fn One(outing: RecordId, on_back: Callback<()>, on_plan: Callback<RecordId>)
                     };
                     view! { <FactRow label>{text}</FactRow> }
                 })
-                .collect_view()
+                .collect::<View>()
         })
     };
     let last_button = move || {
         if is_cancelled.get() {
-            return ().into_any();
+            return View::Nothing;
         }
         let label = move || match (is_open.get(), reported.get()) {
             (true, _) => w.get().outing_end().to_owned(),
@@ -81,10 +81,9 @@ pub fn One(outing: RecordId, on_back: Callback<()>, on_plan: Callback<RecordId>)
             (false, true) => w.get().outing_report_edit().to_owned(),
         };
         view! { <Button label=label icon=Icon::Note kind=ButtonKind::Quiet on_press=move |()| open.set(Some(Open::Summary))/> }
-            .into_any()
     };
-    let navigate = use_navigate();
-    let capture = Callback::new(move |()| navigate(&format!("/outing/{outing}"), NavigateOptions::default()));
+    let route = use_route();
+    let capture = Callback::new(move |()| route.go(&format!("/outing/{outing}")));
     view! {
         <article class="outing">
             <header class="outing__head">
@@ -125,8 +124,8 @@ pub fn One(outing: RecordId, on_back: Callback<()>, on_plan: Callback<RecordId>)
                 open.get().map(|what| {
                     let close = Callback::new(move |()| open.set(None));
                     match what {
-                        Open::Summary => view! { <SummarySheet outing on_close=close/> }.into_any(),
-                        Open::Cancel => view! { <CancelSheet outing on_close=close/> }.into_any(),
+                        Open::Summary => view! { <SummarySheet outing on_close=close/> },
+                        Open::Cancel => view! { <CancelSheet outing on_close=close/> },
                     }
                 })
             }}
@@ -166,7 +165,7 @@ fn Arrival(outing: RecordId, failed: RwSignal<Option<AppendError>>) -> impl Into
         let inner = match arrival_words(roster, w.get(), &record) {
             Some((text, late)) => {
                 let (tone, icon) = if late { (Tone::Late, Icon::Late) } else { (Tone::Saved, Icon::Saved) };
-                view! { <Tag tone icon text/> }.into_any()
+                view! { <Tag tone icon text/> }
             }
             None if !records::is_open(&record) => return None,
             None => {
@@ -177,7 +176,6 @@ fn Arrival(outing: RecordId, failed: RwSignal<Option<AppendError>>) -> impl Into
                     <span class="quiet">{due}</span>
                     <Button label=t!(w, outing_arrive) icon=Icon::Walk kind=ButtonKind::Quiet on_press=arrive/>
                 }
-                .into_any()
             }
         };
         Some(view! { <div class="outing__arrival" role="status">{inner}</div> })
@@ -237,7 +235,7 @@ fn Kit(outing: RecordId, failed: RwSignal<Option<AppendError>>) -> impl IntoView
                 />
             }
         })
-        .collect_view();
+        .collect::<View>();
     let state = move || match needed.saturating_sub(done()) {
         0 => w.get().outing_kit_complete().to_owned(),
         missing => w.get().outing_kit_missing(missing),
@@ -313,16 +311,16 @@ fn Results(outing: RecordId) -> impl IntoView {
     let me = roster.me_now().map(|me| me.id.to_string()).unwrap_or_default();
     let goal = records::goal(roster);
     let count = Memo::new(move |_| standing(roster, outing, &me));
-    let navigate = use_navigate();
-    let to_person = Callback::new(move |id: RecordId| navigate(&format!("/people/{id}"), NavigateOptions::default()));
+    let route = use_route();
+    let to_person = Callback::new(move |id: RecordId| route.go(&format!("/people/{id}")));
     let people = move || {
         let found: Vec<Record> = roster.ask(&["person"], |replica| {
             replica.captured_in(outing).filter_map(|id| replica.record(id).map(|record| record.into_owned())).collect()
         });
         if found.is_empty() {
-            return view! { <EmptyState icon=Icon::People title=t!(w, outing_people_none) text=t!(w, capture_none_yet)/> }.into_any();
+            return view! { <EmptyState icon=Icon::People title=t!(w, outing_people_none) text=t!(w, capture_none_yet)/> };
         }
-        found.into_iter().map(|person| person_row(roster, w, person, to_person)).collect_view().into_any()
+        found.into_iter().map(|person| person_row(roster, w, person, to_person)).collect::<View>()
     };
     view! {
         <Section title=t!(w, outing_results)>
@@ -374,7 +372,7 @@ pub fn Counts(outing: RecordId) -> impl IntoView {
             let of_goal = words.outing_of_goal(count, goal);
             view! { <FactRow label=name>{of_goal}</FactRow> }
         });
-        let by_staff = by_staff.collect_view();
+        let by_staff = by_staff.collect::<View>();
         let (all, passes) = (words.outing_distinct(tally.all()), words.outing_passes_count(tally.passes));
         view! {
             <FactRow label=t!(w, outing_collected)>{all}</FactRow>
@@ -420,7 +418,7 @@ fn Script() -> impl IntoView {
             <details class="outing__script">
                 <summary>{t!(w, outing_prompt_open)}</summary>
                 <ol>
-                    {prompt.points.iter().map(|point| view! { <li>{move || point.in_language(w.get().0).to_owned()}</li> }).collect_view()}
+                    {prompt.points.iter().map(|point| view! { <li>{move || point.in_language(w.get().0).to_owned()}</li> }).collect::<View>()}
                 </ol>
             </details>
         }

@@ -1,6 +1,6 @@
 //! The sheets of form F-04: the plan before, the summary after, and why an outing was called off.
 
-use leptos::prelude::*;
+use crate::view::prelude::*;
 use yingke_core::{change::Edit, form::draft_of, id::RecordId, journal::AppendError, schema, typed};
 
 use super::records::{self, PLAN};

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use leptos::prelude::*;
+use crate::view::prelude::*;
 use yingke_core::{
     audience::Audience,
     capture,

@@ -1,10 +1,7 @@
 //! One person's page: who, where the record is, facts, and all that happened by month.
 
-use leptos::prelude::*;
-use leptos_router::{
-    NavigateOptions,
-    hooks::{use_navigate, use_params_map},
-};
+use crate::route::use_route;
+use crate::view::prelude::*;
 use yingke_core::{id::RecordId, record::Record, time::Millis};
 
 use super::{
@@ -25,8 +22,8 @@ use crate::{
 
 #[component]
 pub fn PersonFile() -> impl IntoView {
-    let params = use_params_map();
-    let id = Memo::new(move |_| params.read().get("person").and_then(|id| id.parse::<RecordId>().ok()));
+    let route = use_route();
+    let id = Memo::new(move |_| route.part(1).and_then(|id| id.parse::<RecordId>().ok()));
     move || id.get().map(|id| view! { <File id/> })
 }
 
@@ -34,11 +31,11 @@ pub fn PersonFile() -> impl IntoView {
 fn File(id: RecordId) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
-    let navigate = use_navigate();
-    let go = Callback::new(move |path: String| navigate(&path, NavigateOptions::default()));
+    let route = use_route();
+    let go = Callback::new(move |path: String| route.go(&path));
     let back = Callback::new(move |()| go.run(format!("/people/{id}")));
     let head = move || match roster.record(id) {
-        None => view! { <h1 class="file__name" tabindex="-1">{t!(w, person_gone)}</h1> }.into_any(),
+        None => view! { <h1 class="file__name" tabindex="-1">{t!(w, person_gone)}</h1> },
         Some(person) => {
             let name = name_of(w.get(), &person);
             let phone = phone_of(w.get(), &person);
@@ -60,7 +57,6 @@ fn File(id: RecordId) -> impl IntoView {
                     </p>
                 </div>
             }
-            .into_any()
         }
     };
     let points = Signal::derive(move || custody(roster, w.get(), id));
@@ -137,13 +133,12 @@ fn History(id: RecordId) -> impl IntoView {
     let rows = move || {
         let happened = happened.get();
         if happened.is_empty() {
-            return view! { <EmptyState icon=Icon::Clock title=t!(w, person_history_none) text=t!(w, person_history_none_text)/> }
-                .into_any();
+            return view! { <EmptyState icon=Icon::Clock title=t!(w, person_history_none) text=t!(w, person_history_none_text)/> };
         }
         let offset = roster.utc_offset_minutes();
         let today = roster.today();
         // A heading and a list for each month.
-        let mut months: Vec<((i32, u32), Vec<AnyView>)> = Vec::new();
+        let mut months: Vec<((i32, u32), Vec<View>)> = Vec::new();
         for happening in happened {
             let day = happening.at.day(offset);
             let (year, month, of_month) = day.ymd();
@@ -153,13 +148,13 @@ fn History(id: RecordId) -> impl IntoView {
             };
             let Happening { icon, title, second, who, .. } = happening;
             let second = slot(view! { <Facts items=second/> });
-            let row = view! { <HistoryRow date icon title second who/> }.into_any();
+            let row = view! { <HistoryRow date icon title second who/> };
             match months.last_mut() {
                 Some((last, rows)) if *last == (year, month) => rows.push(row),
                 _ => months.push(((year, month), vec![row])),
             }
         }
-        let month = |((year, month), rows): ((i32, u32), Vec<AnyView>)| {
+        let month = |((year, month), rows): ((i32, u32), Vec<View>)| {
             let same_year = year == today.ymd().0;
             let heading = if same_year { w.get().month_only(month) } else { w.get().year_month(year, month) };
             view! {
@@ -167,7 +162,7 @@ fn History(id: RecordId) -> impl IntoView {
                 <div role="list">{rows}</div>
             }
         };
-        months.into_iter().map(month).collect_view().into_any()
+        months.into_iter().map(month).collect::<View>()
     };
     let end =
         slot(view! { <Tabs label=t!(w, person_history) items=tabs chosen=kind on_choose=move |key| kind.set(key)/> });

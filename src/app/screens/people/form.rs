@@ -1,10 +1,7 @@
 //! A person's own file, new or changed: the pack's form `person`.
 
-use leptos::prelude::*;
-use leptos_router::{
-    NavigateOptions,
-    hooks::{use_navigate, use_params_map},
-};
+use crate::route::use_route;
+use crate::view::prelude::*;
 use yingke_core::{capture::person_edits, id::RecordId, record::Record};
 
 use super::name_of;
@@ -28,18 +25,17 @@ pub fn NewPerson() -> impl IntoView {
 pub fn EditPerson() -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
-    let params = use_params_map();
-    let id = Memo::new(move |_| params.read().get("person").and_then(|id| id.parse::<RecordId>().ok()));
+    let route = use_route();
+    let id = Memo::new(move |_| route.part(1).and_then(|id| id.parse::<RecordId>().ok()));
     move || {
         // What is being changed stays as it was opened: a colleague's edit does not pull the form away.
         match id.get().and_then(|id| untrack(|| roster.record(id))) {
-            Some(person) => view! { <PersonForm known=Some(person)/> }.into_any(),
+            Some(person) => view! { <PersonForm known=Some(person)/> },
             None => view! {
                 <div class="page">
                     <EmptyState icon=Icon::People title=t!(w, person_gone) text=t!(w, person_gone_text)/>
                 </div>
-            }
-            .into_any(),
+            },
         }
     }
 }
@@ -49,8 +45,8 @@ fn PersonForm(known: Option<Record>) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
     let toaster = use_context::<Toaster>().expect("main.rs provides the toaster");
-    let navigate = use_navigate();
-    let go = Callback::new(move |path: String| navigate(&path, NavigateOptions::default()));
+    let route = use_route();
+    let go = Callback::new(move |path: String| route.go(&path));
     let id = known.as_ref().map(|person| person.id);
     let title = {
         let known = known.clone();
@@ -80,10 +76,10 @@ fn PersonForm(known: Option<Record>) -> impl IntoView {
         </PageHeader>
         <div class="page page--reading">
             {if is_new {
-                view! { <PackForm form_key="person" draft_key finds_person=true edits on_saved/> }.into_any()
+                view! { <PackForm form_key="person" draft_key finds_person=true edits on_saved/> }
             } else {
                 let is_about = id.unwrap_or_else(|| roster.new_id());
-                view! { <PackForm form_key="person" draft_key start finds_person=true is_about edits on_saved/> }.into_any()
+                view! { <PackForm form_key="person" draft_key start finds_person=true is_about edits on_saved/> }
             }}
         </div>
     }

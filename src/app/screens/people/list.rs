@@ -2,11 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use leptos::prelude::*;
-use leptos_router::{
-    NavigateOptions,
-    hooks::{use_navigate, use_params_map},
-};
+use crate::route::use_route;
+use crate::view::prelude::*;
 use yingke_core::{
     id::RecordId,
     pinyin,
@@ -43,11 +40,10 @@ struct Row {
 pub fn PeopleHome() -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
-    let params = use_params_map();
-    let navigate = use_navigate();
+    let route = use_route();
     let typed = RwSignal::new(String::new());
     let mine_only = RwSignal::new(false);
-    let chosen = Memo::new(move |_| params.read().get("person").and_then(|id| id.parse::<RecordId>().ok()));
+    let chosen = Memo::new(move |_| route.part(1).and_then(|id| id.parse::<RecordId>().ok()));
     let sees_venue = roster.me_now().is_some_and(|me| me.role.sees_venue());
     let found = Memo::new(move |_| {
         let typed = typed.get();
@@ -61,12 +57,9 @@ pub fn PeopleHome() -> impl IntoView {
         (rows, found.total)
     });
     let count = Signal::derive(move || found.with(|(rows, _)| rows.len()));
-    let open = {
-        let navigate = navigate.clone();
-        Callback::new(move |id: RecordId| navigate(&format!("/people/{id}"), NavigateOptions::default()))
-    };
-    let row = Callback::new(move |index: usize| view! { <PersonRow rows=found index chosen open/> }.into_any());
-    let to_new = Callback::new(move |()| navigate("/people/new", NavigateOptions::default()));
+    let open = { Callback::new(move |id: RecordId| route.go(&format!("/people/{id}"))) };
+    let row = Callback::new(move |index: usize| view! { <PersonRow rows=found index chosen open/> });
+    let to_new = Callback::new(move |()| route.go("/people/new"));
     let told = move || {
         let total = roster.ask(&["person"], |replica| replica.count("person"));
         let found_words =
@@ -135,14 +128,13 @@ pub fn PeopleHome() -> impl IntoView {
         </div>
     };
     let detail = move || match chosen.get() {
-        Some(id) => view! { <PersonBrief id/> }.into_any(),
+        Some(id) => view! { <PersonBrief id/> },
         None => view! {
             <div class="people__nobody">
                 <Pill/>
                 <EmptyState icon=Icon::People title=t!(w, people_choose) text=t!(w, people_keys)/>
             </div>
-        }
-        .into_any(),
+        },
     };
     view! {
         <ListDetail
@@ -208,12 +200,9 @@ fn marked_reading(person: &Record, spans: &[PinyinSpan]) -> Vec<(String, bool)> 
 fn PersonBrief(id: RecordId) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
-    let navigate = use_navigate();
-    let back = {
-        let navigate = navigate.clone();
-        Callback::new(move |()| navigate("/people", NavigateOptions::default()))
-    };
-    let go = Callback::new(move |path: String| navigate(&path, NavigateOptions::default()));
+    let route = use_route();
+    let back = { Callback::new(move |()| route.go("/people")) };
+    let go = Callback::new(move |path: String| route.go(&path));
     let person = Memo::new(move |_| roster.record(id).map(Known));
     let head = move || match person.get() {
         Some(Known(person)) => {
@@ -238,10 +227,9 @@ fn PersonBrief(id: RecordId) -> impl IntoView {
                         .then(|| view! { <Tag tone=Tone::Unsent icon=Icon::Unsent text=t!(w, person_waiting)/> })}
                 </p>
             }
-            .into_any()
         }
         None => {
-            view! { <EmptyState icon=Icon::People title=t!(w, person_gone) text=t!(w, person_gone_text)/> }.into_any()
+            view! { <EmptyState icon=Icon::People title=t!(w, person_gone) text=t!(w, person_gone_text)/> }
         }
     };
     view! {
@@ -362,7 +350,7 @@ pub fn PersonFacts(id: RecordId) -> impl IntoView {
                 facts()
                     .into_iter()
                     .map(|(label, value)| view! { <FactRow label>{value}</FactRow> })
-                    .collect_view()
+                    .collect::<View>()
             }}
         </dl>
     }
