@@ -114,8 +114,7 @@ pub fn lead_edits(filled: &Filled, scene: &Scene<'_>, ids: Ids<'_>) -> Vec<Edit>
 /// When somebody met outside is called first: the next day at the pack's hour. Source: R-037.
 #[must_use]
 pub fn first_call_at(scene: &Scene<'_>) -> Millis {
-    let tomorrow = Day::from_number(scene.now.day(scene.offset_minutes).number() + 1);
-    tomorrow.begins(scene.offset_minutes).plus(scene.pack.number("outing.first_call_hour", 10) * HOUR_MS)
+    call_again_at(1, scene)
 }
 
 /// The edits of a visit registration, F-01: the visit, and the person it belongs to, who is made if not known.
@@ -183,6 +182,69 @@ pub fn consultation_edits(filled: &Filled, scene: &Scene<'_>, known: Option<&Rec
     }
     consultation.put("person", person.edit.record);
     with_person(consultation, person)
+}
+
+/// How a call went.
+#[derive(Clone, Copy)]
+pub struct Contact<'a> {
+    pub started_at: Millis,
+    /// Seconds.
+    pub duration_s: i64,
+    /// A code of the list `contact_result`.
+    pub result: &'a str,
+    /// What was said; may be empty.
+    pub summary: &'a str,
+    /// When to call again; `None` if nothing more is agreed.
+    pub next_contact_at: Option<Millis>,
+}
+
+impl std::fmt::Debug for Contact<'_> {
+    /// What was said reaches no trace.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Contact").field("result", &self.result).finish_non_exhaustive()
+    }
+}
+
+/// The edits of a call that one of us made: the call, and of the person when to call again. Somebody who answered
+/// has been contacted. Source: W-19, R-085.
+#[must_use]
+pub fn contact_edits(contact: &Contact<'_>, scene: &Scene<'_>, person: &Record, ids: Ids<'_>) -> Vec<Edit> {
+    let mut call = Draw::new("interaction", ids(), audience_of(Some(person), scene.me, scene));
+    call.put("person", person.id);
+    call.put("direction", "out");
+    call.put("channel", "phone");
+    call.put("purpose", "appointment");
+    call.put("started_at", contact.started_at);
+    call.put("duration_s", contact.duration_s.clamp(0, schema::CONTACT_SECONDS_MAX));
+    call.put("staff", scene.me.to_string());
+    call.put("result", contact.result);
+    if !contact.summary.trim().is_empty() {
+        call.put("summary", contact.summary.trim());
+    }
+    if let Some(at) = contact.next_contact_at {
+        call.put("next_contact_at", at);
+    }
+    let mut known = person_draw(scene, Some(person), scene.me, ids);
+    if may_write_here(person.audience(), scene) {
+        match contact.next_contact_at {
+            Some(at) => known.put("next_contact_at", at),
+            None if person.get("next_contact_at").is_some() => known.put("next_contact_at", Value::Empty),
+            None => {}
+        }
+        if contact.result == "reached"
+            && let Some(stage) = stage_after(Some(person), "contacted").filter(|_| person.text("stage") == Some("new"))
+        {
+            known.put("stage", stage);
+        }
+    }
+    with_person(call, known)
+}
+
+/// When to call again `days` from today: at the hour of the pack. Source: R-037.
+#[must_use]
+pub fn call_again_at(days: i32, scene: &Scene<'_>) -> Millis {
+    let day = Day::from_number(scene.now.day(scene.offset_minutes).number() + days);
+    day.begins(scene.offset_minutes).plus(scene.pack.number("outing.first_call_hour", 10) * HOUR_MS)
 }
 
 /// The edit of a person's own file: everything that is said about someone new, and of someone known what differs.

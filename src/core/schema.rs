@@ -91,7 +91,7 @@ const CODE_LETTERS_MAX: usize = 40;
 /// What was typed for a phone number, kept beside it.
 pub const PHONE_TYPED_CHARACTERS_MAX: usize = 60;
 /// Nobody is in contact with somebody for longer than a day.
-const CONTACT_SECONDS_MAX: i64 = 86_400;
+pub const CONTACT_SECONDS_MAX: i64 = 86_400;
 /// Leaflets that one outing can carry.
 const LEAFLETS_MAX: i64 = 100_000;
 

@@ -71,6 +71,14 @@ async fn every_screen_is_in_order_at_every_size() {
     tablet.field("姓名").shown().await;
     eye.look("10-person-edit").await;
 
+    tablet.link("今日").tap().await;
+    tablet.button("拨打").shown().await;
+    eye.look("16-today").await;
+    tablet.button("拨打").tap().await;
+    tablet.radio("已接通").tap().await;
+    tablet.button("三天后").shown().await;
+    eye.look("17-call").await;
+
     tablet.link("更多").tap().await;
     tablet.radio("简体中文").shown().await;
     eye.look("11-more").await;

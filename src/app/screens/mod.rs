@@ -1,5 +1,6 @@
 //! One folder or file per job. Screens know the roster, the parts of `ui`, the words and the types of core.
 
+mod calls;
 mod door;
 mod form;
 mod outing;
@@ -8,6 +9,7 @@ mod reception;
 mod settings;
 mod shell;
 mod sync;
+mod today;
 
 use crate::view::prelude::*;
 

@@ -298,6 +298,31 @@ fn visits_today(roster: Roster) -> Vec<Visit> {
     })
 }
 
+/// One guest of today, as other screens show them.
+pub struct Guest {
+    pub visit: RecordId,
+    /// `09:30`
+    pub time: String,
+    pub name: String,
+    /// How the visit stands, in words.
+    pub state: String,
+    pub is_here: bool,
+}
+
+/// Today's guests in the order in which they came.
+pub fn guests_today(roster: Roster, words: Words) -> Vec<Guest> {
+    let mut visits = visits_today(roster);
+    visits.sort_by_key(|visit| (visit.at, visit.id));
+    let guest = |visit: Visit| {
+        let record = roster.record(visit.id)?;
+        let (_, state) = state_of(roster, words, &record);
+        let time = format::clock(visit.at, roster.utc_offset_minutes());
+        let name = guest_name(roster, words, &Held(Some(record)));
+        Some(Guest { visit: visit.id, time, name, state, is_here: visit.is_here })
+    };
+    visits.into_iter().filter_map(guest).collect()
+}
+
 /// Who is here in the order in which they came; who has left by when, the last first.
 fn in_order(visits: &[Visit], here: bool) -> Vec<Visit> {
     let mut some: Vec<Visit> = visits.iter().filter(|visit| visit.is_here == here).cloned().collect();

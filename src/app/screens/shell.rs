@@ -2,7 +2,7 @@
 
 use crate::view::prelude::*;
 
-use super::{outing, people, reception, settings, sync};
+use super::{calls, outing, people, reception, settings, sync, today};
 use crate::{
     roster::{Status, SyncState, use_roster},
     route::{parts, use_route},
@@ -47,6 +47,7 @@ fn Frame() -> impl IntoView {
             badge_label: Signal::derive(move || w.get().unsent_badge(unsent.get())),
         };
         vec![
+            place("today", Signal::derive(t!(w, place_today)), Icon::Today),
             place("outing", Signal::derive(t!(w, place_outing)), Icon::Outing),
             place("reception", Signal::derive(t!(w, place_reception)), Icon::Reception),
             place("people", Signal::derive(t!(w, place_people)), Icon::People),
@@ -91,6 +92,8 @@ enum Screen {
     People,
     PersonFile,
     EditPerson,
+    Call,
+    Today,
     More,
     Sync,
     Unknown,
@@ -109,6 +112,8 @@ fn place_of(path: &str) -> Screen {
         ["people"] | ["people", _] => Screen::People,
         ["people", _, "file"] => Screen::PersonFile,
         ["people", _, "edit"] => Screen::EditPerson,
+        ["people", _, "call"] => Screen::Call,
+        ["today"] => Screen::Today,
         ["more" | "settings"] => Screen::More,
         ["sync"] => Screen::Sync,
         _ => Screen::Unknown,
@@ -128,6 +133,8 @@ fn screen(place: Screen) -> View {
         Screen::People => view! { <people::PeopleHome/> },
         Screen::PersonFile => view! { <people::PersonFile/> },
         Screen::EditPerson => view! { <people::EditPerson/> },
+        Screen::Call => view! { <calls::Call/> },
+        Screen::Today => view! { <today::Today/> },
         Screen::More => view! { <settings::More/> },
         Screen::Sync => view! { <sync::SyncPage/> },
         Screen::Unknown => {
@@ -143,7 +150,7 @@ fn begin() -> View {
     let begins = match use_roster().me_now().map(|me| me.role) {
         Some(Role::Consultant) => "/outing",
         Some(Role::Reception | Role::FrontDesk | Role::FrontDeskSupervisor) => "/reception",
-        Some(Role::CsSupervisor | Role::PtManager | Role::StoreManager) | None => "/people",
+        Some(Role::CsSupervisor | Role::PtManager | Role::StoreManager) | None => "/today",
     };
     use_route().replace(begins);
     View::Nothing
@@ -270,6 +277,8 @@ mod tests {
             ("/people/01jd/file", Screen::PersonFile),
             ("/reception/visit/01jd", Screen::OneVisit),
             ("/settings", Screen::More),
+            ("/people/01jd/call", Screen::Call),
+            ("/today", Screen::Today),
             ("/people/01jd/file/more", Screen::Unknown),
         ] {
             assert_eq!(place_of(path), screen, "{path}");

@@ -300,3 +300,44 @@ fn of_a_person_who_is_known_only_what_differs_is_written() {
     let keys: Vec<&str> = edits.iter().flat_map(|edit| &edit.writes).map(|write| write.key.as_str()).collect();
     assert_eq!(keys, ["note"]);
 }
+
+#[test]
+fn a_call_says_when_to_call_again_and_brings_a_new_lead_on() {
+    let mut records = Records::new();
+    let new =
+        filled("person", CONSULTANT, &[("phone", "138 0013 8000"), ("name", "李娜"), ("consent_contact", "true")]);
+    take_in(&mut records, 60, person_edits(&new, &scene(CONSULTANT), None, &mut ids(60)));
+    let person = of_kind(&records, "person").clone();
+    let again = call_again_at(3, &scene(CONSULTANT));
+    assert_eq!(again, first_call_at(&scene(CONSULTANT)).plus(2 * DAY_MS));
+    let contact = Contact {
+        started_at: fixture::NOW,
+        duration_s: 95,
+        result: "reached",
+        summary: " 周日来看 ",
+        next_contact_at: Some(again),
+    };
+    take_in(&mut records, 61, contact_edits(&contact, &scene(CONSULTANT), &person, &mut ids(70)));
+    let (call, person) = (of_kind(&records, "interaction").clone(), of_kind(&records, "person").clone());
+    assert_eq!(call.text("summary"), Some("周日来看"));
+    assert_eq!((call.audience(), call.get("person")), (person.audience(), Some(&person.id.into())));
+    assert_eq!((person.text("stage"), person.get("next_contact_at")), (Some("contacted"), Some(&again.into())));
+
+    let refused = Contact { result: "refused", summary: "", next_contact_at: None, ..contact };
+    take_in(&mut records, 62, contact_edits(&refused, &scene(CONSULTANT), &person, &mut ids(80)));
+    let person = of_kind(&records, "person");
+    assert_eq!((person.text("stage"), person.get("next_contact_at")), (Some("contacted"), None));
+}
+
+#[test]
+fn a_call_to_a_colleagues_own_lead_changes_nothing_of_the_lead() {
+    let mut records = Records::new();
+    let new = filled("person", 3, &[("phone", "138 0013 8000"), ("consent_contact", "true")]);
+    take_in(&mut records, 60, person_edits(&new, &scene(3), None, &mut ids(60)));
+    let person = of_kind(&records, "person").clone();
+    let contact =
+        Contact { started_at: fixture::NOW, duration_s: 1, result: "reached", summary: "", next_contact_at: None };
+    let edits = contact_edits(&contact, &scene(CONSULTANT), &person, &mut ids(70));
+    assert_eq!(edits.len(), 1);
+    assert_eq!(edits[0].audience, Audience::Desk(fixture::venue()));
+}

@@ -18,7 +18,7 @@ use crate::{
         Banner, Button, ButtonKind, ButtonSize, Due, EmptyState, Facts, Glyph, Icon, ListDetail, ListRow, NextThing,
         PageHeader, Ring, RingSize, Section, Tone, slot,
     },
-    words::use_words,
+    words::{Words, use_words},
 };
 
 /// A season of outings; older ones are found through the people they brought.
@@ -88,6 +88,37 @@ pub fn OutingHome() -> impl IntoView {
             })
         }}
     }
+}
+
+/// How far today's own outing has come, for the screen of the day.
+pub fn today_ring(roster: Roster, words: Words) -> Option<View> {
+    let me = roster.me()?.id.to_string();
+    let today = roster.today();
+    let outing = roster.ask(&["outing"], |replica| {
+        let is_mine = |id: &RecordId| {
+            replica.record(*id).is_some_and(|record| {
+                record.get("outing_date").and_then(|value| value.as_day()) == Some(today)
+                    && records::is_open(&record)
+                    && records::team(&record).contains(&me)
+            })
+        };
+        replica.outings().take(OUTINGS_MAX).find(is_mine)
+    })?;
+    let (count, goal) = (records::tally(roster, outing).all(), records::goal(roster));
+    Some(view! {
+        <Section title=words.today_outing().to_owned() ruled=false>
+            <a class="today__goal" href=format!("/outing/{outing}")>
+                <Ring
+                    done=count as f64 / goal.max(1) as f64
+                    figure=count.to_string()
+                    aim=words.outing_ring_aim(goal)
+                    sentence=words.outing_ring(count, goal)
+                    size=RingSize::Card
+                />
+                <span>{roster.record(outing).map(|record| records::place(words, &record))}</span>
+            </a>
+        </Section>
+    })
 }
 
 #[component]

@@ -12,4 +12,4 @@ mod records;
 mod tally;
 
 pub use capture::Capture;
-pub use home::OutingHome;
+pub use home::{OutingHome, today_ring};

@@ -270,25 +270,20 @@ impl PartialEq for Known {
 pub fn Actions(id: RecordId, go: Callback<String>) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
-    let number = Memo::new(move |_| {
-        let person = roster.record(id)?;
-        let may_call = !person.is("do_not_contact");
-        person.text("phone").filter(|_| may_call).map(str::to_owned)
+    let may_call = Memo::new(move |_| {
+        roster.record(id).is_some_and(|person| person.text("phone").is_some() && !person.is("do_not_contact"))
     });
     view! {
         <div class="brief__actions">
-            {move || {
-                number
-                    .get()
-                    .map(|number| {
-                        view! {
-                            <a class="button button--link" data-kind="primary" href=format!("tel:{number}")>
-                                <Glyph icon=Icon::Calls/>
-                                {t!(w, person_call)}
-                            </a>
-                        }
-                    })
-            }}
+            {shown(
+                move || may_call.get(),
+                move || view! {
+                    <a class="button button--link" data-kind="primary" href=format!("/people/{id}/call")>
+                        <Glyph icon=Icon::Calls/>
+                        {t!(w, person_call)}
+                    </a>
+                },
+            )}
             <Button
                 label=t!(w, person_visit)
                 icon=Icon::Reception

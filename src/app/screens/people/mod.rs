@@ -6,7 +6,7 @@ mod list;
 
 pub use file::PersonFile;
 pub use form::{EditPerson, NewPerson};
-pub use list::PeopleHome;
+pub use list::{PeopleHome, PersonFacts};
 
 use yingke_core::{phone::PhoneNumber, pinyin, record::Record, value::Value};
 

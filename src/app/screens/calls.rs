@@ -1,0 +1,300 @@
+//! A call: one person, what to say, three minutes, and how it went in two taps.
+
+use crate::view::prelude::*;
+use leptos::prelude::set_interval_with_handle;
+use std::time::Duration;
+use yingke_core::{
+    capture::{Contact, call_again_at, contact_edits},
+    change::Edit,
+    id::RecordId,
+    journal::AppendError,
+    phone::PhoneNumber,
+    record::Record,
+    time::{HOUR_MS, Millis},
+    undo::undo,
+    value::Value,
+};
+
+use super::{
+    form::{in_scene, save_failed, tell_saved},
+    people::{PersonFacts, name_of, phone_of},
+    shell::Pill,
+};
+use crate::{
+    roster::use_roster,
+    route::use_route,
+    t,
+    ui::{
+        Banner, Button, ButtonKind, EmptyState, Face, FaceSize, Field, Glyph, Icon, Look, PageHeader, Section,
+        TimerFace, Toaster, Tone,
+    },
+    words::{Words, use_words},
+};
+
+/// Calls last this long at most, as far as possible. Source: R-080.
+const AIM_SECONDS: i64 = 180;
+/// What to say in an appointment call. Source: W-19.
+const PROMPT: &str = "S-18";
+/// When to call again, offered one tap away.
+const AGAIN: [Again; 6] =
+    [Again::TwoHours, Again::Days(1), Again::Days(3), Again::Days(7), Again::Days(30), Again::Never];
+
+#[derive(Clone, Copy, PartialEq)]
+enum Again {
+    TwoHours,
+    Days(i32),
+    Never,
+}
+
+impl Again {
+    fn word(self, words: Words) -> &'static str {
+        match self {
+            Self::TwoHours => words.call_again_today(),
+            Self::Days(1) => words.call_again_tomorrow(),
+            Self::Days(3) => words.call_again_three(),
+            Self::Days(7) => words.call_again_week(),
+            Self::Days(_) => words.call_again_month(),
+            Self::Never => words.call_again_never(),
+        }
+    }
+}
+
+#[component]
+pub fn Call() -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let route = use_route();
+    let id = Memo::new(move |_| route.part(1).and_then(|id| id.parse::<RecordId>().ok()));
+    let back = Callback::new(move |()| match id.get_untracked() {
+        Some(id) => route.go(&format!("/people/{id}")),
+        None => route.go("/people"),
+    });
+    // Who is being called stays, whatever a colleague changes meanwhile.
+    let body = move || match id.get().and_then(|id| untrack(|| roster.record(id))) {
+        Some(person) if person.is("do_not_contact") => view! {
+            <EmptyState icon=Icon::Warn title=t!(w, call_not_wanted) text=t!(w, person_do_not_contact)/>
+        },
+        Some(person) if person.text("phone").is_none() => view! {
+            <EmptyState icon=Icon::Calls title=t!(w, call_no_number) text=t!(w, person_no_phone)/>
+        },
+        Some(person) => view! { <OneCall person/> },
+        None => view! { <EmptyState icon=Icon::People title=t!(w, person_gone) text=t!(w, person_gone_text)/> },
+    };
+    view! {
+        <PageHeader title=t!(w, call_title) back_label=t!(w, back) on_back=back>
+            <Pill/>
+        </PageHeader>
+        <div class="page page--aside">{body}</div>
+    }
+}
+
+#[component]
+fn OneCall(person: Record) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let route = use_route();
+    let toaster = use_context::<Toaster>().expect("main.rs provides the toaster");
+    let id = person.id;
+    let started_at = RwSignal::new(untrack(|| roster.now()));
+    let note = RwSignal::new(String::new());
+    let result = RwSignal::new(None::<String>);
+    let failed = RwSignal::new(None::<AppendError>);
+    let busy = RwSignal::new(false);
+    let number = PhoneNumber::from_e164(person.text("phone").unwrap_or_default()).map(|phone| phone.e164().to_owned());
+    let name = StoredValue::new(person.clone());
+    let name_now = move || name.with_value(|person| name_of(w.get(), person));
+
+    let save = move |again: Again| {
+        let Some(result) = result.get_untracked() else { return };
+        if busy.get_untracked() {
+            return;
+        }
+        // What a colleague has changed since counts: the record is read anew.
+        let Some(person) = untrack(|| roster.record(id)) else { return };
+        let now = roster.now();
+        let (began, summary) = (started_at.get_untracked(), note.get_untracked());
+        let edits = in_scene(roster, |scene, ids| {
+            let next_contact_at = match again {
+                Again::TwoHours => Some(now.plus(2 * HOUR_MS)),
+                Again::Days(days) => Some(call_again_at(days, scene)),
+                Again::Never => None,
+            };
+            let contact = Contact {
+                started_at: began,
+                duration_s: now.since(began).max(0) / 1_000,
+                result: &result,
+                summary: &summary,
+                next_contact_at,
+            };
+            contact_edits(&contact, scene, &person, ids)
+        });
+        let back: Vec<Edit> = untrack(|| undo(&edits, |id| roster.record(id)));
+        let who = name_of(w.get_untracked(), &person);
+        busy.set(true);
+        leptos::task::spawn_local(async move {
+            let kept = roster.save("call", edits).await;
+            busy.try_set(false);
+            match kept {
+                Ok(_) => {
+                    let told = w.get_untracked().call_saved(&who);
+                    tell_saved(roster, toaster, w, told, who, back);
+                    route.go("/today");
+                }
+                Err(error) => drop(failed.try_set(Some(error))),
+            }
+        });
+    };
+    let problem = move || {
+        failed.get().map(|error| {
+            view! { <Banner tone=Tone::Late icon=Icon::Warn text=save_failed(w.get(), &error)/> }
+        })
+    };
+    let results = move || {
+        let pack = roster.pack();
+        let words = w.get();
+        pack.list("contact_result")
+            .iter()
+            .map(|item| {
+                let code = item.key.to_string();
+                let label = item.words.in_language(words.0).to_owned();
+                let chosen = {
+                    let code = code.clone();
+                    move || (result.get().as_deref() == Some(&code)).to_string()
+                };
+                view! {
+                    <button
+                        type="button"
+                        class="call__choice"
+                        role="radio"
+                        aria-checked=chosen
+                        on:click=move |_| result.set(Some(code.clone()))
+                    >
+                        <Glyph icon=Icon::Tick/>
+                        {label}
+                    </button>
+                }
+            })
+            .collect::<View>()
+    };
+    let again = move || {
+        result.get().is_some().then(|| {
+            let choices = AGAIN.map(|again| {
+                view! {
+                    <button type="button" class="call__choice" on:click=move |_| save(again)>
+                        {move || again.word(w.get())}
+                    </button>
+                }
+            });
+            view! {
+                <Section title=t!(w, call_next) aside=t!(w, call_next_text) ruled=false>
+                    <div class="call__choices">{choices.into_iter().collect::<View>()}</div>
+                </Section>
+            }
+        })
+    };
+    view! {
+        <div class="call">
+            {problem}
+            <header class="call__who">
+                <Face look=Signal::derive(move || Look::letter_of(&name_now())) size=FaceSize::Head/>
+                <div class="call__names">
+                    <h2 class="call__name">{name_now}</h2>
+                    <p class="call__number">{phone_of(w.get_untracked(), &person)}</p>
+                </div>
+                <a
+                    class="button button--link call__dial"
+                    data-kind="primary"
+                    data-size="next"
+                    href=number.map(|number| format!("tel:{number}"))
+                    on:click=move |_| started_at.set(roster.now())
+                >
+                    <Glyph icon=Icon::Calls/>
+                    {t!(w, call_dial)}
+                </a>
+            </header>
+            <Section title=t!(w, call_result) ruled=false>
+                <div class="call__choices" role="radiogroup" aria-label=t!(w, call_result)>{results}</div>
+            </Section>
+            {again}
+            <Field label=t!(w, call_note) value=note on_input=move |typed| note.set(typed) lines=3 optional_mark=t!(w, optional)/>
+        </div>
+        <aside class="call__aside">
+            <Clock started_at/>
+            <Points/>
+            <LastTime id/>
+            <PersonFacts id/>
+            <Button
+                label=t!(w, person_open)
+                kind=ButtonKind::Text
+                icon_end=Icon::Forward
+                on_press=move |()| route.go(&format!("/people/{id}/file"))
+            />
+        </aside>
+    }
+}
+
+/// How long it has been; past three minutes it turns apricot, and nothing else happens.
+#[component]
+fn Clock(started_at: RwSignal<Millis>) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let now = RwSignal::new(untrack(|| roster.now()));
+    let ticking = set_interval_with_handle(move || now.set(roster.now()), Duration::from_secs(1));
+    on_cleanup(move || {
+        if let Ok(ticking) = ticking {
+            ticking.clear();
+        }
+    });
+    let seconds = Memo::new(move |_| now.get().since(started_at.get()).max(0) / 1_000);
+    view! {
+        <TimerFace
+            time=move || format!("{:02}:{:02}", seconds.get() / 60, seconds.get() % 60)
+            aim=t!(w, call_aim)
+            label=t!(w, call_time)
+            over=Signal::derive(move || seconds.get() > AIM_SECONDS)
+        />
+    }
+}
+
+/// The talking points of the pack, if it has any for this.
+#[component]
+fn Points() -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    move || {
+        let prompt = roster.pack().prompt(PROMPT)?;
+        let points: View = prompt
+            .points
+            .iter()
+            .map(|point| {
+                let text = point.in_language(w.get().0).to_owned();
+                view! { <li>{text}</li> }
+            })
+            .collect();
+        Some(view! {
+            <Section title=t!(w, call_points) ruled=false>
+                <ol class="call__points">{points}</ol>
+            </Section>
+        })
+    }
+}
+
+/// What was said when somebody called last.
+#[component]
+fn LastTime(id: RecordId) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    move || {
+        let calls = roster.history(id);
+        let last = calls
+            .iter()
+            .filter(|record| record.kind().as_str() == "interaction" && record.text("summary").is_some())
+            .max_by_key(|record| record.get("started_at").and_then(Value::as_at))?;
+        let summary = last.text("summary")?.to_owned();
+        Some(view! {
+            <Section title=t!(w, call_last) ruled=false>
+                <p>{summary}</p>
+            </Section>
+        })
+    }
+}

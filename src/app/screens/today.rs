@@ -1,0 +1,197 @@
+//! Today: the next thing, then what is due by urgency, and who is here.
+
+use crate::view::prelude::*;
+use yingke_core::{
+    id::RecordId,
+    record::Record,
+    time::{Day, HOUR_MS, Millis},
+    value::Value,
+};
+
+use super::{
+    outing::today_ring,
+    people::{likes_of, name_of, stage_of},
+    reception::guests_today,
+    shell::Pill,
+};
+use crate::{
+    format,
+    roster::{Roster, use_roster},
+    route::use_route,
+    t,
+    ui::{
+        Button, ButtonKind, ButtonSize, Due, EmptyState, Face, Facts, Icon, ListRow, Look, NextThing, PageHeader,
+        Section, Tag, Tone, slot,
+    },
+    words::{Words, use_words},
+};
+
+/// Rows at first, and how many a press adds.
+const ROWS: usize = 20;
+
+#[component]
+pub fn Today() -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let route = use_route();
+    let shown = RwSignal::new(ROWS);
+    let due = Memo::new(move |_| due_today(roster));
+    let day = move || format::long_day(w.get(), roster.today());
+    let next = move || match due.with(|due| due.first().copied()) {
+        Some(id) => view! { <Next id/> },
+        None => view! { <EmptyState icon=Icon::Saved title=t!(w, today_none) text=t!(w, today_none_text)/> },
+    };
+    let call = Callback::new(move |id: RecordId| route.go(&format!("/people/{id}/call")));
+    let rows = move || {
+        let rest: Vec<RecordId> = due.with(|due| due.iter().skip(1).copied().take(shown.get()).collect());
+        let total = due.with(|due| due.len().saturating_sub(1));
+        (total > 0).then(|| {
+            let more = total.saturating_sub(rest.len());
+            let rows: View = rest.into_iter().map(|id| view! { <CallRow id on_open=call/> }).collect();
+            view! {
+                <Section title=t!(w, today_calls_title) aside=move || w.get().today_count(total) list=true>
+                    {rows}
+                </Section>
+                {(more > 0).then(|| {
+                    view! {
+                        <Button
+                            label=move || w.get().today_more(more.min(ROWS))
+                            kind=ButtonKind::Text
+                            icon=Icon::Down
+                            on_press=move |()| shown.update(|shown| *shown += ROWS)
+                        />
+                    }
+                })}
+            }
+        })
+    };
+    view! {
+        <PageHeader title=t!(w, place_today) second=slot(day)>
+            <Pill/>
+            <Button
+                label=t!(w, reception_register)
+                icon=Icon::Plus
+                kind=ButtonKind::Primary
+                on_press=move |()| route.go("/reception/visit")
+            />
+        </PageHeader>
+        <div class="page page--aside">
+            <div class="today">{next} {rows}</div>
+            <aside class="today__aside">
+                {move || today_ring(roster, w.get())}
+                <Guests/>
+            </aside>
+        </div>
+    }
+}
+
+/// Whom I am to call by the end of today, the longest overdue first.
+fn due_today(roster: Roster) -> Vec<RecordId> {
+    let Some(me) = roster.me() else { return Vec::new() };
+    let tomorrow = Day::from_number(roster.today().number() + 1).begins(roster.utc_offset_minutes());
+    roster.ask(&["person"], |replica| replica.due(&me.id.to_string(), Millis(tomorrow.0 - 1)).collect())
+}
+
+fn due_of(roster: Roster, words: Words, person: &Record) -> Due {
+    let Some(at) = person.get("next_contact_at").and_then(Value::as_at) else { return Due::default() };
+    let left = at.since(roster.minute());
+    match left {
+        ..0 => Due { text: words.today_late(format::span(words, left)), tone: Tone::Late },
+        0..HOUR_MS => Due { text: words.today_left(format::span(words, left)), tone: Tone::Unsent },
+        _ => Due { text: format::clock(at, roster.utc_offset_minutes()), tone: Tone::Plain },
+    }
+}
+
+/// Why somebody is called: where they stand, what they like, what was noted.
+fn why(roster: Roster, words: Words, person: &Record) -> Vec<String> {
+    let likes = likes_of(roster, words, person);
+    let note = person.text("note").map(str::to_owned);
+    [stage_of(words, person).map(str::to_owned), Some(likes).filter(|likes| !likes.is_empty()), note]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// The most urgent call, one press away.
+#[component]
+fn Next(id: RecordId) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let route = use_route();
+    let person = Signal::derive(move || roster.record(id));
+    let due = Signal::derive(move || person.get().map(|person| due_of(roster, w.get(), &person)).unwrap_or_default());
+    let title = move || person.get().map(|person| w.get().today_call(name_of(w.get(), &person))).unwrap_or_default();
+    let second = Signal::derive(move || person.get().map(|person| why(roster, w.get(), &person)).unwrap_or_default());
+    view! {
+        <NextThing title second=slot(view! { <Facts items=second/> }) due corner=t!(w, today_next)>
+            <Button
+                label=t!(w, call_dial)
+                icon=Icon::Calls
+                kind=ButtonKind::Primary
+                size=ButtonSize::Next
+                on_press=move |()| route.go(&format!("/people/{id}/call"))
+            />
+        </NextThing>
+    }
+}
+
+#[component]
+fn CallRow(id: RecordId, on_open: Callback<RecordId>) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    move || {
+        let person = roster.record(id)?;
+        let name = name_of(w.get(), &person);
+        let Due { text, tone } = due_of(roster, w.get(), &person);
+        let icon = if tone == Tone::Late { Icon::Late } else { Icon::Clock };
+        let face = slot(view! { <Face look=Look::letter_of(&name)/> });
+        let second = slot(view! { <Facts items=why(roster, w.get(), &person)/> });
+        let end = slot(view! { <Tag tone icon text/> });
+        Some(view! {
+            <div role="listitem">
+                <ListRow title=name face second end on_open=Callback::new(move |()| on_open.run(id))/>
+            </div>
+        })
+    }
+}
+
+/// Who came today, and who is still here.
+#[component]
+fn Guests() -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let route = use_route();
+    move || {
+        let words = w.get();
+        let guests = guests_today(roster, words);
+        let count = guests.len();
+        if guests.is_empty() {
+            return view! {
+                <Section title=t!(w, today_guests) ruled=false>
+                    <p class="note">{t!(w, today_guests_none)}</p>
+                </Section>
+            };
+        }
+        let rows: View = guests
+            .into_iter()
+            .map(|guest| {
+                let open = move |_| route.go(&format!("/reception?visit={}", guest.visit));
+                view! {
+                    <button type="button" class="guest" on:click=open>
+                        <span class="guest__time">{guest.time}</span>
+                        <span class="guest__dot" data-here=guest.is_here.then_some("true") aria-hidden="true"></span>
+                        <span class="guest__words">
+                            <span class="guest__name">{guest.name}</span>
+                            <span class="guest__state">{guest.state}</span>
+                        </span>
+                    </button>
+                }
+            })
+            .collect();
+        view! {
+            <Section title=t!(w, today_guests) aside=move || w.get().today_count(count) ruled=false>
+                <div class="guests">{rows}</div>
+            </Section>
+        }
+    }
+}
