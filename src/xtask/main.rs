@@ -35,7 +35,7 @@ cargo xtask run    builds what is missing, starts the server with a demo club an
     --rough          a client that is built in a minute and is some times larger, to look at a change; dist and test e2e take it too
 cargo xtask test   format, lints, unit tests, the endpoint's tests, the build, its size, browsers
     --quick          without the build and the browsers
-    STEP             only this one: fmt, clippy, clippy-client, unit, endpoint, size, e2e
+    STEP             only this one: fmt, clippy, clippy-client, unit, endpoint, contract, size, e2e
 cargo xtask dist   builds the client into target/dist
 cargo xtask size   the same, then says what a first visit fetches, byte by byte
 cargo xtask bench core
