@@ -13,7 +13,7 @@ use std::{
 
 use leptos::{prelude::*, task::spawn_local};
 use yingke_core::{
-    audience::{Audience, Role},
+    audience::Role,
     change::{Change, Edit, Header, Key, Ranked},
     filter::Filter,
     form::Draft,
@@ -34,7 +34,7 @@ use crate::browser::{
     Browser, OpenError,
     chance::Web,
     clock,
-    journal::{Contents, TailSummary},
+    journal::{Contents, OpenedBlock, TailSummary},
     storage::{self, StorageFacts},
     tabs, trace, updates,
     vault::{DeviceFacts, UnlockError},
@@ -180,8 +180,8 @@ struct Inner {
 
 /// Silence from the endpoint's hints is checked this often.
 const IDLE_MS: i64 = 60_000;
-/// Records or changes let in before the page gets its turn again: a few milliseconds' worth.
-const SLICE_RECORDS: usize = 400;
+/// Changes let in before the page gets its turn again: a few milliseconds' worth.
+const SLICE_CHANGES: usize = 400;
 /// Accepted rows in the journal before a checkpoint is worth its writing.
 const CHECKPOINT_CHANGES: usize = 400;
 
@@ -464,41 +464,52 @@ impl Roster {
         let inner = self.inner();
         let mut replica = Replica::new();
         let mut stamper = Stamper::default();
+        let mut damages = contents.damages;
+        let mut turn_began = clock::since_opening_ms();
+        replica.make_room(contents.blocks.iter().map(|block| block.records).sum());
         for block in contents.blocks {
-            let mut records = block.into_iter().peekable();
-            while records.peek().is_some() {
-                let slice: Vec<Record> = records.by_ref().take(SLICE_RECORDS).collect();
-                slice.iter().filter_map(Record::last_rank).for_each(|rank| stamper.take_in(rank.stamp));
-                replica.load_block(slice);
-                self.opened(&replica).await;
+            let extent = block.extent;
+            let (bytes, key) = block.into_parts();
+            match replica.load(bytes, extent) {
+                Ok(loaded) => stamper.take_in(loaded.stamp),
+                Err(error) => damages.push(OpenedBlock::damage(key, &error)),
             }
+            turn_began = self.opened(&replica, turn_began).await;
         }
-        for changes in contents.accepted.chunks(SLICE_RECORDS) {
+        for changes in contents.accepted.chunks(SLICE_CHANGES) {
             for change in changes {
                 stamper.take_in(change.stamp);
                 replica.take_in(change);
             }
-            self.opened(&replica).await;
+            turn_began = self.opened(&replica, turn_began).await;
         }
         for change in contents.tail {
             stamper.take_in(change.stamp);
             replica.append(change);
         }
         inner.replica.replace(replica);
+        inner.browser.journal().let_in(contents.read_to);
         inner.stamper.replace(stamper);
         inner.tray.replace(contents.tray.into_iter().map(Refused::from).collect());
         inner.tray_changed.notify();
-        self.status.update(|status| status.damaged = contents.damaged);
-        if contents.damaged > 0 {
-            drop(inner.browser.journal().fetch_again(&contents.damages).await);
+        self.status.update(|status| status.damaged = damages.len());
+        if !damages.is_empty() {
+            drop(inner.browser.journal().fetch_again(&damages).await);
         }
     }
 
-    async fn opened(self, replica: &Replica) {
+    /// The page gets its turn when it has waited long enough to notice. When its last turn was, in milliseconds.
+    async fn opened(self, replica: &Replica, turn_began: i64) -> i64 {
+        // A block takes some ten milliseconds, and a task is long from 50 on; a browser's shortest wait is four.
+        const TURN_MS: i64 = 25;
+        if clock::since_opening_ms() - turn_began < TURN_MS {
+            return turn_began;
+        }
         if matches!(self.door.get_untracked(), Door::Opening { .. }) {
             self.door.set(Door::Opening { people: replica.count("person") });
         }
-        clock::wait(0).await;
+        clock::breathe().await;
+        clock::since_opening_ms()
     }
 
     fn describe(self, staff: StaffId) -> Option<Me> {
@@ -805,11 +816,7 @@ impl Roster {
         }
         let Ok(contents) = inner.browser.journal().read_new().await else { return };
         if contents.trimmed {
-            if let Ok(contents) = inner.browser.journal().read_all().await {
-                self.begin_with(contents).await;
-                self.tell_everything();
-            }
-            return;
+            return self.read_again().await;
         }
         let mut touched = Touched::default();
         {
@@ -826,8 +833,17 @@ impl Roster {
                 touched.and(replica.append(change));
             }
         }
+        inner.browser.journal().let_in(contents.read_to);
         self.tell(&touched);
         self.read_tray().await;
+    }
+
+    /// What is shown is not what the journal holds: it is read from there.
+    async fn read_again(self) {
+        if let Ok(contents) = self.inner().browser.journal().read_all().await {
+            self.begin_with(contents).await;
+            self.tell_everything();
+        }
     }
 
     /// Syncs for as long as this tab leads; one tab at a time does.
@@ -897,8 +913,14 @@ impl Roster {
         });
         let news = turn(browser.journal(), browser.http()).await?;
         self.heard(news.server_time);
-        if inner.session.get() == session && self.me_now().is_some() {
-            self.let_in(&news).await;
+        if self.me_now().is_some() {
+            if inner.session.get() == session {
+                self.let_in(&news).await;
+                browser.journal().let_in(browser.journal().read_to());
+            } else {
+                // Somebody unlocked while the turn was under way, and read the journal before the page was in it.
+                self.read_again().await;
+            }
         }
         self.count_unsent().await;
         if !(news.accepted.is_empty() && news.refused.is_empty() && news.pulled.is_empty()) {
@@ -921,7 +943,7 @@ impl Roster {
                 touched.and(replica.refuse(*id));
             }
         }
-        for changes in news.pulled.chunks(SLICE_RECORDS) {
+        for changes in news.pulled.chunks(SLICE_CHANGES) {
             {
                 let (mut replica, mut stamper) = (inner.replica.borrow_mut(), inner.stamper.borrow_mut());
                 for change in changes {
@@ -985,14 +1007,7 @@ impl Roster {
         if self.me_now().is_none() || browser.journal().accepted_since_checkpoint() < CHECKPOINT_CHANGES {
             return;
         }
-        let mut by_audience: BTreeMap<Audience, Vec<Record>> =
-            browser.vault().audiences().into_iter().map(|audience| (audience, Vec::new())).collect();
-        for record in inner.replica.borrow().base() {
-            if let Some(of_audience) = by_audience.get_mut(record.audience()) {
-                of_audience.push(record.into_owned());
-            }
-        }
-        if let Err(error) = browser.journal().checkpoint(by_audience).await {
+        if let Err(error) = browser.journal().checkpoint(&inner.replica).await {
             trace::warn(&format!("no checkpoint: {error}"));
         }
     }

@@ -1,4 +1,4 @@
-//! How rows become bytes: version 1 of what lies on a disk.
+//! How rows become bytes: version 1 of what lies on a disk, and version 2 of blocks.
 //!
 //! A text is a version, a table of the words in it (field names, kinds), then the content, which points into
 //! the table. A block of some hundred records, or of changes, has one table for all. What a later version
@@ -20,6 +20,12 @@ use crate::{
 
 /// The version that this program writes, and the newest that it reads.
 pub const VERSION: u8 = 1;
+
+mod block;
+
+pub use block::{BLOCK_VERSION, Block, pack};
+pub(crate) use block::{Glance, Seen, Sought};
+
 /// Lists in lists, at most.
 const VALUE_DEPTH_MAX: u32 = 4;
 
@@ -71,7 +77,7 @@ pub fn record_bytes(record: &Record) -> Vec<u8> {
     block_bytes([record].into_iter())
 }
 
-/// A block of records.
+/// A block of records, as version 1 had it: [`pack`] writes them now.
 #[must_use]
 pub fn block_bytes<'a>(records: impl ExactSizeIterator<Item = &'a Record>) -> Vec<u8> {
     let mut out = Writer::default();
@@ -105,7 +111,7 @@ pub fn read_block(bytes: &[u8]) -> Result<Vec<Record>, CodecError> {
 #[derive(Default)]
 struct Writer {
     words: Vec<Key>,
-    word_index: BTreeMap<Key, u64>,
+    word_index: BTreeMap<Key, u32>,
     body: Vec<u8>,
 }
 
@@ -152,15 +158,19 @@ impl Writer {
     }
 
     fn word(&mut self, word: &Key) {
-        let index = if let Some(index) = self.word_index.get(word) {
-            *index
-        } else {
-            let index = self.words.len() as u64;
-            self.words.push(word.clone());
-            self.word_index.insert(word.clone(), index);
-            index
-        };
-        self.number(index);
+        let number = self.word_number(word);
+        self.number(number.into());
+    }
+
+    /// The number of a word in the table, where it is set down if it is new.
+    fn word_number(&mut self, word: &Key) -> u32 {
+        if let Some(number) = self.word_index.get(word) {
+            return *number;
+        }
+        let number = self.words.len() as u32;
+        self.words.push(word.clone());
+        self.word_index.insert(word.clone(), number);
+        number
     }
 
     fn audience(&mut self, audience: &Audience) {

@@ -71,6 +71,18 @@ pub(crate) fn initial(number: u16) -> Option<char> {
     SYLLABLES.as_bytes().get(place).copied().map(char::from)
 }
 
+/// The letters that can be typed for the syllable of a number, one bit each from `a` on; ü is typed v or u.
+pub(crate) fn letters(number: u16) -> u32 {
+    static LETTERS: OnceLock<Vec<u32>> = OnceLock::new();
+    let bits = |number: u16| {
+        plain(number).bytes().fold(0, |bits, letter| {
+            let both = if letter == b'v' { 1 << (b'u' - b'a') } else { 0 };
+            bits | both | 1 << (letter - b'a')
+        })
+    };
+    LETTERS.get_or_init(|| (0..SYLLABLES_END).map(bits).collect()).get(usize::from(number)).copied().unwrap_or_default()
+}
+
 fn with_tone(letter: char, tone: usize) -> char {
     let row = match letter {
         'a' => ['a', 'ā', 'á', 'ǎ', 'à'],
@@ -93,9 +105,8 @@ pub fn of(name: &str) -> Vec<Syllable> {
 /// For each character of a name its reading, `None` for letters, signs and characters without a known one.
 #[must_use]
 pub fn readings(name: &str) -> Vec<Option<Syllable>> {
-    let characters: Vec<char> = name.chars().collect();
-    let mut readings: Vec<Option<Syllable>> = characters.iter().map(|c| of_character(*c)).collect();
-    for (place, syllable) in surname(&characters) {
+    let mut readings: Vec<Option<Syllable>> = name.chars().map(of_character).collect();
+    for (place, syllable) in surname_of(name) {
         readings[place] = Some(syllable);
     }
     readings
@@ -116,14 +127,18 @@ fn own_reading(character: char) -> Option<Syllable> {
 /// The simplified character for a traditional one; all others as they are.
 #[must_use]
 pub fn simplified(character: char) -> char {
-    static PAIRS: OnceLock<Vec<(u16, u16)>> = OnceLock::new();
+    // By place and not by looking for it: opening a hundred thousand names asks this often.
+    static FOLDED: OnceLock<Vec<u16>> = OnceLock::new();
     let Ok(code) = u16::try_from(u32::from(character)) else { return character };
-    if code < FIRST_FOLDED {
-        return character;
-    }
-    let pairs = PAIRS.get_or_init(read_pairs);
-    let place = pairs.binary_search_by_key(&code, |(from, _)| *from);
-    place.ok().and_then(|place| char::from_u32(pairs[place].1.into())).unwrap_or(character)
+    let Some(place) = code.checked_sub(FIRST_FOLDED) else { return character };
+    let folded = FOLDED.get_or_init(|| {
+        let pairs = read_pairs();
+        let last = pairs.last().map_or(FIRST_FOLDED, |(from, _)| *from);
+        let mut folded: Vec<u16> = (FIRST_FOLDED..=last).collect();
+        pairs.into_iter().for_each(|(from, to)| folded[usize::from(from - FIRST_FOLDED)] = to);
+        folded
+    });
+    folded.get(usize::from(place)).and_then(|to| char::from_u32((*to).into())).unwrap_or(character)
 }
 
 fn read_pairs() -> Vec<(u16, u16)> {
@@ -183,20 +198,38 @@ const SURNAMES: [(&str, &[(&str, u16)]); 36] = [
 ];
 
 /// Where the surname is read otherwise: the places of its characters and their syllables.
-fn surname(characters: &[char]) -> impl Iterator<Item = (usize, Syllable)> + use<> {
+pub(crate) fn surname_of(name: &str) -> impl Iterator<Item = (usize, Syllable)> + use<> {
+    let [first, second, third] = {
+        let mut characters = name.chars();
+        [(); 3].map(|()| characters.next())
+    };
     // 小曾, 老单: the surname comes second where there are only two.
-    let start = usize::from(matches!(characters, ['小' | '老' | '阿', _]));
-    let folded: Vec<char> = characters.iter().skip(start).take(2).map(|c| simplified(*c)).collect();
-    let read = SURNAMES.iter().find(|(name, _)| {
-        let mut rest = folded.iter();
-        name.chars().all(|character| rest.next() == Some(&character))
+    let start = usize::from(matches!((first, second, third), (Some('小' | '老' | '阿'), Some(_), None)));
+    let begins = if start == 0 { [first, second] } else { [second, third] }.map(|c| c.map(simplified));
+    let may_begin =
+        begins[0].is_some_and(|c| SURNAME_BITS[u32::from(c) as usize / 64 % 4] >> (u32::from(c) % 64) & 1 == 1);
+    let read = may_begin.then(|| {
+        SURNAMES.iter().find(|(name, _)| name.chars().zip(begins).all(|(character, begins)| Some(character) == begins))
     });
-    let syllables: &[(&str, u16)] = read.map_or(&[], |(_, syllables)| syllables);
+    let syllables: &[(&str, u16)] = read.flatten().map_or(&[], |(_, syllables)| syllables);
     syllables
         .iter()
         .enumerate()
         .filter_map(move |(place, (plain, tone))| Some((start + place, Syllable::written(plain, *tone)?)))
 }
+
+/// A bit for the first character of each surname of the list: most names begin with none of them.
+const SURNAME_BITS: [u64; 4] = {
+    let mut bits = [0; 4];
+    let mut place = 0;
+    while place < SURNAMES.len() {
+        let utf8 = SURNAMES[place].0.as_bytes();
+        let code = (utf8[0] as usize & 0x0f) << 12 | (utf8[1] as usize & 0x3f) << 6 | utf8[2] as usize & 0x3f;
+        bits[code / 64 % 4] |= 1 << (code % 64);
+        place += 1;
+    }
+    bits
+};
 
 /// The bytes of each character of a text.
 pub(crate) fn character_ranges(text: &str) -> impl Iterator<Item = Range<usize>> {
@@ -251,6 +284,7 @@ mod tests {
     #[test]
     fn every_surname_of_the_list_has_syllables_that_exist() {
         for (name, syllables) in SURNAMES {
+            assert_eq!(surname_of(name).count(), name.chars().count(), "{name}");
             for (plain, tone) in syllables {
                 assert!(Syllable::written(plain, *tone).is_some(), "{name}");
             }

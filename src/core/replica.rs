@@ -5,17 +5,21 @@
 //! touches. A refusal, or a rank that the verdict corrected, makes that sum anew from the base and the rest of
 //! the tail: nothing is ever un-merged. Indexes follow change by change, so that lists and searches answer at
 //! once, and every step says what it touched, so that a screen updates only for what it shows.
+//!
+//! The base stays packed as it was read from the disk, and a record is unpacked when it is asked for: a microsecond.
+//! Records that changed since are kept unpacked until there are enough of them for a block; which of them the disk
+//! does not have yet is known, and is what the next checkpoint writes.
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     fmt,
-    hash::{BuildHasherDefault, Hasher},
 };
 
 use crate::{
     audience::Audience,
     change::{Change, Key, Ranked},
+    codec::{self, Block, CodecError},
     id::{ChangeId, DeviceNumber, RecordId, VenueId},
     merge,
     record::Record,
@@ -25,14 +29,34 @@ use crate::{
 };
 
 mod index;
+mod lists;
 pub(crate) mod people;
+mod rows;
 
-use index::Index;
+use index::{Facts, Index};
+use rows::{Row, Rows};
 
 /// Every record this device holds. Its `Debug` shows counts only.
 #[derive(Default)]
 pub struct Replica {
-    base: IdMap<Record>,
+    rows: Rows,
+    /// Where in the blocks each row's record of the base is.
+    places: Vec<Place>,
+    blocks: Vec<Option<Packed>>,
+    /// Records of the base that are in no block of the memory.
+    loose: BTreeMap<Row, Record>,
+    /// Records in the base.
+    base_len: usize,
+    /// The audience of each row's record of the base.
+    audiences: Audiences,
+    /// Rows whose record of the base is on the disk in a block that was written after the whole audience was.
+    since_whole: BTreeSet<Row>,
+    /// Rows whose record of the base no block on the disk has.
+    unwritten: BTreeSet<Row>,
+    /// Those of them that a checkpoint under way writes; `None` while there is none.
+    being_written: Option<BTreeSet<Row>>,
+    /// Audiences that a record left: their blocks on the disk still have it.
+    left: BTreeSet<Audience>,
     /// Own changes without a verdict, oldest first.
     tail: BTreeMap<TailPlace, Ranked>,
     tail_place_by_change: BTreeMap<ChangeId, TailPlace>,
@@ -43,6 +67,95 @@ pub struct Replica {
 }
 
 type TailPlace = u64;
+
+/// Where a record is packed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Place {
+    block: u32,
+    at: u32,
+}
+
+const NOWHERE: Place = Place { block: u32::MAX, at: 0 };
+
+/// A block, and how many of its records still stand.
+struct Packed {
+    block: Block,
+    standing: usize,
+}
+
+/// Records in one block: a start costs by the number of values read, opening by their bytes.
+const BLOCK_RECORDS_MAX: usize = 4_096;
+/// Records that are kept unpacked: packing so many takes a few milliseconds.
+const LOOSE_MAX: usize = 1_024;
+
+/// How much of an audience a block on the disk is part of, or a checkpoint writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Every record.
+    Whole,
+    /// What changed since every record was written.
+    Since,
+    /// What changed since the last checkpoint.
+    Latest,
+}
+
+/// What a block brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Loaded {
+    pub records: usize,
+    /// The highest in it.
+    pub stamp: Stamp,
+}
+
+/// Records of the base, so many as make a block, for a checkpoint: [`Replica::packed`].
+#[derive(Debug, Clone)]
+pub struct Chunk {
+    rows: Vec<Row>,
+    /// The block of the memory that holds them and nothing else.
+    block: Option<u32>,
+}
+
+impl Chunk {
+    /// How many records there are in it.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+/// An audience a row, each written once.
+#[derive(Default)]
+struct Audiences {
+    known: Vec<Audience>,
+    by_row: Vec<u32>,
+    /// The one that was set last: a block has few.
+    last: u32,
+}
+
+impl Audiences {
+    fn set(&mut self, row: Row, audience: &Audience) {
+        if self.known.get(self.last as usize) != Some(audience) {
+            let place = self.known.iter().position(|other| other == audience).unwrap_or_else(|| {
+                self.known.push(audience.clone());
+                self.known.len() - 1
+            });
+            self.last = place as u32;
+        }
+        if self.by_row.len() <= row as usize {
+            self.by_row.resize(row as usize + 1, u32::MAX);
+        }
+        self.by_row[row as usize] = self.last;
+    }
+
+    fn get(&self, row: Row) -> Option<&Audience> {
+        self.known.get(*self.by_row.get(row as usize)? as usize)
+    }
+}
 
 struct Overlaid {
     record: Record,
@@ -80,17 +193,84 @@ impl Replica {
 
     // ---- What comes in --------------------------------------------------------------------------------------
 
-    /// Takes in a block of the base: records of accepted changes. Of one record the block read last stands.
-    pub fn load_block(&mut self, records: Vec<Record>) -> Touched {
+    /// Makes room for so many more records, so that loading them moves none.
+    pub fn make_room(&mut self, records: usize) {
+        self.rows.make_room(self.rows.len() + records);
+        self.places.reserve(records);
+        self.audiences.by_row.reserve(records);
+        self.index.make_room(records);
+    }
+
+    /// Takes in a block of the base as it was written: records of accepted changes. Of one record the block read last
+    /// stands.
+    ///
+    /// # Errors
+    /// [`CodecError`]; nothing of it is taken in.
+    pub fn load(&mut self, bytes: Vec<u8>, extent: Extent) -> Result<Loaded, CodecError> {
+        let number = self.blocks.len() as u32;
+        let Self { rows, places, overlay, loose, index, since_whole, audiences, .. } = self;
+        let mut entries = Vec::new();
+        let mut stamp = Stamp::default();
+        let mut known = Vec::new();
+        let first_new = rows.len();
+        // Read twice: a block that turns out to be damaged at its end must not have touched anything.
+        let block = Block::read(bytes, &[], &mut |_, _| {})?;
+        block.skim(&index::SOUGHT, &mut |glance, at| {
+            let row = rows.row(glance.id);
+            let place = Place { block: number, at };
+            audiences.set(row, glance.audience);
+            stamp = stamp.max(glance.stamp);
+            match extent {
+                Extent::Whole => {
+                    since_whole.remove(&row);
+                }
+                Extent::Since | Extent::Latest => {
+                    since_whole.insert(row);
+                }
+            }
+            places.resize(rows.len().max(places.len()), NOWHERE);
+            let is_new = places[row as usize] == NOWHERE
+                && (row as usize >= first_new || !(loose.contains_key(&row) || overlay.contains_key(&glance.id)));
+            if is_new {
+                places[row as usize] = place;
+                index.load(row, glance, &mut entries, rows);
+            } else {
+                known.push((row, place));
+            }
+        });
+        let count = block.count();
+        let standing = count - known.len();
+        self.base_len += standing;
+        self.blocks.push(Some(Packed { block, standing }));
+        self.index.put_in_all(entries, &self.rows);
         let mut touched = Touched::default();
-        self.base.reserve(records.len());
-        for record in records {
-            let id = record.id;
+        for (row, place) in known {
+            let id = self.rows.id(row);
             self.step(&[id], &mut touched, |replica| {
-                replica.base.insert(id, record);
+                // Counted first: the record that it replaces may be in the same block.
+                if let Some(Some(packed)) = replica.blocks.get_mut(number as usize) {
+                    packed.standing += 1;
+                }
+                replica.forget(row);
+                replica.places[row as usize] = place;
+                replica.base_len += 1;
                 replica.lay_over(id);
             });
         }
+        Ok(Loaded { records: count, stamp })
+    }
+
+    /// Takes in records of accepted changes, as [`Replica::load`] does.
+    pub fn load_block(&mut self, records: Vec<Record>) -> Touched {
+        let mut touched = Touched::default();
+        for record in records {
+            let id = record.id;
+            self.step(&[id], &mut touched, |replica| {
+                replica.put_in_base(record);
+                replica.lay_over(id);
+            });
+        }
+        self.pack_loose();
         touched
     }
 
@@ -99,15 +279,36 @@ impl Replica {
         let mut touched = Touched::default();
         let own = self.tail_place_by_change.get(&change.change.id()).map(|place| self.tail[place].change.clone());
         let ids = records_of([Some(&change.change), own.as_ref()]);
+        change.change.edits().for_each(|edit| self.loosen(edit.record));
         self.step(&ids, &mut touched, |replica| {
             replica.let_go_of(change.change.id());
             for edit in change.change.edits() {
-                let rank = change.rank();
-                let record = replica.base.entry(edit.record).or_insert_with(|| merge::begin(rank, edit));
-                merge::apply(record, rank, edit);
+                let (rank, row) = (change.rank(), replica.rows.row(edit.record));
+                let record = match replica.loose.remove(&row) {
+                    Some(mut record) => {
+                        let audience = record.audience().clone();
+                        merge::apply(&mut record, rank, edit);
+                        if audience != *record.audience() {
+                            replica.left.insert(audience);
+                        }
+                        record
+                    }
+                    None => {
+                        let mut record = merge::begin(rank, edit);
+                        merge::apply(&mut record, rank, edit);
+                        replica.base_len += 1;
+                        record
+                    }
+                };
+                replica.audiences.set(row, record.audience());
+                replica.loose.insert(row, record);
+                replica.unwritten.insert(row);
             }
             ids.iter().for_each(|id| replica.lay_over(*id));
         });
+        if self.loose.len() > LOOSE_MAX {
+            self.pack_loose();
+        }
         touched
     }
 
@@ -118,16 +319,15 @@ impl Replica {
             return touched;
         }
         let ids = records_of([Some(&change.change), None]);
+        let of_base = |id: &RecordId| Some((*id, self.accepted(*id)?.into_owned()));
+        let mut before: BTreeMap<RecordId, Record> = ids.iter().filter_map(of_base).collect();
         self.step(&ids, &mut touched, |replica| {
             let place = replica.next_tail_place;
             replica.next_tail_place += 1;
             replica.tail_place_by_change.insert(change.change.id(), place);
             for edit in change.change.edits() {
                 let overlaid = replica.overlay.entry(edit.record).or_insert_with(|| Overlaid {
-                    record: match replica.base.get(&edit.record) {
-                        Some(record) => record.clone(),
-                        None => merge::begin(change.rank(), edit),
-                    },
+                    record: before.remove(&edit.record).unwrap_or_else(|| merge::begin(change.rank(), edit)),
                     by: BTreeSet::new(),
                 });
                 merge::apply(&mut overlaid.record, change.rank(), edit);
@@ -161,15 +361,120 @@ impl Replica {
     /// Drops the records of an audience that this device may no longer hold. Its unsent changes stay.
     pub fn drop_audience(&mut self, audience: &Audience) -> Touched {
         let mut touched = Touched::default();
-        let ids: Vec<RecordId> =
-            self.base.values().filter(|record| record.audience() == audience).map(|record| record.id).collect();
-        for id in ids {
+        for row in 0..self.rows.len() as Row {
+            if self.audience(row) != Some(audience) {
+                continue;
+            }
+            let id = self.rows.id(row);
             self.step(&[id], &mut touched, |replica| {
-                replica.base.remove(&id);
+                replica.forget(row);
+                replica.unwritten.remove(&row);
                 replica.lay_over(id);
             });
         }
         touched
+    }
+
+    // ---- What a checkpoint writes ---------------------------------------------------------------------------
+
+    /// How many records of each audience no block on the disk has.
+    #[must_use]
+    pub fn unwritten(&self) -> BTreeMap<Audience, usize> {
+        let mut count_by_audience = BTreeMap::new();
+        for audience in self.unwritten.iter().filter_map(|row| self.audience(*row)) {
+            *count_by_audience.entry(audience.clone()).or_default() += 1;
+        }
+        count_by_audience
+    }
+
+    /// Whether a record left the audience for another one since it was written whole: only that takes it out.
+    #[must_use]
+    pub fn was_left(&self, audience: &Audience) -> bool {
+        self.left.contains(audience)
+    }
+
+    /// Begins a checkpoint: what is taken in from here on belongs to the next one.
+    pub fn begin_checkpoint(&mut self) {
+        let mut rows = self.being_written.take().unwrap_or_default();
+        rows.append(&mut self.unwritten);
+        self.being_written = Some(rows);
+    }
+
+    /// Ends a checkpoint; if it came to nothing, the next one writes what this one should have.
+    pub fn end_checkpoint(&mut self, kept: bool, extents: &BTreeMap<Audience, Extent>) {
+        let Some(written) = self.being_written.take() else { return };
+        if !kept {
+            self.unwritten.extend(written);
+            return;
+        }
+        let is_whole = |audience: &Audience| extents.get(audience) == Some(&Extent::Whole);
+        self.left.retain(|audience| !is_whole(audience));
+        self.since_whole.extend(written);
+        let rows = std::mem::take(&mut self.since_whole);
+        let stays = |row: &Row| self.audience(*row).is_some_and(|audience| !is_whole(audience));
+        self.since_whole = rows.into_iter().filter(stays).collect();
+    }
+
+    /// What a checkpoint under way writes of each audience.
+    #[must_use]
+    pub fn to_write(&self, extents: &BTreeMap<Audience, Extent>) -> BTreeMap<Audience, Vec<Chunk>> {
+        let extent_of = |audience: &Audience| extents.get(audience).copied();
+        let mut chunks: BTreeMap<Audience, Vec<Chunk>> = BTreeMap::new();
+        let mut as_it_is: BTreeMap<u32, (&Audience, Vec<Row>)> = BTreeMap::new();
+        for (number, packed) in (0..).zip(&self.blocks) {
+            if let Some(Packed { block, standing }) = packed
+                && *standing == block.count()
+                && let Some(audience) = block.audience().filter(|audience| extent_of(audience) == Some(Extent::Whole))
+            {
+                as_it_is.insert(number, (audience, Vec::new()));
+            }
+        }
+        let any_whole = extents.values().any(|extent| *extent == Extent::Whole);
+        let being_written = self.being_written.as_ref();
+        let changed: BTreeSet<Row> =
+            self.since_whole.iter().chain(being_written.into_iter().flatten()).copied().collect();
+        let rows =
+            if any_whole { (0..self.rows.len() as Row).collect() } else { Vec::from_iter(changed.iter().copied()) };
+        let mut rows_by_audience: BTreeMap<Audience, Vec<Row>> = BTreeMap::new();
+        for row in rows {
+            if let Some((_, rows)) = as_it_is.get_mut(&self.place(row).block) {
+                rows.push(row);
+                continue;
+            }
+            let Some(audience) = self.audience(row) else { continue };
+            let wanted = match extent_of(audience) {
+                Some(Extent::Whole) => true,
+                Some(Extent::Since) => changed.contains(&row),
+                Some(Extent::Latest) => being_written.is_some_and(|rows| rows.contains(&row)),
+                None => false,
+            };
+            if wanted {
+                rows_by_audience.entry(audience.clone()).or_default().push(row);
+            }
+        }
+        for (block, (audience, rows)) in as_it_is {
+            chunks.entry(audience.clone()).or_default().push(Chunk { rows, block: Some(block) });
+        }
+        for (audience, rows) in rows_by_audience {
+            let of_rows = rows.chunks(BLOCK_RECORDS_MAX).map(|rows| Chunk { rows: rows.to_vec(), block: None });
+            chunks.entry(audience).or_default().extend(of_rows);
+        }
+        chunks
+    }
+
+    /// The records of a chunk as a block, in the state that they are in now; `None` if no checkpoint is under way,
+    /// because another replica came in the place of the one that began it.
+    #[must_use]
+    pub fn packed(&self, chunk: &Chunk) -> Option<Vec<u8>> {
+        self.being_written.as_ref()?;
+        let as_it_is = chunk.block.and_then(|block| self.blocks.get(block as usize)?.as_ref());
+        Some(match as_it_is.filter(|packed| packed.standing == packed.block.count()) {
+            Some(packed) => packed.block.bytes().to_vec(),
+            None => {
+                let records = chunk.rows.iter().filter_map(|row| self.of_base(*row));
+                codec::pack(&records.map(Cow::into_owned).collect::<Vec<_>>())
+            }
+        })
     }
 
     // ---- Records --------------------------------------------------------------------------------------------
@@ -177,29 +482,32 @@ impl Replica {
     /// A record as it is shown: base plus tail.
     #[must_use]
     pub fn record(&self, id: RecordId) -> Option<Cow<'_, Record>> {
-        self.shown(id).map(Cow::Borrowed)
+        match self.overlay.get(&id) {
+            Some(overlaid) => Some(Cow::Borrowed(&overlaid.record)),
+            None => self.accepted(id),
+        }
     }
 
     /// A record of the base: what the endpoint has accepted of it.
     #[must_use]
     pub fn accepted(&self, id: RecordId) -> Option<Cow<'_, Record>> {
-        self.base.get(&id).map(Cow::Borrowed)
+        self.rows.find(id).and_then(|row| self.of_base(row))
     }
 
-    /// The records of the base, for a checkpoint; in no particular order.
+    /// The records of the base; in no particular order.
     pub fn base(&self) -> impl Iterator<Item = Cow<'_, Record>> {
-        self.base.values().map(Cow::Borrowed)
+        (0..self.rows.len() as Row).filter_map(|row| self.of_base(row))
     }
 
     /// Records that are shown.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.base.len() + self.overlay.keys().filter(|id| !self.base.contains_key(id)).count()
+        self.base_len + self.overlay.keys().filter(|id| !self.is_in_base(**id)).count()
     }
 
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.base.is_empty() && self.overlay.is_empty()
+        self.base_len == 0 && self.overlay.is_empty()
     }
 
     /// Whether something about the record waits for the endpoint.
@@ -218,64 +526,66 @@ impl Replica {
         self.index
             .in_conflict
             .iter()
-            .filter_map(|id| Some((*id, self.shown(*id)?)))
-            .flat_map(|(id, record)| record.conflicts().map(move |key| (id, key.clone())))
+            .filter_map(|id| self.record(*id))
+            .flat_map(|record| record.conflicts().map(|key| (record.id, key.clone())).collect::<Vec<_>>())
     }
 
     // ---- Lists ----------------------------------------------------------------------------------------------
 
     /// The records of a kind, by the time of their making.
     pub fn by_kind(&self, kind: &str) -> impl DoubleEndedIterator<Item = RecordId> + '_ {
-        self.index.by_kind.get(kind).into_iter().flatten().copied()
+        self.ids(self.index.by_kind(kind, &self.rows))
     }
 
     #[must_use]
     pub fn count(&self, kind: &str) -> usize {
-        self.index.by_kind.get(kind).map_or(0, BTreeSet::len)
+        self.index.count(kind)
     }
 
     /// People, one's own first, of those the ones with the latest activity.
     #[must_use]
     pub fn people(&self, scope: &Scope) -> Vec<RecordId> {
-        self.index.people.listed(scope)
+        self.index.people.listed(self.index.owner(&scope.me.to_string()), scope.mine_only, self.rows.ids())
     }
 
     /// Finds people by what was typed; nothing typed gives the recent ones. The best `limit` of them.
     #[must_use]
     pub fn search(&self, typed: &str, scope: &Scope, limit: usize) -> Found {
-        self.index.people.search(typed, scope, limit, |id| self.shown(id))
+        let me = self.index.owner(&scope.me.to_string());
+        let name_of = |id| self.record(id)?.text("name").map(Box::from);
+        self.index.people.search(typed, me, scope.mine_only, limit, self.rows.ids(), &name_of)
     }
 
     /// What happened with a person, newest first: visits, consultations, interactions, captures.
     pub fn history(&self, person: RecordId) -> impl Iterator<Item = RecordId> + '_ {
-        self.index.history(person).map(|(_, id)| id)
+        self.ids(self.rows.find(person).map(|person| self.index.history(person, &self.rows)))
     }
 
     /// The time of the latest happening or edit of a person.
     #[must_use]
     pub fn last_activity(&self, person: RecordId) -> Option<Millis> {
-        self.index.people.last_activity(person)
+        self.index.people.last_activity(self.rows.find(person)?)
     }
 
     /// People with this phone number, in E.164 form: more than one are proposed for merging.
     pub fn by_phone(&self, e164: &str) -> impl Iterator<Item = RecordId> + '_ {
-        self.index.by_phone(e164)
+        self.index.by_phone(e164, &self.rows).into_iter()
     }
 
     /// People of `owner` whose next contact is at `until` or before, the longest overdue first. Whoever does
     /// not want to be contacted is not among them.
     pub fn due(&self, owner: &str, until: Millis) -> impl Iterator<Item = RecordId> + '_ {
-        self.index.due(owner, until)
+        self.ids(self.index.due(owner, until, &self.rows))
     }
 
     /// Outings, the latest day first.
     pub fn outings(&self) -> impl Iterator<Item = RecordId> + '_ {
-        self.index.outings.iter().rev().map(|(_, id)| *id)
+        self.ids(Some(self.index.outings(&self.rows))).rev()
     }
 
     /// People captured on an outing, the latest first.
     pub fn captured_in(&self, outing: RecordId) -> impl DoubleEndedIterator<Item = RecordId> + '_ {
-        self.index.captured_in(outing)
+        self.ids(self.index.captured_in(outing, &self.rows)).rev()
     }
 
     /// Visits from the beginning of `first` to the end of `last`, where clocks are `offset_minutes` ahead of
@@ -287,7 +597,7 @@ impl Replica {
         offset_minutes: i32,
     ) -> impl DoubleEndedIterator<Item = RecordId> + '_ {
         let end = Day::from_number(last.number() + 1).begins(offset_minutes);
-        self.index.visits(first.begins(offset_minutes), end)
+        self.ids(Some(self.index.visits(first.begins(offset_minutes), end, &self.rows)))
     }
 
     /// How many people there are in each stage, of one owner or of all, at one venue or at all.
@@ -298,25 +608,128 @@ impl Replica {
 
     // ---- Inside ---------------------------------------------------------------------------------------------
 
-    fn shown(&self, id: RecordId) -> Option<&Record> {
-        self.overlay.get(&id).map(|overlaid| &overlaid.record).or_else(|| self.base.get(&id))
+    fn ids<'a>(&'a self, list: Option<lists::Cursor<'a>>) -> impl DoubleEndedIterator<Item = RecordId> + 'a {
+        list.into_iter().flatten().map(|(_, row)| self.rows.id(row))
+    }
+
+    fn place(&self, row: Row) -> Place {
+        self.places.get(row as usize).copied().unwrap_or(NOWHERE)
+    }
+
+    fn is_in_base(&self, id: RecordId) -> bool {
+        self.rows.find(id).is_some_and(|row| self.has_base(row))
+    }
+
+    fn has_base(&self, row: Row) -> bool {
+        self.place(row) != NOWHERE || self.loose.contains_key(&row)
+    }
+
+    /// The audience of a record of the base.
+    fn audience(&self, row: Row) -> Option<&Audience> {
+        if self.has_base(row) { self.audiences.get(row) } else { None }
+    }
+
+    fn of_base(&self, row: Row) -> Option<Cow<'_, Record>> {
+        let place = self.place(row);
+        if place == NOWHERE {
+            return self.loose.get(&row).map(Cow::Borrowed);
+        }
+        let packed = self.blocks[place.block as usize].as_ref().expect("a block with standing records is kept");
+        Some(Cow::Owned(packed.block.unpack(self.rows.id(row), place.at)))
+    }
+
+    /// Takes a record of the base out of its block.
+    fn loosen(&mut self, id: RecordId) {
+        let Some(row) = self.rows.find(id).filter(|row| self.place(*row) != NOWHERE) else { return };
+        let record = self.of_base(row).expect("it has a place").into_owned();
+        self.unplace(row);
+        self.loose.insert(row, record);
+    }
+
+    fn put_in_base(&mut self, record: Record) {
+        let row = self.rows.row(record.id);
+        self.forget(row);
+        self.audiences.set(row, record.audience());
+        self.loose.insert(row, record);
+        self.base_len += 1;
+    }
+
+    /// Takes a record out of the base.
+    fn forget(&mut self, row: Row) {
+        if self.place(row) != NOWHERE {
+            self.unplace(row);
+            self.base_len -= 1;
+        } else if self.loose.remove(&row).is_some() {
+            self.base_len -= 1;
+        }
+    }
+
+    fn unplace(&mut self, row: Row) {
+        let place = std::mem::replace(&mut self.places[row as usize], NOWHERE);
+        let slot = &mut self.blocks[place.block as usize];
+        if let Some(packed) = slot {
+            packed.standing -= 1;
+            if packed.standing == 0 {
+                *slot = None;
+            }
+        }
+    }
+
+    /// Packs what is loose into a block, together with what still stands of a block that is mostly not.
+    fn pack_loose(&mut self) {
+        let worn = self
+            .blocks
+            .iter()
+            .position(|packed| packed.as_ref().is_some_and(|packed| 2 * packed.standing < packed.block.count()));
+        if let Some(worn) = worn {
+            let of_it = |row: &Row| self.place(*row).block == worn as u32;
+            let rows: Vec<Row> = (0..self.rows.len() as Row).filter(of_it).collect();
+            rows.into_iter().for_each(|row| self.loosen(self.rows.id(row)));
+        }
+        let (rows, records): (Vec<Row>, Vec<Record>) = std::mem::take(&mut self.loose).into_iter().unzip();
+        self.places.resize(self.rows.len(), NOWHERE);
+        for (rows, records) in rows.chunks(BLOCK_RECORDS_MAX).zip(records.chunks(BLOCK_RECORDS_MAX)) {
+            let number = self.blocks.len() as u32;
+            let mut places = rows.iter().map(|row| *row as usize);
+            let block = Block::read(codec::pack(records), &[], &mut |_, at| {
+                let row = places.next().expect("as many records are read as were packed");
+                self.places[row] = Place { block: number, at };
+            });
+            let block = block.expect("what was just packed can be read");
+            self.blocks.push(Some(Packed { standing: block.count(), block }));
+        }
     }
 
     /// Takes records out of the indexes, changes them, and puts them back in.
     fn step(&mut self, ids: &[RecordId], touched: &mut Touched, change: impl FnOnce(&mut Self)) {
-        let before: Vec<_> = ids.iter().map(|id| self.shown(*id).map(index::Facts::of)).collect();
+        let before: Vec<Option<Facts>> = ids.iter().map(|id| self.facts(*id).map(|(facts, _)| facts)).collect();
         change(self);
         for (id, before) in ids.iter().zip(before) {
-            let after = self.shown(*id).map(index::Facts::of);
+            let after = self.facts(*id);
             touched.records.insert(*id);
-            for facts in [&before, &after].into_iter().flatten() {
+            for facts in [before.as_ref(), after.as_ref().map(|(facts, _)| facts)].into_iter().flatten() {
                 touched.records.extend(facts.person());
-                touched.kinds.insert(facts.kind().clone());
+                touched.kinds.insert(self.index.kind(facts).clone());
             }
-            if before != after {
-                self.index.turn(*id, before, after);
-            }
+            let row = self.rows.row(*id);
+            let after = after.as_ref().map(|(facts, name)| (*facts, name.as_deref()));
+            self.index.turn(row, before, after, &mut self.rows);
         }
+    }
+
+    /// What lists ask of a record as it is shown, and its name.
+    fn facts(&mut self, id: RecordId) -> Option<(Facts, Option<Box<str>>)> {
+        let facts_of =
+            |index: &mut Index, record: &Record| (index.facts_of(record), record.text("name").map(Box::from));
+        if let Some(overlaid) = self.overlay.get(&id) {
+            return Some(facts_of(&mut self.index, &overlaid.record));
+        }
+        let row = self.rows.find(id)?;
+        if let Some(record) = self.loose.get(&row) {
+            return Some(facts_of(&mut self.index, record));
+        }
+        let record = self.of_base(row)?.into_owned();
+        Some(facts_of(&mut self.index, &record))
     }
 
     /// Takes a change out of the tail.
@@ -333,7 +746,7 @@ impl Replica {
     /// Makes base plus tail anew for one record.
     fn lay_over(&mut self, id: RecordId) {
         let Some(Overlaid { by, .. }) = self.overlay.remove(&id) else { return };
-        let mut shown = self.base.get(&id).cloned();
+        let mut shown = self.accepted(id).map(Cow::into_owned);
         for place in &by {
             let change = &self.tail[place];
             for edit in change.change.edits().filter(|edit| edit.record == id) {
@@ -356,27 +769,6 @@ fn records_of(changes: [Option<&Change>; 2]) -> Vec<RecordId> {
     let ids: BTreeSet<RecordId> =
         changes.into_iter().flatten().flat_map(|change| change.edits().map(|edit| edit.record)).collect();
     ids.into_iter().collect()
-}
-
-/// A map by record id. The ids bring their own chance, so the last half of one is its hash.
-pub(crate) type IdMap<T> = HashMap<RecordId, T, BuildHasherDefault<IdHasher>>;
-
-#[derive(Default)]
-pub(crate) struct IdHasher(u64);
-
-impl Hasher for IdHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            // Ids of tests, and of a hostile device, differ in few places: the product spreads them.
-            self.0 = (self.0.rotate_left(29) ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0 ^ (self.0 >> 32)
-    }
 }
 
 #[cfg(test)]

@@ -16,9 +16,8 @@ use std::{
 use crate::{
     id::{RecordId, StaffId},
     pinyin,
-    record::Record,
     replica::people::{
-        CHARACTER_MASK, Digits, NO_DIGITS, OwnerNumber, People, SYLLABLE_SHIFT, Token, Traits, tokens_of,
+        CHARACTER_MASK, Digits, Letters, NO_DIGITS, Name, Pairs, People, SYLLABLE_SHIFT, Token, Traits, tokens_of,
     },
     time::Millis,
 };
@@ -75,53 +74,70 @@ enum Fit {
 }
 
 impl People {
-    /// Finds people by what was typed. `shown` gives the record for marking what was matched.
-    pub(crate) fn search<'a>(
+    /// Finds people by what was typed. `name_of` gives a name for marking what was matched.
+    pub(crate) fn search(
         &self,
         typed: &str,
-        scope: &Scope,
+        me: Option<Name>,
+        mine_only: bool,
         limit: usize,
-        shown: impl Fn(RecordId) -> Option<&'a Record>,
+        ids: &[RecordId],
+        name_of: &dyn Fn(RecordId) -> Option<Box<str>>,
     ) -> Found {
         let query = Query::parse(typed);
-        let me = self.known_owner(&scope.me.to_string());
-        let (best, total) = self.best(&query, me, scope.mine_only, limit);
-        let hits = best.into_iter().map(|row| self.hit(row, &query, &shown)).collect();
+        let (best, total) = self.best(&query, me, mine_only, limit, ids);
+        let hits = best.into_iter().map(|place| self.hit(place, &query, ids, name_of)).collect();
         Found { hits, total }
     }
 
-    fn best(&self, query: &Query, me: Option<OwnerNumber>, mine_only: bool, limit: usize) -> (Vec<usize>, usize) {
-        type Place = ((Fit, bool, Reverse<Millis>), RecordId, usize);
-        let mut best: BinaryHeap<Place> = BinaryHeap::with_capacity(limit.min(self.len()) + 1);
+    fn best(
+        &self,
+        query: &Query,
+        me: Option<Name>,
+        mine_only: bool,
+        limit: usize,
+        ids: &[RecordId],
+    ) -> (Vec<usize>, usize) {
+        type Rank = ((Fit, bool, Reverse<Millis>), RecordId, usize);
+        let mut best: BinaryHeap<Rank> = BinaryHeap::with_capacity(limit.min(self.len()) + 1);
         let mut total = 0;
-        for row in 0..self.len() {
-            let others = Some(self.owners[row]) != me;
+        // At a glance first: one column after the other, and nearly all are passed over.
+        let glances = self.traits.iter().zip(&self.letters).zip(&self.pairs);
+        for (place, ((traits, letters), pairs)) in glances.enumerate() {
+            if !query.may_fit(*traits, *letters, *pairs) {
+                continue;
+            }
+            let others = Some(self.owners[place]) != me;
             if mine_only && others {
                 continue;
             }
-            if !self.traits[row].may_hold(query.traits) {
+            let Some(fit) = query.fit(|| self.tokens(place), *traits, self.phones[place]) else { continue };
+            total += 1;
+            let worst = best.peek().filter(|_| best.len() >= limit);
+            if worst.is_some_and(|((worst_fit, worst_others, _), ..)| (fit, others) > (*worst_fit, *worst_others)) {
                 continue;
             }
-            let Some(fit) = query.fit(|| self.tokens(row), self.traits[row], self.phones[row]) else { continue };
-            total += 1;
-            let place = (fit, others, Reverse(self.active_at(row)));
+            let rank = ((fit, others, Reverse(self.active_at(place))), ids[self.rows[place] as usize], place);
             if best.len() < limit {
-                best.push((place, self.ids[row], row));
-            } else if let Some((worst, id, _)) = best.peek()
-                && (place, self.ids[row]) < (*worst, *id)
-            {
+                best.push(rank);
+            } else if best.peek().is_some_and(|worst| rank < *worst) {
                 best.pop();
-                best.push((place, self.ids[row], row));
+                best.push(rank);
             }
         }
-        (best.into_sorted_vec().into_iter().map(|(.., row)| row).collect(), total)
+        (best.into_sorted_vec().into_iter().map(|(.., place)| place).collect(), total)
     }
 
-    fn hit<'a>(&self, row: usize, query: &Query, shown: &impl Fn(RecordId) -> Option<&'a Record>) -> Hit {
-        let record = self.ids[row];
+    fn hit(
+        &self,
+        place: usize,
+        query: &Query,
+        ids: &[RecordId],
+        name_of: &dyn Fn(RecordId) -> Option<Box<str>>,
+    ) -> Hit {
+        let record = ids[self.rows[place] as usize];
         let mut hit = Hit { record, name: Vec::new(), pinyin: Vec::new(), phone: Vec::new() };
-        let name = shown(record).and_then(|record| record.text("name")).unwrap_or_default();
-        query.mark(name, self.phones[row], &mut hit);
+        query.mark(&name_of(record).unwrap_or_default(), self.phones[place], &mut hit);
         hit
     }
 }
@@ -129,11 +145,15 @@ impl People {
 // ---- What was typed -----------------------------------------------------------------------------------------
 
 /// What was typed, cut into parts that must all be found. Whoever types nothing finds everyone.
+#[derive(Default)]
 struct Query {
     texts: Vec<Text>,
     numbers: Vec<Number>,
     /// What a name must hold for the texts to be in it.
     traits: Traits,
+    letters: Letters,
+    /// What a phone must hold for the numbers to be in it, unless they are in the name.
+    pairs: Pairs,
 }
 
 /// Letters or characters of the name.
@@ -161,7 +181,7 @@ struct Needle {
 
 impl Query {
     fn parse(typed: &str) -> Self {
-        let mut query = Self { texts: Vec::new(), numbers: Vec::new(), traits: Traits::default() };
+        let mut query = Self::default();
         let mut text = Vec::new();
         let mut number = Typed::default();
         for character in typed.chars().map(fold) {
@@ -184,7 +204,16 @@ impl Query {
         query.texts.extend(Text::of(&mut text));
         query.numbers.extend(number.number());
         query.traits = query.texts.iter().fold(Traits::default(), |traits, text| traits.and(text.traits));
+        query.letters = Letters::of(query.texts.iter().flat_map(|text| &text.characters).copied());
+        query.pairs = query.numbers.iter().map(Number::pairs).fold(Pairs::default(), Pairs::and);
         query
+    }
+
+    /// Whether someone can fit, by what is known at a glance.
+    fn may_fit(&self, traits: Traits, letters: Letters, pairs: Pairs) -> bool {
+        traits.may_hold(self.traits)
+            && letters.may_hold(self.letters)
+            && (pairs.may_hold(self.pairs) || traits.may_hold(Traits::of_character('0')))
     }
 
     /// How someone fits, `None` if not at all.
@@ -235,6 +264,14 @@ impl Typed {
 }
 
 impl Number {
+    /// The pairs of digits that a number has which it is found in, by any of the ways of [`Number::fit`].
+    fn pairs(&self) -> Pairs {
+        // Two zeros may be the way out of the country.
+        let of = |needle: &Needle| Pairs::of(needle.digits.strip_prefix(&[0, 0]).unwrap_or(&needle.digits));
+        let groups = if self.groups.is_empty() { std::slice::from_ref(&self.together) } else { &self.groups };
+        groups.iter().map(of).fold(Pairs::default(), Pairs::and)
+    }
+
     fn fit<'a>(&self, name: impl Fn() -> &'a [Token], traits: Traits, phone: Digits) -> Option<Fit> {
         if let Some((fit, _)) = self.together.find(phone) {
             return Some(fit);
@@ -461,6 +498,9 @@ fn begins_word(name: &[Token], at: usize) -> bool {
 
 /// The form in which characters are compared: small letters without accents, half width, simplified.
 pub(crate) fn fold(character: char) -> char {
+    if ('\u{3400}'..='\u{9fff}').contains(&character) {
+        return pinyin::simplified(character); // most names: no case, no width
+    }
     let narrow = match character {
         '\u{3000}' | '\u{a0}' | '\t' | '\n' => ' ',
         '！'..='～' => char::from_u32(u32::from(character) - 0xfee0).unwrap_or(character),
@@ -482,7 +522,7 @@ pub(crate) fn fold(character: char) -> char {
         'ù' | 'ú' | 'û' | 'ū' | 'ǔ' | 'ü' | 'ǖ' | 'ǘ' | 'ǚ' | 'ǜ' => 'u',
         'ç' => 'c',
         'ñ' => 'n',
-        other => pinyin::simplified(other),
+        other => other,
     }
 }
 

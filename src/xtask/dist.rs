@@ -47,7 +47,7 @@ pub fn build(workspace: &Workspace, finish: Finish) -> Outcome<PathBuf> {
         return Ok(dist);
     }
     let began = Instant::now();
-    let builder = Builder { workspace, finish, toolchain: Toolchain::find(workspace)?, tools: Tools::find(workspace)? };
+    let builder = Builder::find(workspace, finish)?;
     let site = builder.site()?;
     // A record of a build that is being replaced must not vouch for half of the next one.
     let _ = fs::remove_file(&record);
@@ -57,14 +57,29 @@ pub fn build(workspace: &Workspace, finish: Finish) -> Outcome<PathBuf> {
     Ok(dist)
 }
 
-struct Builder<'a> {
+/// What compiles for browsers, and where.
+pub struct Builder<'a> {
     workspace: &'a Workspace,
     finish: Finish,
     toolchain: Toolchain,
     tools: Tools,
 }
 
-impl Builder<'_> {
+impl<'a> Builder<'a> {
+    pub fn find(workspace: &'a Workspace, finish: Finish) -> Outcome<Self> {
+        Ok(Self { workspace, finish, toolchain: Toolchain::find(workspace)?, tools: Tools::find(workspace)? })
+    }
+
+    /// A cargo that builds for browsers.
+    pub fn cargo(&self) -> Command {
+        self.command(self.toolchain.cargo())
+    }
+
+    /// The program that runs tests for browsers in one; it comes with wasm-bindgen's own.
+    pub fn test_runner(&self) -> PathBuf {
+        self.tools.wasm_bindgen.with_file_name("wasm-bindgen-test-runner")
+    }
+
     fn site(&self) -> Outcome<Site> {
         styles::write(self.workspace)?;
         self.fetch()?;

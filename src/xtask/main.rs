@@ -3,6 +3,7 @@
 //! Each command starts from a bare machine. What it lacks it gets, saying what and why; what it cannot get, it names in
 //! one sentence, together with what to type.
 
+mod bench;
 mod dist;
 mod fingerprint;
 mod precache;
@@ -34,9 +35,13 @@ cargo xtask run    builds what is missing, starts the server with a demo club an
     --rough          a client that is built in a minute and is some times larger, to look at a change; dist and test e2e take it too
 cargo xtask test   format, lints, unit tests, the endpoint's tests, the build, its size, browsers
     --quick          without the build and the browsers
-    STEP             only this one: fmt, clippy, clippy-client, unit, endpoint, size, e2e
+    STEP             only this one: fmt, clippy, clippy-client, unit, endpoint, contract, size, e2e
 cargo xtask dist   builds the client into target/dist
 cargo xtask size   the same, then says what a first visit fetches, byte by byte
+cargo xtask bench core
+                   lists, search, counts and merge at 100,000 people, natively
+    --sizes N,N,…    how each cost grows
+    --data FILE      people as JSON, one a line, instead of the generator's
 cargo xtask styles joins style/ into target/style/app.css
 
     --yes            install what is missing without asking";
@@ -53,6 +58,7 @@ struct Asked {
     help: bool,
     port: Option<u16>,
     data: Option<PathBuf>,
+    sizes: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -79,6 +85,7 @@ fn obey(asked: Asked) -> Outcome<ExitCode> {
         "styles" => styles::write(&workspace).map(|_| ExitCode::SUCCESS),
         "run" => run::serve(&workspace, &run::Wish { empty: asked.empty, finish, port: asked.port, data: asked.data }),
         "test" => test::run(&workspace, &test::Wish { finish, quick: asked.quick, step: asked.step }),
+        "bench" => bench::run(&workspace, &bench::Wish { what: asked.step, data: asked.data, sizes: asked.sizes }),
         other => Err(Stop(format!("there is no command {other}; `cargo xtask --help` lists them"))),
     }
 }
@@ -95,6 +102,7 @@ fn asked(mut arguments: lexopt::Parser) -> Outcome<Asked> {
             Long("help") | Short('h') => asked.help = true,
             Long("port") => asked.port = Some(arguments.value().and_then(|value| value.parse()).map_err(wrong)?),
             Long("data") => asked.data = Some(arguments.value().map_err(wrong)?.into()),
+            Long("sizes") => asked.sizes = Some(arguments.value().and_then(|value| value.string()).map_err(wrong)?),
             Value(value) if asked.command.is_none() => asked.command = Some(value.string().map_err(wrong)?),
             Value(value) if asked.step.is_none() => asked.step = Some(value.string().map_err(wrong)?),
             other => return Err(wrong(other.unexpected())),

@@ -5,7 +5,7 @@
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-use crate::dist::Finish;
+use crate::dist::{Builder, Finish};
 use crate::run;
 use crate::shell::{self, Outcome, Stop};
 use crate::size;
@@ -32,12 +32,21 @@ enum Step {
     ClientLints,
     Units,
     Endpoint,
+    Contract,
     Size,
     Browsers,
 }
 
-const STEPS: [Step; 7] =
-    [Step::Format, Step::Lints, Step::ClientLints, Step::Units, Step::Endpoint, Step::Size, Step::Browsers];
+const STEPS: [Step; 8] = [
+    Step::Format,
+    Step::Lints,
+    Step::ClientLints,
+    Step::Units,
+    Step::Endpoint,
+    Step::Contract,
+    Step::Size,
+    Step::Browsers,
+];
 
 impl Step {
     fn name(self) -> &'static str {
@@ -47,6 +56,7 @@ impl Step {
             Self::ClientLints => "clippy-client",
             Self::Units => "unit",
             Self::Endpoint => "endpoint",
+            Self::Contract => "contract",
             Self::Size => "size",
             Self::Browsers => E2E,
         }
@@ -56,7 +66,7 @@ impl Step {
     fn is_quick(self) -> bool {
         match self {
             Self::Format | Self::Lints | Self::ClientLints | Self::Units | Self::Endpoint => true,
-            Self::Size | Self::Browsers => false,
+            Self::Contract | Self::Size | Self::Browsers => false,
         }
     }
 
@@ -79,6 +89,7 @@ impl Step {
                 tallied(&mut units, "unit tests")
             }
             Self::Endpoint => endpoint(workspace),
+            Self::Contract => contract(workspace),
             Self::Size => size::report(workspace).and_then(|code| {
                 if code == ExitCode::SUCCESS {
                     Ok(Tally::default())
@@ -148,6 +159,30 @@ fn endpoint(workspace: &Workspace) -> Outcome<Tally> {
         tests.args(["--test", name]);
     }
     tallied(&mut tests, "the endpoint's tests")
+}
+
+/// What the client's storage promises, on the real database of a real browser.
+fn contract(workspace: &Workspace) -> Outcome<Tally> {
+    let (driver, chrome) = chromium()?;
+    let builder = Builder::find(workspace, Finish::Rough)?;
+    let folder = workspace.place("contract");
+    let capabilities = serde_json::json!({"goog:chromeOptions": {
+        "binary": chrome.to_string_lossy(),
+        "args": ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+            "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+    }});
+    let file = folder.join("webdriver.json");
+    std::fs::create_dir_all(&folder)
+        .and_then(|()| std::fs::write(&file, capabilities.to_string()))
+        .map_err(|error| Stop(format!("{} cannot be written: {error}", file.display())))?;
+    let mut tests = builder.cargo();
+    tests.args(["test", "--package", "yingke-app", "--bin", "yingke", "--target", TARGET, "--locked"]);
+    tests
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", builder.test_runner())
+        .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", &file)
+        .env("WASM_BINDGEN_TEST_TIMEOUT", "120")
+        .env("CHROMEDRIVER", driver);
+    tallied(&mut tests, "the storage's contract in Chromium")
 }
 
 fn browsers(workspace: &Workspace, finish: Finish) -> Outcome<Tally> {

@@ -1,10 +1,11 @@
 //! What the journal and the vault promise, tried on the real IndexedDB and the real crypto of a browser.
 //!
 //! A page that ended is a handle that was dropped: nothing of it is left but the database. Run by
-//! `cargo test --package yingke-app --bin yingke --target wasm32-unknown-unknown` with wasm-bindgen's runner.
+//! `cargo xtask test contract`.
 
 use std::{
-    cell::Cell,
+    borrow::Cow,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
     rc::Rc,
 };
@@ -14,10 +15,12 @@ use yingke_core::{
     audience::Audience,
     chance::Chance,
     change::{Change, Edit, Header, Op, Ranked},
-    fixture,
-    id::{ChangeId, DeviceNumber, OrganisationId, StaffId},
+    codec, fixture,
+    id::{ChangeId, DeviceNumber, OrganisationId, RecordId, StaffId},
     journal::{AppendError, Journal, TailChange},
     merge::{self, Records},
+    record::Record,
+    replica::Replica,
     stamp::Stamp,
     sync::{Accepted, News},
     time::Millis,
@@ -27,7 +30,7 @@ use yingke_core::{
 use super::{
     chance::{Web, random},
     idb::{BLOCKS, DRAFTS, Database, JOURNAL, META, OpenError, Range, StoreError, TRAY, sequence_key},
-    journal::{BrowserJournal, Contents},
+    journal::{BrowserJournal, Contents, OpenedBlock},
     rows::{self, Row, State},
     seal::Key,
     unlock::{Hardness, WorkerError},
@@ -198,6 +201,23 @@ fn names(changes: &[Ranked]) -> Vec<String> {
         _ => String::new(),
     };
     edits.map(name).collect()
+}
+
+/// What the roster makes of what was read.
+fn shown(tablet: &Tablet, contents: &Contents) -> RefCell<Replica> {
+    let mut replica = Replica::new();
+    for block in &contents.blocks {
+        replica.load(block.bytes.clone(), block.extent).unwrap();
+    }
+    contents.accepted.iter().for_each(|change| drop(replica.take_in(change)));
+    contents.tail.iter().for_each(|change| drop(replica.append(change.clone())));
+    tablet.journal.let_in(contents.read_to);
+    RefCell::new(replica)
+}
+
+/// The records of the base, as they are compared between replicas.
+fn base(replica: &RefCell<Replica>) -> BTreeMap<RecordId, Vec<u8>> {
+    replica.borrow().base().map(|record| (record.id, codec::record_bytes(&record))).collect()
 }
 
 fn counts(contents: &Contents) -> (usize, usize, usize, usize) {
@@ -511,7 +531,7 @@ async fn another_tab_reads_what_is_new_and_what_became_of_the_tail() {
     let newer = second.journal.read_new().await.unwrap();
     assert_eq!((newer.accepted, newer.refused), (vec![with_rank(&kept)], vec![refused.change.id()]));
     assert!(!newer.trimmed);
-    first.journal.checkpoint(BTreeMap::new()).await.unwrap();
+    first.journal.checkpoint(&RefCell::default()).await.unwrap();
     assert!(second.journal.read_new().await.unwrap().trimmed);
 }
 
@@ -548,13 +568,13 @@ async fn a_checkpoint_trims_what_it_holds_and_loses_nobody_elses() {
     let mut records = Records::new();
     contents.accepted.iter().for_each(|change| merge::take_in(&mut records, change));
     let mine: Vec<_> = records.values().cloned().collect();
-    tablet.journal.checkpoint(BTreeMap::from([(own(1), mine.clone())])).await.unwrap();
+    tablet.journal.checkpoint(&shown(&tablet, &contents)).await.unwrap();
     assert_eq!(tablet.journal.accepted_since_checkpoint(), 0);
 
     let tablet = tablet.again().await;
     tablet.unlock(1).await;
     let contents = tablet.journal.read_all().await.unwrap();
-    let in_blocks: Vec<_> = contents.blocks.iter().flatten().map(|record| record.id).collect();
+    let in_blocks: Vec<_> = base(&shown(&tablet, &contents)).into_keys().collect();
     assert_eq!(in_blocks, mine.iter().map(|record| record.id).collect::<Vec<_>>());
     assert_eq!((contents.accepted.len(), &contents.tail), (0, &vec![unsent.clone()]));
     tablet.vault.lock();
@@ -563,9 +583,117 @@ async fn a_checkpoint_trims_what_it_holds_and_loses_nobody_elses() {
     let ids = |changes: &[Ranked]| changes.iter().map(|ranked| ranked.change.id()).collect::<BTreeSet<_>>();
     assert_eq!(ids(&contents.accepted), ids(&page[1..])); // a page keeps no order between audiences; merging needs none
     assert_eq!((contents.blocks.len(), contents.tail), (1, vec![unsent]));
+    tablet.vault.lock();
+    tablet.unlock(1).await;
     // Again, and whole: the block before goes.
-    tablet.journal.checkpoint(BTreeMap::from([(own(1), mine)])).await.unwrap();
+    tablet.journal.take_in(&News { pulled: vec![with_rank(&lead("丙"))], ..News::default() }).await.unwrap();
+    let contents = tablet.journal.read_all().await.unwrap();
+    tablet.journal.checkpoint(&shown(&tablet, &contents)).await.unwrap();
     assert_eq!(tablet.rows(BLOCKS).await.len(), 1);
+}
+
+/// A page of so many leads of staff 1, pulled.
+async fn pull(tablet: &Tablet, leads: usize) -> Vec<Ranked> {
+    let pulled: Vec<Ranked> = (0..leads)
+        .map(|number| {
+            let record = RecordId::from_bytes(random());
+            let edit = Edit { record, ..edit(own(1), &format!("客{number}")) };
+            with_rank(&change_by(1, vec![edit]))
+        })
+        .collect();
+    tablet.journal.take_in(&News { pulled: pulled.clone(), ..News::default() }).await.unwrap();
+    pulled
+}
+
+#[wasm_bindgen_test]
+async fn a_checkpoint_writes_what_changed_beside_the_whole() {
+    let tablet = Tablet::enrolled("deltas").await;
+    tablet.unlock(1).await;
+    let pulled = pull(&tablet, 60).await;
+    let replica = shown(&tablet, &tablet.journal.read_all().await.unwrap());
+    tablet.journal.checkpoint(&replica).await.unwrap();
+    let whole = tablet.rows(BLOCKS).await[0].1.clone();
+    for number in 0..3 {
+        let first = pulled[number].change.edits().next().unwrap();
+        let edit = Edit { record: first.record, ..edit(own(1), "新") };
+        let change = Ranked { stamp: pulled[0].stamp.following(), ..with_rank(&change_by(1, vec![edit])) };
+        tablet.journal.take_in(&News { pulled: vec![change.clone()], ..News::default() }).await.unwrap();
+        replica.borrow_mut().take_in(&change);
+        tablet.journal.let_in(tablet.journal.read_to());
+        tablet.journal.checkpoint(&replica).await.unwrap();
+        assert_eq!((tablet.rows(BLOCKS).await.len(), tablet.rows(JOURNAL).await.len()), (number + 2, 0));
+    }
+    assert_eq!(tablet.rows(BLOCKS).await[0].1, whole);
+    let tablet = tablet.again().await;
+    tablet.unlock(1).await;
+    let contents = tablet.journal.read_all().await.unwrap();
+    assert_eq!((contents.blocks.len(), counts(&contents)), (4, (0, 0, 0, 0)));
+    let again = shown(&tablet, &contents);
+    assert_eq!(base(&again), base(&replica));
+    let name = |change: &Ranked| {
+        let id = change.change.edits().next().unwrap().record;
+        again.borrow().record(id).map(Cow::into_owned).and_then(|record: Record| record.text("name").map(str::to_owned))
+    };
+    assert_eq!((name(&pulled[2]).as_deref(), name(&pulled[3]).as_deref()), (Some("新"), Some("客3")));
+}
+
+#[wasm_bindgen_test]
+async fn a_checkpoint_that_comes_to_nothing_loses_nothing_and_repeats_nothing() {
+    let tablet = Tablet::enrolled("cut short").await;
+    tablet.unlock(1).await;
+    tablet.journal.lead().await.unwrap();
+    pull(&tablet, 3).await;
+    let replica = shown(&tablet, &tablet.journal.read_all().await.unwrap());
+    let before = tablet.bytes().await;
+    let other = Tablet::start(&tablet.name).await;
+    other.journal.lead().await.unwrap();
+    let changed = tablet.bytes().await; // the leader's row
+    assert_ne!(before, changed);
+    assert!(matches!(tablet.journal.checkpoint(&replica).await, Err(AppendError::Aborted { .. })));
+    assert_eq!(tablet.bytes().await, changed);
+    // What it should have written, the next one does.
+    tablet.journal.lead().await.unwrap();
+    tablet.journal.checkpoint(&replica).await.unwrap();
+    assert_eq!(tablet.rows(JOURNAL).await.len(), 0);
+    let tablet = tablet.again().await;
+    tablet.unlock(1).await;
+    let contents = tablet.journal.read_all().await.unwrap();
+    assert_eq!(counts(&contents), (0, 0, 0, 0));
+    assert_eq!(base(&shown(&tablet, &contents)), base(&replica));
+}
+
+#[wasm_bindgen_test]
+async fn a_checkpoint_leaves_what_was_not_let_in_yet() {
+    let tablet = Tablet::enrolled("not let in").await;
+    tablet.unlock(1).await;
+    pull(&tablet, 2).await;
+    let replica = shown(&tablet, &tablet.journal.read_all().await.unwrap());
+    pull(&tablet, 1).await; // read by this tab, but not on show
+    tablet.journal.checkpoint(&replica).await.unwrap();
+    let contents = tablet.journal.read_all().await.unwrap();
+    assert_eq!(contents.accepted.len(), 1);
+    assert_eq!(base(&shown(&tablet, &contents)).len(), 3);
+}
+
+#[wasm_bindgen_test]
+async fn a_block_of_a_later_codec_is_not_thrown_away() {
+    let tablet = Tablet::enrolled("later codec").await;
+    tablet.unlock(1).await;
+    let id = random();
+    let place = rows::bound_to(fixture::organisation(), id, rows::Kind::Block, &own(1));
+    let sealed = Key::import(&[1; 32]).await.unwrap().seal(&[9, 0, 0], &place).await.unwrap();
+    let block = rows::BlockRow { id, part: rows::Part { key: rows::KeyOf::Audience, audience: own(1), sealed } };
+    let key = format!("{}#0000000001=1", own(1));
+    tablet.database.write(&[BLOCKS], async |tx| tx.put(BLOCKS, key.as_str(), &block.bytes())).await.unwrap();
+    let mut contents = tablet.journal.read_all().await.unwrap();
+    let (bytes, key) = contents.blocks.remove(0).into_parts();
+    let error = Replica::new().load(bytes, yingke_core::replica::Extent::Whole).unwrap_err();
+    tablet.journal.fetch_again(&[OpenedBlock::damage(key.clone(), &error)]).await.unwrap();
+    assert_eq!(tablet.rows(BLOCKS).await.len(), 1);
+    // A damaged one goes, and its audience is read again.
+    let damaged = codec::CodecError::Damaged("cut short");
+    tablet.journal.fetch_again(&[OpenedBlock::damage(key, &damaged)]).await.unwrap();
+    assert_eq!(tablet.rows(BLOCKS).await.len(), 0);
 }
 
 // ---- Damage -------------------------------------------------------------------------------------------------

@@ -50,8 +50,8 @@ const STEPS: &[Step] = &[|database| {
     Ok(())
 }];
 
-/// The format of rows and meta that this program writes, as other versions know it.
-const FORMAT: u32 = 1;
+/// The format of rows and meta that this program writes, as other versions know it. In format 2 blocks are of codec 2.
+const FORMAT: u32 = 2;
 /// The meta row that says so.
 const FORMAT_ROW: &str = "format";
 
@@ -272,9 +272,7 @@ impl Database {
         let damaged = |error: AppendError| OpenError::Damaged { detail: error.to_string() };
         let found = self.read(&[META], async |tx| tx.get(META, FORMAT_ROW)?.bytes().await).await.map_err(damaged)?;
         let Some(found) = found else {
-            let format = serde_json::to_vec(&Format { readable_from: FORMAT, writable_from: FORMAT });
-            let format = format.expect("two numbers are plain data");
-            return self.write(&[META], async |tx| tx.put(META, FORMAT_ROW, &format)).await.map_err(damaged);
+            return self.write(&[META], async |tx| put_format(tx)).await.map_err(damaged);
         };
         let found: Format = serde_json::from_slice(&found)
             .map_err(|_| OpenError::Damaged { detail: "the row that says which versions may read".into() })?;
@@ -375,10 +373,14 @@ impl Database {
     /// [`AppendError`]
     pub async fn wipe(&self) -> Result<(), AppendError> {
         self.write(&STORES, async |tx| STORES.iter().try_for_each(|store| tx.clear(store))).await?;
-        let format = serde_json::to_vec(&Format { readable_from: FORMAT, writable_from: FORMAT });
-        let format = format.expect("two numbers are plain data");
-        self.write(&[META], async |tx| tx.put(META, FORMAT_ROW, &format)).await
+        self.write(&[META], async |tx| put_format(tx)).await
     }
+}
+
+/// Says that what lies here is of this version's format.
+pub(super) fn put_format(tx: &Tx) -> Result<(), StoreError> {
+    let format = serde_json::to_vec(&Format { readable_from: FORMAT, writable_from: FORMAT });
+    tx.put(META, FORMAT_ROW, &format.expect("two numbers are plain data"))
 }
 
 /// A closure must not be dropped while it runs, so the connection that holds it outlives the call.
@@ -520,6 +522,14 @@ impl Tx {
         let (store, range) = (self.store(store)?, range.value()?);
         let values = store.get_all_with_key(&range).map_err(|error| meaning_of(&error))?;
         let keys = store.get_all_keys_with_key(&range).map_err(|error| meaning_of(&error))?;
+        Ok(Rows { values: Reply::new(values), keys: Reply::new(keys) })
+    }
+
+    /// The first so many rows of a range of keys.
+    pub fn first(&self, store: &str, range: &Range, rows_max: u32) -> Result<Rows, StoreError> {
+        let (store, range) = (self.store(store)?, range.value()?);
+        let values = store.get_all_with_key_and_limit(&range, rows_max).map_err(|error| meaning_of(&error))?;
+        let keys = store.get_all_keys_with_key_and_limit(&range, rows_max).map_err(|error| meaning_of(&error))?;
         Ok(Rows { values: Reply::new(values), keys: Reply::new(keys) })
     }
 

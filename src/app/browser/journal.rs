@@ -18,7 +18,7 @@ use yingke_core::{
     codec,
     id::{ChangeId, OrganisationId, StaffId},
     journal::{AppendError, Journal, Outgoing, TailChange},
-    record::Record,
+    replica::{Chunk, Extent, Replica},
     sync::News,
     time::Millis,
     wire::v1::{Refusal, SealedChange, StreamMark, base64_text},
@@ -27,8 +27,8 @@ use yingke_core::{
 use super::{
     chance, clock,
     drafts::Drafts,
-    idb::{BLOCKS, Database, JOURNAL, META, Range, StoreError, TRAY, Tx, sequence_key},
-    rows::{self, BlockRow, KeyOf, Kind, OwnRow, PageRow, Part, Row, RowError, State, TrayRow},
+    idb::{self, BLOCKS, Database, JOURNAL, META, Range, StoreError, TRAY, Tx, sequence_key},
+    rows::{self, BlockKey, BlockRow, KeyOf, Kind, OwnRow, PageRow, Part, Row, RowError, State, TrayRow},
     seal::SealError,
     vault::{Session, Vault},
 };
@@ -42,14 +42,14 @@ const MARK_ROWS: &str = "mark:";
 
 /// Bytes of rows in one push: JSON makes them about twice as many, and a body may have 4 MB.
 const PUSH_BYTES_MAX: usize = 1 << 20;
-/// Records in one block: a start costs by the number of values read, opening by their bytes.
-const BLOCK_RECORDS_MAX: usize = 4_096;
+/// Rows that a checkpoint looks through at a time: a page has up to some hundred kilobytes.
+const TRIM_ROWS: u32 = 16;
 
 /// What the database holds, as far as the present unlock opens it.
 #[derive(Debug, Default)]
 pub struct Contents {
     /// The blocks, oldest first: of two records with one id the later one stands.
-    pub blocks: Vec<Vec<Record>>,
+    pub blocks: Vec<OpenedBlock>,
     /// Accepted changes that no block holds yet.
     pub accepted: Vec<Ranked>,
     /// Changes of this tablet that the endpoint has not acknowledged, oldest first.
@@ -65,6 +65,37 @@ pub struct Contents {
     pub refused: Vec<ChangeId>,
     /// Rows that this tab had not read were trimmed meanwhile, so this is nothing: [`BrowserJournal::read_all`].
     pub trimmed: bool,
+    /// The last row that is in it: [`BrowserJournal::let_in`].
+    pub read_to: u64,
+}
+
+/// Records of the base as they were written, for [`Replica::load`].
+#[derive(Debug)]
+pub struct OpenedBlock {
+    pub bytes: Vec<u8>,
+    pub extent: Extent,
+    /// How many records it should have.
+    pub records: usize,
+    key: String,
+}
+
+impl OpenedBlock {
+    /// What is lost if its bytes cannot be read after all. Those that a later version wrote are left alone.
+    #[must_use]
+    pub fn damage(key: String, error: &codec::CodecError) -> Damage {
+        let audiences = BlockKey::read(&key).map(|key| key.audience).into_iter().collect();
+        let place = match error {
+            codec::CodecError::Later { .. } => Place::Later,
+            codec::CodecError::Damaged(_) => Place::Block(key),
+        };
+        Damage { place, audiences, unsent: false, detail: error.to_string() }
+    }
+
+    /// Its bytes, and its key in case they cannot be read.
+    #[must_use]
+    pub fn into_parts(self) -> (Vec<u8>, String) {
+        (self.bytes, self.key)
+    }
 }
 
 /// A change that the endpoint refused. It waits in the tray until its author has dealt with it.
@@ -94,6 +125,8 @@ enum Place {
     Row(u64),
     Block(String),
     Tray(String),
+    /// What a later version of the app wrote: not ours to throw away.
+    Later,
 }
 
 /// What is unsent, told without any key.
@@ -125,6 +158,8 @@ pub struct BrowserJournal {
     drafts: Drafts,
     /// Every row up to here has been read by this tab.
     read_to: Cell<u64>,
+    /// Every row up to here has been let into the replica: a checkpoint may trim it.
+    let_in_to: Cell<u64>,
     /// Rows of the tail, as far as they have been looked for.
     tail: RefCell<BTreeMap<u64, ChangeId>>,
     tail_known_to: Cell<u64>,
@@ -144,6 +179,7 @@ impl BrowserJournal {
             database,
             vault,
             read_to: Cell::new(0),
+            let_in_to: Cell::new(0),
             tail: RefCell::default(),
             tail_known_to: Cell::new(0),
             checkpoints: Cell::new(0),
@@ -168,13 +204,16 @@ impl BrowserJournal {
             let journal = journal.by_sequence().await?;
             Ok((journal, blocks.by_text().await?, tray.by_text().await?, number(checkpoints.bytes().await?)))
         });
-        let (journal, blocks, tray, checkpoints) = read.await?;
+        let (journal, mut blocks, tray, checkpoints) = read.await?;
+        blocks.sort_by_key(|(key, _)| BlockKey::read(key).map(|key| key.place));
+        self.let_in_to.set(0);
         self.read_to.set(0);
         self.tail.borrow_mut().clear();
         self.tail_known_to.set(0);
         self.checkpoints.set(checkpoints);
         self.note_tail(&journal);
-        let contents = self.opened(&journal, &blocks, &tray).await;
+        let read_to = self.read_to.get();
+        let contents = Contents { read_to, ..self.opened(&journal, &blocks, &tray).await };
         self.accepted_since_checkpoint.set(contents.accepted.len());
         Ok(contents)
     }
@@ -209,6 +248,7 @@ impl BrowserJournal {
         }
         let mut rows = journal;
         self.note_tail(&rows);
+        let read_to = self.read_to.get();
         let mut refused = Vec::new();
         for (sequence, id, row) in settled {
             self.tail.borrow_mut().remove(&sequence);
@@ -221,7 +261,18 @@ impl BrowserJournal {
         let contents = self.opened(&rows, &[], &[]).await;
         let so_far = self.accepted_since_checkpoint.get();
         self.accepted_since_checkpoint.set(so_far + contents.accepted.len());
-        Ok(Contents { refused, ..contents })
+        Ok(Contents { refused, read_to, ..contents })
+    }
+
+    /// What was read up to this row has been let into the replica, which a checkpoint is made from.
+    pub fn let_in(&self, read_to: u64) {
+        self.let_in_to.set(self.let_in_to.get().max(read_to));
+    }
+
+    /// Every row up to here has been read or appended by this tab.
+    #[must_use]
+    pub fn read_to(&self) -> u64 {
+        self.read_to.get()
     }
 
     /// Accepted changes that no block holds yet: whether a checkpoint is worth its writing.
@@ -319,57 +370,103 @@ impl BrowserJournal {
         Ok(())
     }
 
-    /// Writes every record of some audiences as blocks and trims what they now hold from the journal, as far as this
-    /// tab has read it. One transaction. The records must hold all that this tab has read and taken in.
+    /// Writes what changed of the audiences that are open as blocks and trims what blocks now hold from the journal, as
+    /// far as it was let into the replica. One transaction; long work before it is done in slices.
     ///
-    /// Rows of audiences that are not among them stay, other people's above all.
+    /// Rows of other audiences stay, other people's above all.
     ///
     /// # Errors
     /// [`AppendError`]; everything is as before.
-    pub async fn checkpoint(&self, by_audience: BTreeMap<Audience, Vec<Record>>) -> Result<(), AppendError> {
+    pub async fn checkpoint(&self, replica: &RefCell<Replica>) -> Result<(), AppendError> {
+        let keys = self.database.read(&[BLOCKS], async |tx| tx.keys(BLOCKS, &Range::All)?.texts().await).await?;
+        let blocks: Vec<BlockKey> = keys.iter().filter_map(|key| BlockKey::read(key)).collect();
+        let up_to = self.let_in_to.get();
+        let held = self.vault.audiences();
+        let (extents, chunks) = {
+            let mut replica = replica.borrow_mut();
+            let unwritten = replica.unwritten();
+            replica.begin_checkpoint();
+            let extent_of = |audience: &Audience| {
+                if replica.was_left(audience) {
+                    return Extent::Whole;
+                }
+                let of_it = blocks.iter().filter(|block| block.audience == *audience);
+                rows::extent(of_it, unwritten.get(audience).copied().unwrap_or(0))
+            };
+            let extents: BTreeMap<Audience, Extent> =
+                held.into_iter().map(|audience| (audience.clone(), extent_of(&audience))).collect();
+            let chunks = replica.to_write(&extents);
+            (extents, chunks)
+        };
+        let written = self.write_checkpoint(replica, &extents, chunks, up_to).await;
+        replica.borrow_mut().end_checkpoint(written.is_ok(), &extents);
+        self.checkpoints.set(written?);
+        self.accepted_since_checkpoint.set(0);
+        Ok(())
+    }
+
+    /// How many checkpoints there have been, with this one.
+    async fn write_checkpoint(
+        &self,
+        replica: &RefCell<Replica>,
+        extents: &BTreeMap<Audience, Extent>,
+        chunks: BTreeMap<Audience, Vec<Chunk>>,
+        up_to: u64,
+    ) -> Result<u64, AppendError> {
         let (session, organisation) = self.open_now()?;
-        let up_to = self.read_to.get();
-        let mut sealed: Vec<(String, Vec<Vec<u8>>)> = Vec::new();
-        for (audience, records) in &by_audience {
-            let key = session.key(audience).ok_or_else(locked)?;
-            let mut blocks = Vec::new();
-            for records in records.chunks(BLOCK_RECORDS_MAX) {
+        let mut sealed: Vec<(BlockKey, Vec<u8>)> = Vec::new();
+        for (audience, chunks) in chunks {
+            let key = session.key(&audience).ok_or_else(locked)?;
+            for chunk in chunks {
+                let bytes = replica.borrow().packed(&chunk).ok_or_else(read_anew)?;
                 let id = chance::random();
-                let place = rows::bound_to(organisation, id, Kind::Block, audience);
-                let sealed = key.seal(&codec::block_bytes(records.iter()), &place).await.map_err(not_sealed)?;
-                let part = Part { key: KeyOf::Audience, audience: audience.clone(), sealed };
-                blocks.push(BlockRow { id, part }.bytes());
+                let place = rows::bound_to(organisation, id, Kind::Block, &audience);
+                let part = key.seal(&bytes, &place).await.map_err(not_sealed)?;
+                let part = Part { key: KeyOf::Audience, audience: audience.clone(), sealed: part };
+                let (extent, records) = (extents[&audience], chunk.len());
+                let key = BlockKey { audience: audience.clone(), place: 0, extent, records };
+                sealed.push((key, BlockRow { id, part }.bytes()));
                 clock::breathe().await;
             }
-            sealed.push((format!("{audience}#"), blocks));
         }
         let write = self.database.write(&[JOURNAL, BLOCKS, META], async |tx| {
             self.check_leader(tx).await?;
             let checkpoints = number(tx.get(META, CHECKPOINT_ROW)?.bytes().await?) + 1;
-            let journal = tx.all(JOURNAL, &Range::Between(0, up_to))?;
-            for (prefix, blocks) in &sealed {
-                let before = tx.keys(BLOCKS, &Range::Under(prefix.clone()))?.texts().await?;
-                let last = before.last().and_then(|key| key.strip_prefix(prefix.as_str())?.parse().ok()).unwrap_or(0);
-                for key in &before {
+            let mut place = 0;
+            for key in tx.keys(BLOCKS, &Range::All)?.texts().await? {
+                let Some(block) = BlockKey::read(&key) else { continue };
+                place = place.max(block.place);
+                let goes = match extents.get(&block.audience) {
+                    Some(Extent::Whole) => true,
+                    Some(Extent::Since) => block.extent != Extent::Whole,
+                    Some(Extent::Latest) | None => false,
+                };
+                if goes {
                     tx.delete(BLOCKS, key.as_str())?;
                 }
-                for (place, block) in (last + 1_u32..).zip(blocks) {
-                    tx.put(BLOCKS, format!("{prefix}{place:010}").as_str(), block)?;
-                }
             }
-            for (sequence, bytes) in journal.by_sequence().await? {
-                match trimmed(&bytes, &by_audience) {
-                    Trim::Keep => {}
-                    Trim::Delete => tx.delete(JOURNAL, sequence_key(sequence))?,
-                    Trim::Rewrite(bytes) => tx.put(JOURNAL, sequence_key(sequence), &bytes)?,
+            for (key, block) in &sealed {
+                place += 1;
+                tx.put(BLOCKS, BlockKey { place, ..key.clone() }.to_string().as_str(), block)?;
+            }
+            let mut looked_to = 0;
+            while looked_to < up_to {
+                let rows = tx.first(JOURNAL, &Range::Between(looked_to + 1, up_to), TRIM_ROWS)?.by_sequence().await?;
+                let Some((last, _)) = rows.last() else { break };
+                looked_to = *last;
+                for (sequence, bytes) in rows {
+                    match trimmed(&bytes, extents) {
+                        Trim::Keep => {}
+                        Trim::Delete => tx.delete(JOURNAL, sequence_key(sequence))?,
+                        Trim::Rewrite(bytes) => tx.put(JOURNAL, sequence_key(sequence), &bytes)?,
+                    }
                 }
             }
             tx.put(META, CHECKPOINT_ROW, &checkpoints.to_be_bytes())?;
+            idb::put_format(tx)?; // an app that does not know these blocks must not take them for damaged
             Ok(checkpoints)
         });
-        self.checkpoints.set(write.await?);
-        self.accepted_since_checkpoint.set(0);
-        Ok(())
+        write.await
     }
 
     /// Throws away what is damaged and can be had again, and begins to read its audiences anew. Unsent work stays.
@@ -391,7 +488,7 @@ impl BrowserJournal {
                 match &damage.place {
                     Place::Row(sequence) => tx.delete(JOURNAL, sequence_key(*sequence))?,
                     Place::Block(key) => tx.delete(BLOCKS, key.as_str())?,
-                    Place::Tray(_) => {}
+                    Place::Tray(_) | Place::Later => {}
                 }
             }
             Ok(())
@@ -435,6 +532,7 @@ impl BrowserJournal {
         self.tail.borrow_mut().clear();
         self.tail_known_to.set(0);
         self.read_to.set(0);
+        self.let_in_to.set(0);
         self.vault.reload().await
     }
 
@@ -457,7 +555,7 @@ impl BrowserJournal {
         let mut contents = Contents::default();
         for block in blocks {
             match block {
-                Ok(Some(records)) => contents.blocks.push(records),
+                Ok(Some(block)) => contents.blocks.push(block),
                 Ok(None) => contents.closed += 1,
                 Err(damage) => contents.damages.push(damage),
             }
@@ -885,17 +983,21 @@ impl Opener {
         }))
     }
 
-    async fn block(&self, key: &str, bytes: &[u8]) -> Result<Option<Vec<Record>>, Damage> {
-        let named = key.split_once('#').and_then(|(audience, _)| audience.parse().ok());
+    async fn block(&self, key: &str, bytes: &[u8]) -> Result<Option<OpenedBlock>, Damage> {
+        let named = BlockKey::read(key);
         let damage = |detail: String| Damage {
             place: Place::Block(key.to_owned()),
-            audiences: named.clone().into_iter().collect(),
+            audiences: named.iter().map(|named| named.audience.clone()).collect(),
             unsent: false,
             detail,
         };
-        let block = BlockRow::read(bytes).map_err(|error| damage(error.to_string()))?;
+        let block = BlockRow::read(bytes).map_err(|error| match error {
+            RowError::Later { .. } => Damage { place: Place::Later, ..damage(error.to_string()) },
+            RowError::Damaged(_) => damage(error.to_string()),
+        })?;
+        let (extent, records) = named.as_ref().map_or((Extent::Whole, 0), |named| (named.extent, named.records));
         match self.part(&block.part, block.id, Kind::Block, None).await {
-            Some(Ok(plain)) => codec::read_block(&plain).map(Some).map_err(|error| damage(error.to_string())),
+            Some(Ok(bytes)) => Ok(Some(OpenedBlock { bytes, extent, records, key: key.to_owned() })),
             Some(Err(error)) => Err(damage(error.to_string())),
             None => Ok(None),
         }
@@ -958,7 +1060,7 @@ enum Trim {
 }
 
 /// What a checkpoint of some audiences leaves of a row: the parts of the others, and what is unsent or unreadable.
-fn trimmed(bytes: &[u8], covered: &BTreeMap<Audience, Vec<Record>>) -> Trim {
+fn trimmed(bytes: &[u8], covered: &BTreeMap<Audience, Extent>) -> Trim {
     let left = |parts: &[Part]| -> Vec<Part> {
         parts.iter().filter(|part| !covered.contains_key(&part.audience)).cloned().collect()
     };
@@ -1028,6 +1130,11 @@ fn damaged_row(error: RowError) -> StoreError {
 
 pub(super) fn locked() -> AppendError {
     AppendError::Aborted { detail: "nobody is unlocked who may".into() }
+}
+
+/// Another tab's checkpoint made this one read everything anew, or somebody locked.
+fn read_anew() -> AppendError {
+    AppendError::Aborted { detail: "what is shown was read anew meanwhile".into() }
 }
 
 pub(super) fn not_sealed(error: SealError) -> AppendError {

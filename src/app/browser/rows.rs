@@ -9,7 +9,7 @@
 //!             · change id 16 · author 16 · device 4 · made at 8 · count 1 · parts
 //!             · 1 and a recovery seal, or 0
 //! page row    version 1 · kind 2 · row id 16 · count 2 · parts      what was pulled, together
-//! block       version 1 · kind 3 · row id 16 · one part             records, codec::block_bytes
+//! block       version 1 · kind 3 · row id 16 · one part             records, codec::pack (before: block_bytes)
 //! tray row    version 1 · kind 4 · refused at 8 · length 4 · reason as JSON · an own row
 //! draft       version 1 · kind 5 · nonce 12 · the rest sealed
 //! part        key 1 (0 the audience's, 1 the author's) · length 1 · audience · nonce 12 · length 4 · sealed
@@ -19,9 +19,12 @@
 //! A part under the author's key is an edit for an audience that the author may write into and not read (a lead
 //! handed to the desk); it is there to be sent, and not shown once the endpoint has it.
 
+use std::fmt;
+
 use yingke_core::{
     audience::Audience,
     id::{ChangeId, DeviceNumber, OrganisationId, StaffId},
+    replica::Extent,
     stamp::Stamp,
     time::Millis,
     wire::v1::Refusal,
@@ -131,6 +134,71 @@ pub enum Row {
 pub struct BlockRow {
     pub id: [u8; 16],
     pub part: Part,
+}
+
+/// What the key of a block says: `AUDIENCE#PLACE=RECORDS` for a part of the whole audience, with `+` for `=` where it
+/// holds what changed since. Of two blocks with the same record the one in the later place stands, across audiences.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockKey {
+    pub audience: Audience,
+    pub place: u64,
+    pub extent: Extent,
+    pub records: usize,
+}
+
+impl BlockKey {
+    #[must_use]
+    pub fn read(key: &str) -> Option<Self> {
+        let (audience, rest) = key.split_once('#')?;
+        let (place, extent, records) = if let Some((place, records)) = rest.split_once('=') {
+            (place, Extent::Whole, records.parse().ok()?)
+        } else if let Some((place, records)) = rest.split_once('+') {
+            (place, Extent::Since, records.parse().ok()?)
+        } else {
+            (rest, Extent::Whole, FIRST_BLOCK_RECORDS) // as the first apps wrote them
+        };
+        Some(Self { audience: audience.parse().ok()?, place: place.parse().ok()?, extent, records })
+    }
+}
+
+impl fmt::Display for BlockKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = match self.extent {
+            Extent::Whole => '=',
+            Extent::Since | Extent::Latest => '+',
+        };
+        write!(f, "{}#{:010}{sign}{}", self.audience, self.place, self.records)
+    }
+}
+
+/// Records in a block whose key does not say how many: the first apps put so many into one.
+const FIRST_BLOCK_RECORDS: usize = 4_096;
+/// Blocks of what changed since the whole was written, before they become one: a start costs by the number of values.
+const SINCE_BLOCKS_MAX: usize = 16;
+/// A checkpoint writes the whole audience again once this part of it has changed.
+const WHOLE_AGAIN: usize = 4;
+
+/// How much of an audience a checkpoint writes, so that each record is written again rarely and a start reads few
+/// blocks. `blocks` are those of the audience on the disk; `unwritten` records are in none of them.
+#[must_use]
+pub fn extent<'a>(blocks: impl Iterator<Item = &'a BlockKey>, unwritten: usize) -> Extent {
+    let (mut whole, mut since, mut since_blocks) = (0, unwritten, 0);
+    for block in blocks {
+        match block.extent {
+            Extent::Whole => whole += block.records,
+            Extent::Since | Extent::Latest => {
+                since += block.records;
+                since_blocks += 1;
+            }
+        }
+    }
+    if WHOLE_AGAIN * since > whole {
+        Extent::Whole
+    } else if since_blocks >= SINCE_BLOCKS_MAX {
+        Extent::Since
+    } else {
+        Extent::Latest
+    }
 }
 
 /// A change that the endpoint refused, waiting for its author.
@@ -481,6 +549,49 @@ mod tests {
         let bound = recovery_bound_to(fixture::organisation(), change, fixture::staff(1));
         expect!["010000000000000000000000000000090100000000000000000000000000000301000000000000000000000000000001"]
             .assert_eq(&hex_text(&bound));
+    }
+
+    #[test]
+    fn the_key_of_a_block_says_what_is_in_it() {
+        let venue = fixture::venue();
+        for extent in [Extent::Whole, Extent::Since] {
+            let key = BlockKey { audience: Audience::Desk(venue), place: 12, extent, records: 345 };
+            assert_eq!(BlockKey::read(&key.to_string()), Some(key));
+        }
+        let first = BlockKey::read(&format!("desk:{venue}#0000000007")).expect("as the first apps wrote it");
+        assert_eq!((first.place, first.extent), (7, Extent::Whole));
+        for text in ["", "desk:x#1", &format!("desk:{venue}"), &format!("desk:{venue}#1+"), &format!("desk:{venue}#+1")]
+        {
+            assert_eq!(BlockKey::read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_record_is_written_again_rarely_and_blocks_stay_few() {
+        let audience = Audience::Desk(fixture::venue());
+        let key = |extent, records| BlockKey { audience: audience.clone(), place: 1, extent, records };
+        let (mut blocks, mut written) = (vec![key(Extent::Whole, 100_000)], 0);
+        for _ in 0..1_000 {
+            let unwritten = 400;
+            let extent = extent(blocks.iter(), unwritten);
+            let since = blocks.iter().filter(|block| block.extent == Extent::Since).map(|block| block.records);
+            let since = since.sum::<usize>() + unwritten;
+            match extent {
+                Extent::Latest => blocks.push(key(Extent::Since, unwritten)),
+                Extent::Since => blocks = vec![key(Extent::Whole, 100_000), key(Extent::Since, since)],
+                Extent::Whole => blocks = vec![key(Extent::Whole, 100_000)],
+            }
+            written += match extent {
+                Extent::Latest => unwritten,
+                Extent::Since => since,
+                Extent::Whole => 100_000,
+            };
+            assert!(blocks.len() <= 1 + SINCE_BLOCKS_MAX);
+        }
+        // Each of 400,000 changed records was written about seven times in all, not 250.
+        assert!(written < 8 * 400_000, "{written}");
+        assert_eq!(extent([].iter(), 1), Extent::Whole);
+        assert_eq!(extent([].iter(), 0), Extent::Latest);
     }
 
     #[test]

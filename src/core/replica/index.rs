@@ -3,31 +3,65 @@
 //! A record is boiled down to the facts that lists ask for. When it changes, the facts it had come out and
 //! those it has now go in; nothing else is looked at.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     change::Key,
+    codec::{Glance, Seen, Sought},
     id::{RecordId, VenueId},
     record::Record,
-    replica::people::{Digits, People, PersonFacts},
-    time::Millis,
+    replica::{
+        lists::{Cursor, Entry, List, Lists, list},
+        people::{Digits, NO_DIGITS, Name, Names, People, PersonFacts},
+        rows::{Row, Rows},
+    },
+    time::{Day, Millis},
 };
 
+/// The fields that lists ask for.
+pub(super) const SOUGHT: [Sought; 14] = [
+    ("name", ""),
+    ("phone", ""),
+    ("owner", ""),
+    ("stage", ""),
+    ("next_contact_at", ""),
+    ("do_not_contact", ""),
+    ("outing", ""),
+    ("captured_at", ""),
+    ("visit_at", ""),
+    ("started_at", ""),
+    ("person", ""),
+    ("outing_date", ""),
+    ("withdrawn", ""),
+    ("merging", "merged_into"),
+];
+const NAME: usize = 0;
+const PHONE: usize = 1;
+const OWNER: usize = 2;
+const STAGE: usize = 3;
+const NEXT_CONTACT_AT: usize = 4;
+const DO_NOT_CONTACT: usize = 5;
+const OUTING: usize = 6;
+const CAPTURED_AT: usize = 7;
+const VISIT_AT: usize = 8;
+const STARTED_AT: usize = 9;
+const PERSON: usize = 10;
+const OUTING_DATE: usize = 11;
+const WITHDRAWN: usize = 12;
+const MERGED_INTO: usize = 13;
+
 /// Where happenings say when they took place, the first that is set.
-const HAPPENED_AT: [&str; 3] = ["visit_at", "started_at", "captured_at"];
+const HAPPENED_AT: [usize; 3] = [VISIT_AT, STARTED_AT, CAPTURED_AT];
 
 /// What lists ask of a record.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Facts {
-    kind: Key,
+    kind: u32,
     in_conflict: bool,
     what: What,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum What {
     Person(PersonFacts),
     Outing {
@@ -46,45 +80,31 @@ enum What {
 }
 
 impl Facts {
-    pub(super) fn of(record: &Record) -> Self {
-        let at = |key: &str| record.get(key).and_then(|value| value.as_at());
-        let what = match record.kind().as_str() {
-            _ if record.is("withdrawn") => What::Withdrawn,
-            // Who was merged into another is found there.
-            "person" if merged_into(record).is_some() => What::Other,
-            "person" => What::Person(PersonFacts::of(record)),
-            "outing" => What::Outing {
-                at: record
-                    .get("outing_date")
-                    .and_then(|value| value.as_day())
-                    .map_or(made_at(record.id), |day| day.begins(0)),
-            },
-            kind => {
-                let person = record.get("person").and_then(|value| value.as_id());
-                let is_visit = kind == "visit";
-                if person.is_some() || is_visit {
-                    let at = HAPPENED_AT.into_iter().find_map(at).unwrap_or(made_at(record.id));
-                    What::Happening { person, at, is_visit }
-                } else {
-                    What::Other
-                }
-            }
-        };
-        Self { kind: record.kind().clone(), in_conflict: record.conflicts().next().is_some(), what }
-    }
-
-    pub(super) fn kind(&self) -> &Key {
-        &self.kind
-    }
-
     /// The person in whose history it is.
     pub(super) fn person(&self) -> Option<RecordId> {
         if let What::Happening { person, .. } = &self.what { *person } else { None }
     }
 }
 
-fn merged_into(record: &Record) -> Option<RecordId> {
-    record.guarded("merging")?.get("merged_into")?.as_id().filter(|id| *id != record.id)
+fn at(seen: Seen<'_>) -> Option<Millis> {
+    if let Seen::At(at) = seen { Some(at) } else { None }
+}
+
+fn day(seen: Seen<'_>) -> Option<Day> {
+    if let Seen::Day(day) = seen { Some(day) } else { None }
+}
+
+fn id(seen: Seen<'_>) -> Option<RecordId> {
+    if let Seen::Id(id) = seen { Some(id) } else { None }
+}
+
+fn text(seen: Seen<'_>) -> &str {
+    if let Seen::Text(text) = seen { text } else { "" }
+}
+
+/// The name of a person at a glance.
+pub(super) fn name<'a>(glance: &Glance<'a, '_>) -> &'a str {
+    if let Seen::Text(name) = glance.values[NAME] { name } else { "" }
 }
 
 /// When a record was made, by its id.
@@ -95,169 +115,264 @@ fn made_at(id: RecordId) -> Millis {
     Millis(i64::from_be_bytes(ms))
 }
 
-const FIRST_ID: RecordId = RecordId::from_bytes([0; 16]);
-const LAST_ID: RecordId = RecordId::from_bytes([0xff; 16]);
 const EARLIEST: Millis = Millis(i64::MIN);
 const LATEST: Millis = Millis(i64::MAX);
 
-/// Lists of ids, in the order in which they are shown.
+// The sorts of lists.
+const OF_KIND: u32 = 0;
+const HISTORY: u32 = 1;
+const DUE: u32 = 2;
+const CAPTURED_IN: u32 = 3;
+const OUTINGS: u32 = 4;
+const VISITS: u32 = 5;
+
+/// Sorts the latest first.
+fn backwards(at: Millis) -> Millis {
+    Millis(!at.0)
+}
+
+/// Lists of records, in the order in which they are shown; counts; and the columns that search scans.
 #[derive(Default)]
 pub(super) struct Index {
     pub(super) people: People,
-    pub(super) by_kind: BTreeMap<Key, BTreeSet<RecordId>>,
     pub(super) in_conflict: BTreeSet<RecordId>,
-    pub(super) outings: BTreeSet<(Millis, RecordId)>,
-    history: BTreeSet<(RecordId, Reverse<Millis>, RecordId)>,
-    visits: BTreeSet<(Millis, RecordId)>,
-    phones: BTreeSet<(Digits, RecordId)>,
-    due: BTreeMap<Box<str>, BTreeSet<(Millis, RecordId)>>,
-    captured_in: BTreeSet<(RecordId, Millis, RecordId)>,
-    stages: BTreeMap<Stage, usize>,
-}
-
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Stage {
-    venue: VenueId,
-    owner: Box<str>,
-    stage: Box<str>,
+    /// Owners and stages.
+    names: Names,
+    kinds: Vec<Key>,
+    count_by_kind: Vec<usize>,
+    lists: Lists,
+    count_by_stage: BTreeMap<(VenueId, Name, Name), usize>,
 }
 
 impl Index {
-    /// A record had these facts, and has those now.
-    pub(super) fn turn(&mut self, id: RecordId, before: Option<Facts>, after: Option<Facts>) {
-        let people: BTreeSet<RecordId> = [&before, &after].into_iter().flatten().filter_map(Facts::person).collect();
-        let was_person = matches!(&before, Some(Facts { what: What::Person(_), .. }));
-        let is_person = matches!(&after, Some(Facts { what: What::Person(_), .. }));
-        if let Some(facts) = before {
-            self.take_out(id, &facts);
-        }
-        if was_person && !is_person {
-            self.people.remove(id);
-        }
-        if let Some(facts) = after {
-            self.put_in(id, facts);
-        }
-        for person in people {
-            self.people.set_last_happening(person, self.last_happening(person));
-        }
-        if is_person && !was_person {
-            self.people.set_last_happening(id, self.last_happening(id));
-        }
+    /// What lists ask of a record, and the name of a person.
+    pub(super) fn facts_of(&mut self, record: &Record) -> Facts {
+        self.facts(&Glance::of(record, &SOUGHT, &mut [Seen::Unset; SOUGHT.len()]))
     }
 
-    fn take_out(&mut self, id: RecordId, facts: &Facts) {
-        if let Some(ids) = self.by_kind.get_mut(&facts.kind) {
-            ids.remove(&id);
-        }
-        self.in_conflict.remove(&id);
-        match &facts.what {
-            What::Person(person) => self.take_out_person(id, person),
-            What::Outing { at } => {
-                self.outings.remove(&(*at, id));
-            }
-            What::Happening { person, at, is_visit: _ } => {
-                if let Some(person) = person {
-                    self.history.remove(&(*person, Reverse(*at), id));
+    pub(super) fn facts(&mut self, glance: &Glance<'_, '_>) -> Facts {
+        let value = |place: usize| glance.values[place];
+        let what = match glance.kind.as_str() {
+            _ if value(WITHDRAWN) == Seen::Bool(true) => What::Withdrawn,
+            // Who was merged into another is found there.
+            "person" if id(value(MERGED_INTO)).is_some_and(|other| other != glance.id) => What::Other,
+            "person" => What::Person(self.person_facts(glance)),
+            "outing" => What::Outing { at: day(value(OUTING_DATE)).map_or(made_at(glance.id), |day| day.begins(0)) },
+            kind => {
+                let (person, is_visit) = (id(value(PERSON)), kind == "visit");
+                if person.is_some() || is_visit {
+                    let at = HAPPENED_AT.into_iter().find_map(|place| at(value(place)));
+                    What::Happening { person, at: at.unwrap_or(made_at(glance.id)), is_visit }
+                } else {
+                    What::Other
                 }
-                self.visits.remove(&(*at, id));
             }
-            What::Withdrawn | What::Other => {}
+        };
+        Facts { kind: self.kind_number(glance.kind), in_conflict: glance.in_conflict, what }
+    }
+
+    fn person_facts(&mut self, glance: &Glance<'_, '_>) -> PersonFacts {
+        let value = |place: usize| glance.values[place];
+        let stage = text(value(STAGE));
+        let may_contact = value(DO_NOT_CONTACT) != Seen::Bool(true) && !matches!(stage, "lost" | "do_not_contact");
+        PersonFacts {
+            phone: match value(PHONE) {
+                Seen::Mobile(number) => Digits::of_mobile(number),
+                Seen::Text(phone) => Digits::of_e164(phone).unwrap_or(NO_DIGITS),
+                _ => NO_DIGITS,
+            },
+            owner: self.names.number(text(value(OWNER))),
+            stage: self.names.number(stage),
+            venue: glance.audience.venue(),
+            due_at: at(value(NEXT_CONTACT_AT)).filter(|_| may_contact),
+            outing: id(value(OUTING)),
+            captured_at: at(value(CAPTURED_AT)).unwrap_or_default(),
+            changed_at: glance.stamp.millis(),
         }
     }
 
-    fn put_in(&mut self, id: RecordId, facts: Facts) {
-        if facts.in_conflict {
-            self.in_conflict.insert(id);
-        }
-        match facts.what {
-            What::Person(person) => self.put_in_person(id, person),
-            What::Outing { at } => {
-                self.outings.insert((at, id));
+    fn kind_number(&mut self, kind: &Key) -> u32 {
+        let known = self.kinds.iter().position(|other| other == kind);
+        known.unwrap_or_else(|| {
+            self.kinds.push(kind.clone());
+            self.count_by_kind.push(0);
+            self.kinds.len() - 1
+        }) as u32
+    }
+
+    pub(super) fn kind(&self, facts: &Facts) -> &Key {
+        &self.kinds[facts.kind as usize]
+    }
+
+    // ---- What goes in and out -------------------------------------------------------------------------------
+
+    /// A record had these facts, and has those now, with this name.
+    pub(super) fn turn(
+        &mut self,
+        row: Row,
+        before: Option<Facts>,
+        after: Option<(Facts, Option<&str>)>,
+        rows: &mut Rows,
+    ) {
+        let now = after.map(|(facts, _)| facts);
+        if before != now {
+            let people: BTreeSet<RecordId> = [&before, &now].into_iter().flatten().filter_map(Facts::person).collect();
+            if let Some(facts) = before {
+                self.take_out(row, &facts, rows);
             }
+            if let Some(facts) = now {
+                let mut entries = Vec::new();
+                self.count_in(row, &facts, &mut entries, rows);
+                entries.into_iter().for_each(|entry| self.lists.put_in(entry, rows.ids()));
+            }
+            for person in people {
+                let person = rows.row(person);
+                let last = self.history(person, rows).next().map(|(at, _)| backwards(at));
+                self.people.set_last_happening(person, last);
+            }
+        }
+        match after {
+            Some((Facts { what: What::Person(person), .. }, name)) => {
+                self.people.set(row, &person, name.unwrap_or_default());
+            }
+            _ => self.people.remove(row),
+        }
+    }
+
+    /// Makes room for so many more records, so that loading them moves none.
+    pub(super) fn make_room(&mut self, records: usize) {
+        self.people.make_room(self.people.len() + records);
+    }
+
+    /// A record that was not there before, one of many: what it adds to the lists goes in with [`Index::put_in_all`].
+    pub(super) fn load(&mut self, row: Row, glance: &Glance<'_, '_>, entries: &mut Vec<Entry>, rows: &mut Rows) {
+        let facts = self.facts(glance);
+        self.count_in(row, &facts, entries, rows);
+        match facts.what {
+            What::Person(person) => self.people.set(row, &person, name(glance)),
+            What::Happening { person: Some(person), at, .. } => self.people.happened(rows.row(person), at),
+            What::Happening { person: None, .. } | What::Outing { .. } | What::Withdrawn | What::Other => {}
+        }
+    }
+
+    pub(super) fn put_in_all(&mut self, entries: Vec<Entry>, rows: &Rows) {
+        self.lists.put_in_all(entries, rows.ids());
+    }
+
+    fn take_out(&mut self, row: Row, facts: &Facts, rows: &mut Rows) {
+        let mut entries = Vec::new();
+        self.entries(row, facts, &mut entries, rows);
+        entries.into_iter().for_each(|entry| self.lists.take_out(entry, rows.ids()));
+        self.in_conflict.remove(&rows.id(row));
+        if !matches!(facts.what, What::Withdrawn) {
+            self.count_by_kind[facts.kind as usize] -= 1;
+        }
+        if let What::Person(person) = &facts.what
+            && let Some(count) = self.count_by_stage.get_mut(&person.stage_key())
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.count_by_stage.remove(&person.stage_key());
+            }
+        }
+    }
+
+    fn count_in(&mut self, row: Row, facts: &Facts, entries: &mut Vec<Entry>, rows: &mut Rows) {
+        self.entries(row, facts, entries, rows);
+        if facts.in_conflict {
+            self.in_conflict.insert(rows.id(row));
+        }
+        if !matches!(facts.what, What::Withdrawn) {
+            self.count_by_kind[facts.kind as usize] += 1;
+        }
+        if let What::Person(person) = &facts.what {
+            *self.count_by_stage.entry(person.stage_key()).or_default() += 1;
+        }
+    }
+
+    /// Where a record with these facts is in the lists.
+    fn entries(&self, row: Row, facts: &Facts, entries: &mut Vec<Entry>, rows: &mut Rows) {
+        match facts.what {
+            What::Person(person) => {
+                if let Some(at) = person.due_at {
+                    entries.push(Entry::new(list(DUE, person.owner), at, row));
+                }
+                if let Some(outing) = person.outing {
+                    entries.push(Entry::new(list(CAPTURED_IN, rows.row(outing)), person.captured_at, row));
+                }
+            }
+            What::Outing { at } => entries.push(Entry::new(list(OUTINGS, 0), at, row)),
             What::Happening { person, at, is_visit } => {
                 if let Some(person) = person {
-                    self.history.insert((person, Reverse(at), id));
+                    entries.push(Entry::new(list(HISTORY, rows.row(person)), backwards(at), row));
                 }
                 if is_visit {
-                    self.visits.insert((at, id));
+                    entries.push(Entry::new(list(VISITS, 0), at, row));
                 }
             }
             What::Withdrawn => return,
             What::Other => {}
         }
-        self.by_kind.entry(facts.kind).or_default().insert(id);
+        entries.push(Entry::new(list(OF_KIND, facts.kind), made_at(rows.id(row)), row));
     }
 
-    fn take_out_person(&mut self, id: RecordId, person: &PersonFacts) {
-        if let Some(digits) = person.phone {
-            self.phones.remove(&(digits, id));
-        }
-        if let (Some(at), Some(due)) = (person.due_at, self.due.get_mut(&person.owner)) {
-            due.remove(&(at, id));
-        }
-        if let Some(outing) = person.outing {
-            self.captured_in.remove(&(outing, person.captured_at, id));
-        }
-        let stage = person.stage_key();
-        if let Some(count) = self.stages.get_mut(&stage) {
-            *count -= 1;
-            if *count == 0 {
-                self.stages.remove(&stage);
-            }
-        }
+    // ---- What is asked --------------------------------------------------------------------------------------
+
+    fn whole<'a>(&'a self, in_list: List, rows: &'a Rows) -> Cursor<'a> {
+        self.lists.range(in_list, EARLIEST, LATEST, rows.ids())
     }
 
-    fn put_in_person(&mut self, id: RecordId, person: PersonFacts) {
-        if let Some(digits) = person.phone {
-            self.phones.insert((digits, id));
-        }
-        if let Some(at) = person.due_at {
-            self.due.entry(person.owner.clone()).or_default().insert((at, id));
-        }
-        if let Some(outing) = person.outing {
-            self.captured_in.insert((outing, person.captured_at, id));
-        }
-        *self.stages.entry(person.stage_key()).or_default() += 1;
-        self.people.set(id, &person);
+    pub(super) fn by_kind<'a>(&'a self, kind: &str, rows: &'a Rows) -> Option<Cursor<'a>> {
+        let number = self.kinds.iter().position(|other| other.as_str() == kind)?;
+        Some(self.whole(list(OF_KIND, number as u32), rows))
     }
 
-    fn last_happening(&self, person: RecordId) -> Option<Millis> {
-        self.history(person).next().map(|(at, _)| at)
+    pub(super) fn count(&self, kind: &str) -> usize {
+        let number = self.kinds.iter().position(|other| other.as_str() == kind);
+        number.map_or(0, |number| self.count_by_kind[number])
     }
 
-    pub(super) fn history(&self, person: RecordId) -> impl Iterator<Item = (Millis, RecordId)> + '_ {
-        self.history
-            .range((person, Reverse(LATEST), FIRST_ID)..=(person, Reverse(EARLIEST), LAST_ID))
-            .map(|(_, Reverse(at), id)| (*at, *id))
+    /// What happened with a person, the latest first; times are [`backwards`].
+    pub(super) fn history<'a>(&'a self, person: Row, rows: &'a Rows) -> Cursor<'a> {
+        self.whole(list(HISTORY, person), rows)
     }
 
-    pub(super) fn visits(&self, from: Millis, until: Millis) -> impl DoubleEndedIterator<Item = RecordId> + '_ {
-        self.visits.range((from, FIRST_ID)..(until.max(from), FIRST_ID)).map(|(_, id)| *id)
+    /// By time; the end is not in it.
+    pub(super) fn visits<'a>(&'a self, from: Millis, end: Millis, rows: &'a Rows) -> Cursor<'a> {
+        self.lists.range(list(VISITS, 0), from, end.plus(-1), rows.ids())
     }
 
-    pub(super) fn by_phone(&self, e164: &str) -> impl Iterator<Item = RecordId> + '_ {
-        let digits = Digits::of_e164(e164);
-        digits
-            .into_iter()
-            .flat_map(|digits| self.phones.range((digits, FIRST_ID)..=(digits, LAST_ID)).map(|(_, id)| *id))
+    pub(super) fn outings<'a>(&'a self, rows: &'a Rows) -> Cursor<'a> {
+        self.whole(list(OUTINGS, 0), rows)
     }
 
-    pub(super) fn due(&self, owner: &str, until: Millis) -> impl Iterator<Item = RecordId> + '_ {
-        self.due
-            .get(owner)
-            .into_iter()
-            .flat_map(move |due| due.range((EARLIEST, FIRST_ID)..=(until, LAST_ID)).map(|(_, id)| *id))
+    /// People with a phone number, by id.
+    pub(super) fn by_phone(&self, e164: &str, rows: &Rows) -> Vec<RecordId> {
+        let with = Digits::of_e164(e164).map(|digits| self.people.with_phone(digits));
+        let mut ids: Vec<RecordId> = with.into_iter().flatten().map(|row| rows.id(row)).collect();
+        ids.sort_unstable();
+        ids
     }
 
-    pub(super) fn captured_in(&self, outing: RecordId) -> impl DoubleEndedIterator<Item = RecordId> + '_ {
-        self.captured_in.range((outing, EARLIEST, FIRST_ID)..=(outing, LATEST, LAST_ID)).rev().map(|(_, _, id)| *id)
+    pub(super) fn due<'a>(&'a self, owner: &str, until: Millis, rows: &'a Rows) -> Option<Cursor<'a>> {
+        let owner = self.names.find(owner)?;
+        Some(self.lists.range(list(DUE, owner), EARLIEST, until, rows.ids()))
+    }
+
+    pub(super) fn captured_in<'a>(&'a self, outing: RecordId, rows: &'a Rows) -> Option<Cursor<'a>> {
+        Some(self.whole(list(CAPTURED_IN, rows.find(outing)?), rows))
+    }
+
+    pub(super) fn owner(&self, owner: &str) -> Option<Name> {
+        self.names.find(owner)
     }
 
     pub(super) fn counts_by_stage(&self, owner: Option<&str>, venue: Option<VenueId>) -> BTreeMap<&str, usize> {
         let mut counts = BTreeMap::new();
-        for (stage, count) in &self.stages {
-            if owner.is_none_or(|owner| *stage.owner == *owner) && venue.is_none_or(|venue| stage.venue == venue) {
-                *counts.entry(&*stage.stage).or_default() += count;
+        let number = owner.map(|owner| self.names.find(owner));
+        for ((of_venue, of_owner, stage), count) in &self.count_by_stage {
+            if number.is_none_or(|number| number == Some(*of_owner)) && venue.is_none_or(|venue| venue == *of_venue) {
+                *counts.entry(self.names.text(*stage)).or_default() += count;
             }
         }
         counts
@@ -265,7 +380,7 @@ impl Index {
 }
 
 impl PersonFacts {
-    fn stage_key(&self) -> Stage {
-        Stage { venue: self.venue, owner: self.owner.clone(), stage: self.stage.clone() }
+    fn stage_key(&self) -> (VenueId, Name, Name) {
+        (self.venue, self.owner, self.stage)
     }
 }

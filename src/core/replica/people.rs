@@ -1,16 +1,20 @@
-//! The columns that a search over all people scans, one row a person.
+//! The columns that a search over all people scans, one place a person.
 //!
 //! Flat vectors: a phone is 8 bytes, a character of a name 4 (the character folded, and its syllable). A
-//! hundred thousand people are about 5 MB, and a scan touches each byte at most once.
+//! hundred thousand people are about 7 MB, and a scan touches each byte at most once.
 
-use std::{cmp::Reverse, collections::BTreeMap, fmt};
+use std::{
+    cmp::Reverse,
+    collections::HashMap,
+    fmt,
+    hash::{BuildHasherDefault, Hasher},
+};
 
 use crate::{
     id::{RecordId, VenueId},
     pinyin,
-    record::Record,
-    replica::IdMap,
-    search::{self, Scope},
+    replica::rows::Row,
+    search,
     time::Millis,
 };
 
@@ -38,6 +42,16 @@ impl Digits {
         Self(packed)
     }
 
+    /// `+86` and these eleven digits.
+    pub(crate) fn of_mobile(number: u64) -> Self {
+        let (mut packed, mut rest) = (u64::MAX >> 52, number);
+        for place in 3..14 {
+            packed |= (rest % 10) << (4 * place);
+            rest /= 10;
+        }
+        Self(packed | 0x86 << 56)
+    }
+
     /// How many digits it has.
     pub(crate) fn len(self) -> u32 {
         16 - (!self.0).trailing_zeros().min(64) / 4
@@ -50,13 +64,12 @@ impl fmt::Debug for Digits {
     }
 }
 
-/// What lists and searches ask of a person.
-#[derive(PartialEq, Eq)]
+/// What lists and searches ask of a person, besides their name.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PersonFacts {
-    pub(crate) name: Box<str>,
-    pub(crate) phone: Option<Digits>,
-    pub(crate) owner: Box<str>,
-    pub(crate) stage: Box<str>,
+    pub(crate) phone: Digits,
+    pub(crate) owner: Name,
+    pub(crate) stage: Name,
     pub(crate) venue: VenueId,
     /// When to contact them next, unless they do not want it or are lost. Source: SM-01.
     pub(crate) due_at: Option<Millis>,
@@ -71,23 +84,50 @@ impl fmt::Debug for PersonFacts {
     }
 }
 
-impl PersonFacts {
-    pub(crate) fn of(record: &Record) -> Self {
-        let text = |key: &str| record.text(key).unwrap_or_default().into();
-        let at = |key: &str| record.get(key).and_then(|value| value.as_at());
-        Self {
-            name: text("name"),
-            phone: record.text("phone").and_then(Digits::of_e164),
-            owner: text("owner"),
-            stage: text("stage"),
-            venue: record.audience().venue(),
-            due_at: at("next_contact_at").filter(|_| {
-                !record.is("do_not_contact") && !matches!(record.text("stage"), Some("lost" | "do_not_contact"))
-            }),
-            outing: record.get("outing").and_then(|value| value.as_id()),
-            captured_at: at("captured_at").unwrap_or_default(),
-            changed_at: record.last_rank().map_or(Millis(0), |rank| rank.stamp.millis()),
+/// Stands for a text that many records hold: an owner, a stage.
+pub(crate) type Name = u32;
+
+/// Texts that many records hold, each once.
+#[derive(Default)]
+pub(crate) struct Names {
+    texts: Vec<Box<str>>,
+    numbers: HashMap<Box<str>, Name, BuildHasherDefault<TextHasher>>,
+}
+
+impl Names {
+    pub(crate) fn find(&self, text: &str) -> Option<Name> {
+        self.numbers.get(text).copied()
+    }
+
+    pub(crate) fn number(&mut self, text: &str) -> Name {
+        self.find(text).unwrap_or_else(|| {
+            let number = self.texts.len() as Name;
+            self.texts.push(text.into());
+            self.numbers.insert(text.into(), number);
+            number
+        })
+    }
+
+    pub(crate) fn text(&self, number: Name) -> &str {
+        &self.texts[number as usize]
+    }
+}
+
+/// Eight bytes at a step: a hundred thousand people name their owner and stage while they are opened.
+#[derive(Default)]
+pub(crate) struct TextHasher(u64);
+
+impl Hasher for TextHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.0 = (self.0.rotate_left(29) ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0 ^ (self.0 >> 32)
     }
 }
 
@@ -111,15 +151,12 @@ impl Traits {
     }
 
     fn of_name(tokens: &[Token]) -> Self {
-        let mut traits = Self::default();
-        for token in tokens {
+        tokens.iter().fold(Self::default(), |traits, token| {
             let character = char::from_u32(token & CHARACTER_MASK).unwrap_or_default();
-            traits = traits.and(Self::of_character(character));
-            if let Some(initial) = pinyin::initial((token >> SYLLABLE_SHIFT) as u16) {
-                traits = traits.and(Self::of_character(initial));
-            }
-        }
-        traits
+            let initial = pinyin::initial((token >> SYLLABLE_SHIFT) as u16);
+            let with_itself = traits.and(Self::of_character(character));
+            initial.map_or(with_itself, |initial| with_itself.and(Self::of_character(initial)))
+        })
     }
 
     pub(crate) fn and(self, other: Self) -> Self {
@@ -132,26 +169,79 @@ impl Traits {
     }
 }
 
-/// Rows are people, in no particular order.
-#[derive(Default)]
-pub(crate) struct People {
-    row_by_id: IdMap<u32>,
-    pub(crate) ids: Vec<RecordId>,
-    pub(crate) phones: Vec<Digits>,
-    pub(crate) owners: Vec<OwnerNumber>,
-    changed_at: Vec<Millis>,
-    happened_at: Vec<Millis>,
-    /// What is in each name, so that most rows are passed over without reading it.
-    pub(crate) traits: Vec<Traits>,
-    names: Vec<NamePlace>,
-    tokens: Vec<Token>,
-    /// Tokens that no row points to any more.
-    loose_tokens: usize,
-    owner_numbers: BTreeMap<Box<str>, OwnerNumber>,
+/// Which letters can be typed for a name: those of its readings and its own, one bit each.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Letters(u32);
+
+impl Letters {
+    pub(crate) fn of(letters: impl Iterator<Item = char>) -> Self {
+        Self(letters.filter(char::is_ascii_lowercase).fold(0, |bits, letter| bits | 1 << (letter as u32 - 'a' as u32)))
+    }
+
+    fn of_name(tokens: &[Token]) -> Self {
+        let of_token = |token: &Token| {
+            let character = char::from_u32(token & CHARACTER_MASK);
+            Self::of(character.into_iter()).0 | pinyin::letters((token >> SYLLABLE_SHIFT) as u16)
+        };
+        Self(tokens.iter().fold(0, |bits, token| bits | of_token(token)))
+    }
+
+    pub(crate) fn may_hold(self, wanted: Self) -> bool {
+        self.0 & wanted.0 == wanted.0
+    }
 }
 
-/// Stands for the name of an owner.
-pub(crate) type OwnerNumber = u32;
+/// Which two digits follow each other in a number, a few bits for a hundred pairs.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Pairs(u64);
+
+impl Pairs {
+    pub(crate) fn of(digits: &[u8]) -> Self {
+        let bit = |pair: &[u8]| 1 << ((10 * u32::from(pair[0]) + u32::from(pair[1])) % 64);
+        Self(digits.windows(2).fold(0, |bits, pair| bits | bit(pair)))
+    }
+
+    fn of_number(digits: Digits) -> Self {
+        let all: [u8; 16] = std::array::from_fn(|place| (digits.0 >> (60 - 4 * place)) as u8 & 15);
+        Self::of(&all[..digits.len() as usize])
+    }
+
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub(crate) fn may_hold(self, wanted: Self) -> bool {
+        self.0 & wanted.0 == wanted.0
+    }
+}
+
+/// One place a person, in no particular order.
+#[derive(Default)]
+pub(crate) struct People {
+    /// The place of each row that is a person's.
+    places: Vec<Place>,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) phones: Vec<Digits>,
+    /// What is in each number, so that most are passed over at a glance.
+    pub(crate) pairs: Vec<Pairs>,
+    pub(crate) owners: Vec<Name>,
+    changed_at: Vec<Millis>,
+    /// By row, since what happened may be known before the person is.
+    happened_at: Vec<Millis>,
+    /// What is in each name, so that most are passed over without reading them.
+    pub(crate) traits: Vec<Traits>,
+    pub(crate) letters: Vec<Letters>,
+    names: Vec<NamePlace>,
+    tokens: Vec<Token>,
+    /// Tokens that no name points to any more.
+    loose_tokens: usize,
+    /// The tokens of the name that is being set.
+    scratch: Vec<Token>,
+}
+
+type Place = u32;
+const NOWHERE: Place = Place::MAX;
+const NEVER: Millis = Millis(i64::MIN);
 
 #[derive(Clone, Copy, Default)]
 struct NamePlace {
@@ -160,104 +250,132 @@ struct NamePlace {
 }
 
 impl People {
-    /// Sets the row of a person, which is made if it is new.
-    pub(crate) fn set(&mut self, id: RecordId, facts: &PersonFacts) {
-        let row = match self.row_by_id.get(&id) {
-            Some(row) => *row as usize,
-            None => {
-                let row = self.ids.len();
-                self.row_by_id.insert(id, row as u32);
-                self.ids.push(id);
-                self.phones.push(NO_DIGITS);
-                self.owners.push(0);
-                self.changed_at.push(Millis(0));
-                self.happened_at.push(Millis(i64::MIN));
-                self.traits.push(Traits::default());
-                self.names.push(NamePlace::default());
-                row
-            }
-        };
-        self.phones[row] = facts.phone.unwrap_or(NO_DIGITS);
-        self.owners[row] = self.owner_number(&facts.owner);
-        self.changed_at[row] = facts.changed_at;
-        self.set_name(row, &facts.name);
+    /// Makes room for so many people in all, so that loading them moves none.
+    pub(crate) fn make_room(&mut self, people: usize) {
+        let more = people.saturating_sub(self.rows.len());
+        self.rows.reserve(more);
+        self.phones.reserve(more);
+        self.pairs.reserve(more);
+        self.owners.reserve(more);
+        self.changed_at.reserve(more);
+        self.traits.reserve(more);
+        self.letters.reserve(more);
+        self.names.reserve(more);
+        self.tokens.reserve(more * 5 / 2);
     }
 
-    pub(crate) fn set_last_happening(&mut self, id: RecordId, at: Option<Millis>) {
-        if let Some(row) = self.row_by_id.get(&id) {
-            self.happened_at[*row as usize] = at.unwrap_or(Millis(i64::MIN));
+    /// Sets what is known of a person, who is made if they are new.
+    pub(crate) fn set(&mut self, row: Row, facts: &PersonFacts, name: &str) {
+        if self.places.len() <= row as usize {
+            self.places.resize(row as usize + 1, NOWHERE);
+        }
+        if self.places[row as usize] == NOWHERE {
+            self.places[row as usize] = self.rows.len() as Place;
+            self.rows.push(row);
+            self.phones.push(NO_DIGITS);
+            self.pairs.push(Pairs::default());
+            self.owners.push(0);
+            self.changed_at.push(Millis(0));
+            self.traits.push(Traits::default());
+            self.letters.push(Letters::default());
+            self.names.push(NamePlace::default());
+        }
+        let place = self.places[row as usize] as usize;
+        self.phones[place] = facts.phone;
+        self.pairs[place] = Pairs::of_number(facts.phone);
+        self.owners[place] = facts.owner;
+        self.changed_at[place] = facts.changed_at;
+        self.set_name(place, name);
+    }
+
+    /// Takes note of the latest happening of somebody, who need not be known yet.
+    pub(crate) fn set_last_happening(&mut self, row: Row, at: Option<Millis>) {
+        if self.happened_at.len() <= row as usize {
+            self.happened_at.resize(row as usize + 1, NEVER);
+        }
+        self.happened_at[row as usize] = at.unwrap_or(NEVER);
+    }
+
+    /// The same, if it is later than the one that was known.
+    pub(crate) fn happened(&mut self, row: Row, at: Millis) {
+        let before = self.happened_at.get(row as usize).copied().unwrap_or(NEVER);
+        if at > before {
+            self.set_last_happening(row, Some(at));
         }
     }
 
-    /// The last row moves into the place of the one that goes.
-    pub(crate) fn remove(&mut self, id: RecordId) {
-        let Some(row) = self.row_by_id.remove(&id) else { return };
-        let row = row as usize;
-        self.loose_tokens += usize::from(self.names[row].length);
-        self.ids.swap_remove(row);
-        self.phones.swap_remove(row);
-        self.owners.swap_remove(row);
-        self.changed_at.swap_remove(row);
-        self.happened_at.swap_remove(row);
-        self.traits.swap_remove(row);
-        self.names.swap_remove(row);
-        if let Some(moved) = self.ids.get(row) {
-            self.row_by_id.insert(*moved, row as u32);
+    /// The last one moves into the place of the one that goes.
+    pub(crate) fn remove(&mut self, row: Row) {
+        let Some(place) = self.place(row) else { return };
+        self.places[row as usize] = NOWHERE;
+        self.loose_tokens += usize::from(self.names[place].length);
+        self.rows.swap_remove(place);
+        self.phones.swap_remove(place);
+        self.pairs.swap_remove(place);
+        self.owners.swap_remove(place);
+        self.changed_at.swap_remove(place);
+        self.traits.swap_remove(place);
+        self.letters.swap_remove(place);
+        self.names.swap_remove(place);
+        if let Some(moved) = self.rows.get(place) {
+            self.places[*moved as usize] = place as Place;
         }
         self.tidy();
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.ids.len()
+        self.rows.len()
     }
 
-    pub(crate) fn tokens(&self, row: usize) -> &[Token] {
-        let NamePlace { start, length } = self.names[row];
+    fn place(&self, row: Row) -> Option<usize> {
+        self.places.get(row as usize).filter(|place| **place != NOWHERE).map(|place| *place as usize)
+    }
+
+    pub(crate) fn tokens(&self, place: usize) -> &[Token] {
+        let NamePlace { start, length } = self.names[place];
         &self.tokens[start as usize..start as usize + usize::from(length)]
     }
 
-    pub(crate) fn last_activity(&self, id: RecordId) -> Option<Millis> {
-        self.row_by_id.get(&id).map(|row| self.active_at(*row as usize))
+    pub(crate) fn last_activity(&self, row: Row) -> Option<Millis> {
+        self.place(row).map(|place| self.active_at(place))
     }
 
     /// The later of the last edit and the last happening.
-    pub(crate) fn active_at(&self, row: usize) -> Millis {
-        self.changed_at[row].max(self.happened_at[row])
+    pub(crate) fn active_at(&self, place: usize) -> Millis {
+        let happened = self.happened_at.get(self.rows[place] as usize).copied().unwrap_or(NEVER);
+        self.changed_at[place].max(happened)
     }
 
-    /// The number of an owner, if anyone here is theirs.
-    pub(crate) fn known_owner(&self, owner: &str) -> Option<OwnerNumber> {
-        self.owner_numbers.get(owner).copied()
+    /// The rows of people with this number.
+    pub(crate) fn with_phone(&self, digits: Digits) -> impl Iterator<Item = Row> + '_ {
+        self.phones.iter().zip(&self.rows).filter(move |(phone, _)| **phone == digits).map(|(_, row)| *row)
     }
 
-    pub(crate) fn listed(&self, scope: &Scope) -> Vec<RecordId> {
-        let me = self.known_owner(&scope.me.to_string());
-        let mut rows: Vec<_> = (0..self.len())
-            .filter(|row| !scope.mine_only || Some(self.owners[*row]) == me)
-            .map(|row| (Some(self.owners[row]) != me, Reverse(self.active_at(row)), self.ids[row]))
+    /// Everyone, `me`'s own first, of those the ones with the latest activity.
+    pub(crate) fn listed(&self, me: Option<Name>, mine_only: bool, ids: &[RecordId]) -> Vec<RecordId> {
+        let mut order: Vec<(bool, Reverse<Millis>, Row)> = (0..self.len())
+            .map(|place| (Some(self.owners[place]) != me, Reverse(self.active_at(place)), self.rows[place]))
+            .filter(|(others, ..)| !(mine_only && *others))
             .collect();
-        rows.sort_unstable();
-        rows.into_iter().map(|(_, _, id)| id).collect()
+        let id = |row: Row| ids[row as usize];
+        order.sort_unstable_by(|one, other| {
+            (one.0, one.1).cmp(&(other.0, other.1)).then_with(|| id(one.2).cmp(&id(other.2)))
+        });
+        order.into_iter().map(|(_, _, row)| id(row)).collect()
     }
 
-    fn owner_number(&mut self, owner: &str) -> OwnerNumber {
-        self.known_owner(owner).unwrap_or_else(|| {
-            let number = self.owner_numbers.len() as OwnerNumber;
-            self.owner_numbers.insert(owner.into(), number);
-            number
-        })
-    }
-
-    fn set_name(&mut self, row: usize, name: &str) {
-        let tokens = tokens_of(name);
-        if self.tokens(row) == tokens.as_slice() {
-            return;
+    fn set_name(&mut self, place: usize, name: &str) {
+        let mut tokens = std::mem::take(&mut self.scratch);
+        tokenize(name, &mut tokens);
+        if self.tokens(place) != tokens.as_slice() {
+            self.loose_tokens += usize::from(self.names[place].length);
+            self.names[place] = NamePlace { start: self.tokens.len() as u32, length: tokens.len() as u16 };
+            self.traits[place] = Traits::of_name(&tokens);
+            self.letters[place] = Letters::of_name(&tokens);
+            self.tokens.extend_from_slice(&tokens);
+            self.tidy();
         }
-        self.loose_tokens += usize::from(self.names[row].length);
-        self.names[row] = NamePlace { start: self.tokens.len() as u32, length: tokens.len() as u16 };
-        self.traits[row] = Traits::of_name(&tokens);
-        self.tokens.extend(tokens);
-        self.tidy();
+        self.scratch = tokens;
     }
 
     /// Moves the names together once most of the column is loose.
@@ -281,12 +399,21 @@ const TOKENS_MAX: usize = 255;
 
 /// One token for each character of a name.
 pub(crate) fn tokens_of(name: &str) -> Vec<Token> {
-    name.chars()
-        .zip(pinyin::readings(name))
-        .take(TOKENS_MAX)
-        .map(|(character, syllable)| {
-            let number = syllable.map_or(0, pinyin::Syllable::number);
-            u32::from(number) << SYLLABLE_SHIFT | u32::from(search::fold(character))
-        })
-        .collect()
+    let mut tokens = Vec::new();
+    tokenize(name, &mut tokens);
+    tokens
+}
+
+fn tokenize(name: &str, tokens: &mut Vec<Token>) {
+    tokens.clear();
+    let characters = name.chars().take(TOKENS_MAX);
+    tokens.extend(characters.map(|character| {
+        let number = pinyin::of_character(character).map_or(0, pinyin::Syllable::number);
+        u32::from(number) << SYLLABLE_SHIFT | u32::from(search::fold(character))
+    }));
+    for (place, syllable) in pinyin::surname_of(name) {
+        if let Some(token) = tokens.get_mut(place) {
+            *token = u32::from(syllable.number()) << SYLLABLE_SHIFT | *token & CHARACTER_MASK;
+        }
+    }
 }

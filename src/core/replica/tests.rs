@@ -99,7 +99,8 @@ impl World {
 
 /// All records of the replica, found without its indexes.
 fn shown(replica: &Replica) -> Records {
-    let ids = replica.base.keys().chain(replica.overlay.keys());
+    let of_base: BTreeSet<RecordId> = replica.base().map(|record| record.id).collect();
+    let ids = of_base.iter().chain(replica.overlay.keys());
     ids.filter_map(|id| Some((*id, replica.record(*id)?.into_owned()))).collect()
 }
 
@@ -404,4 +405,143 @@ fn a_visitor_who_left_no_number_is_on_the_sheet_of_the_day() {
     replica.append(Ranked::provisional(Stamp::at(fixture::NOW), fixture::change(42, vec![edit])));
     let today = fixture::NOW.day(480);
     assert_eq!(replica.visits_on(today, today, 480).count(), 1);
+}
+
+// ---- Checkpoints --------------------------------------------------------------------------------------------
+
+/// Blocks as they lie on the disk, in the order in which they were written.
+type Disk = Vec<(Audience, Extent, Vec<u8>)>;
+
+fn checkpoint(u: &mut Unstructured<'_>, replica: &mut Replica, disk: &mut Disk) -> arbitrary::Result<()> {
+    replica.begin_checkpoint();
+    let mut extents = BTreeMap::new();
+    for audience in [Audience::Own(fixture::venue(), fixture::staff(1)), Audience::Desk(fixture::venue())] {
+        let extent = *u.choose(&[Extent::Latest, Extent::Latest, Extent::Since, Extent::Whole])?;
+        extents.insert(audience.clone(), if replica.was_left(&audience) { Extent::Whole } else { extent });
+    }
+    let chunks = replica.to_write(&extents);
+    let kept = u.ratio(7, 8)?;
+    if kept {
+        disk.retain(|(audience, extent, _)| match extents[audience] {
+            Extent::Latest => true,
+            Extent::Since => *extent == Extent::Whole,
+            Extent::Whole => false,
+        });
+        for (audience, chunks) in chunks {
+            disk.extend(
+                chunks.iter().map(|chunk| (audience.clone(), extents[&audience], replica.packed(chunk).unwrap())),
+            );
+        }
+    }
+    replica.end_checkpoint(kept, &extents);
+    Ok(())
+}
+
+/// However much each checkpoint writes, and whichever of them come to nothing: the blocks on the disk and the
+/// changes since the last one that was kept are the base.
+#[test]
+fn what_checkpoints_wrote_and_what_came_since_is_the_base() {
+    arbtest(|u| {
+        let (mut replica, mut disk) = (Replica::new(), Disk::new());
+        let changes: Vec<Ranked> = (0..3).map(|_| fixture::changes(u)).collect::<Result<Vec<_>, _>>()?.concat();
+        for change in &changes {
+            replica.take_in(change);
+            match u.int_in_range(0..=4)? {
+                0 => checkpoint(u, &mut replica, &mut disk)?,
+                1 => replica.pack_loose(),
+                // Opened anew: what no block has comes from the journal, where it stayed.
+                2 => {
+                    let unwritten: Vec<Record> =
+                        replica.unwritten.iter().filter_map(|row| replica.of_base(*row)).map(Cow::into_owned).collect();
+                    let before = records_by_id(&replica);
+                    replica = opened(&disk);
+                    for record in unwritten {
+                        let row = replica.rows.row(record.id);
+                        if let Some(old) = replica.of_base(row)
+                            && old.audience() != record.audience()
+                        {
+                            let old = old.audience().clone();
+                            replica.left.insert(old);
+                        }
+                        replica.load_block(vec![record]);
+                        replica.unwritten.insert(row);
+                    }
+                    assert_eq!(records_by_id(&replica), before);
+                }
+                _ => {}
+            }
+            check_lists(&replica);
+        }
+        while !replica.unwritten.is_empty() {
+            checkpoint(u, &mut replica, &mut disk)?;
+            if u.is_empty() {
+                break;
+            }
+        }
+        if replica.unwritten.is_empty() {
+            assert_eq!(records_by_id(&opened(&disk)), records_by_id(&replica));
+        }
+        Ok(())
+    });
+}
+
+fn opened(disk: &Disk) -> Replica {
+    let mut replica = Replica::new();
+    for (_, extent, bytes) in disk {
+        replica.load(bytes.clone(), *extent).unwrap();
+    }
+    check_lists(&replica);
+    replica
+}
+
+fn records_by_id(replica: &Replica) -> BTreeMap<RecordId, Vec<u8>> {
+    replica.base().map(|record| (record.id, codec::record_bytes(&record))).collect()
+}
+
+#[test]
+fn a_damaged_block_touches_nothing() {
+    let mut replica = Replica::new();
+    let mut records = Records::new();
+    merge::take_in(&mut records, &fixture::phone_change());
+    let mut bytes = codec::pack(&records.into_values().collect::<Vec<_>>());
+    bytes.pop();
+    assert!(replica.load(bytes, Extent::Whole).is_err());
+    assert!(replica.is_empty() && replica.count("person") == 0);
+    assert_eq!(replica.search("", &scope(), 20).total, 0);
+}
+
+/// A checkpoint takes its time, and another tab's may meanwhile have made this one read everything anew.
+#[test]
+fn a_replica_in_anothers_place_packs_nothing_for_its_checkpoint() {
+    let mut replica = Replica::new();
+    replica.take_in(&fixture::phone_change());
+    replica.begin_checkpoint();
+    let audience = Audience::Own(fixture::venue(), fixture::staff(1));
+    let chunks = replica.to_write(&BTreeMap::from([(audience.clone(), Extent::Latest)]));
+    let [chunk] = chunks[&audience].as_slice() else { panic!("one record is one chunk") };
+    assert!(replica.packed(chunk).is_some());
+    let mut other = Replica::new();
+    other.take_in(&fixture::phone_change());
+    assert_eq!(other.packed(chunk), None);
+    other.end_checkpoint(true, &BTreeMap::new());
+    assert_eq!(other.unwritten().values().sum::<usize>(), 1);
+}
+
+#[test]
+fn of_a_record_that_a_block_has_twice_the_last_stands() {
+    let mut records = Records::new();
+    merge::take_in(&mut records, &fixture::phone_change());
+    let record = records.into_values().next().unwrap();
+    let mut later = record.clone();
+    let edit = person_edit(5, vec![("name", Op::Latest("李".into()))]);
+    merge::apply(
+        &mut later,
+        Ranked::provisional(Stamp::at(Millis(i64::MAX)), fixture::change(9, vec![])).rank(),
+        &edit,
+    );
+    let mut replica = Replica::new();
+    replica.load(codec::pack(&[record, later.clone()]), Extent::Whole).unwrap();
+    assert_eq!((replica.len(), replica.count("person")), (1, 1));
+    assert_eq!(replica.record(later.id).unwrap().text("name"), Some("李"));
+    check_lists(&replica);
 }

@@ -1,0 +1,205 @@
+//! The people of a bench: drawn from a seed, or read from a file.
+
+use serde::Deserialize;
+use yingke_core::{
+    audience::Audience,
+    chance::{Chance, Seeded},
+    change::{Change, Edit, Header, Key, Op, Ranked, Write},
+    fixture,
+    id::{ChangeId, DeviceNumber, RecordId, StaffId, VenueId},
+    stamp::Stamp,
+    time::{DAY_MS, MINUTE_MS, Millis},
+    value::Value,
+};
+
+const SURNAMES: &str =
+    "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎";
+const GIVEN: &str =
+    "伟芳娜秀英敏静丽强磊军洋勇艳杰娟涛明超兰霞平刚桂丹萍鑫顺利思琳时来诗兰世龙升亮子涵宇轩欣怡浩然梓雨晨";
+const STAGES: [&str; 6] = ["new", "contacted", "tracking", "visited", "won", "lost"];
+const SOURCES: [&str; 6] = ["outing", "walk_in", "phone", "referral", "online", "event"];
+const NOTES: [&str; 6] =
+    ["想办年卡，等发工资", "", "下班后来，七点以后", "问过瑜伽课", "", "朋友推荐，对私教有兴趣，周末联系"];
+const STAFF: u64 = 50;
+const VENUES: u64 = 2;
+
+/// One person, as a file has them; its ids are not ours.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Row {
+    pub name: String,
+    /// E.164, or the digits of a mobile number of China.
+    pub phone: String,
+    #[serde(default)]
+    pub gender: String,
+    #[serde(default)]
+    pub source: String,
+    #[serde(default)]
+    pub stage: String,
+    #[serde(default)]
+    pub owner: String,
+    #[serde(default)]
+    pub venue: String,
+    /// Milliseconds since 1970; none for nothing to do.
+    #[serde(default)]
+    pub next_due: Option<i64>,
+    #[serde(default)]
+    pub created_at: i64,
+    #[serde(default)]
+    pub notes: String,
+    #[serde(default)]
+    pub consent: bool,
+}
+
+/// Where people come from.
+#[derive(Debug)]
+pub enum Source {
+    Seeded,
+    Given(Vec<Row>),
+}
+
+impl Source {
+    /// The first `size` of them; a file may have fewer.
+    pub fn rows(&self, size: usize) -> Vec<Row> {
+        match self {
+            Self::Seeded => seeded(size),
+            Self::Given(rows) => rows.iter().take(size).cloned().collect(),
+        }
+    }
+}
+
+/// # Errors
+/// The line that is no person, and why.
+pub fn read(text: &str) -> Result<Vec<Row>, String> {
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let rows = lines.map(|(place, line)| {
+        let mut row: Row = serde_json::from_str(line).map_err(|error| format!("line {}: {error}", place + 1))?;
+        if !row.phone.starts_with('+') && !row.phone.is_empty() {
+            row.phone.insert_str(0, "+86");
+        }
+        Ok(row)
+    });
+    rows.collect()
+}
+
+pub fn now() -> Millis {
+    fixture::NOW
+}
+
+pub fn staff(number: u64) -> StaffId {
+    StaffId::from_bytes(named(b"staff", number))
+}
+
+pub fn venue() -> VenueId {
+    VenueId::from_bytes(named(b"venue", 0))
+}
+
+fn seeded(size: usize) -> Vec<Row> {
+    let mut chance = Seeded::new(1);
+    let (surnames, given): (Vec<char>, Vec<char>) = (SURNAMES.chars().collect(), GIVEN.chars().collect());
+    let pick = |from: &[char], chance: &mut Seeded| from[chance.below(from.len() as u64) as usize];
+    let spacing_ms = 2 * 365 * DAY_MS / size.max(1) as i64;
+    let row = |number: usize| {
+        let created_at = fixture::NOW.0 - (size - number) as i64 * spacing_ms;
+        let mut name = String::from(pick(&surnames, &mut chance));
+        (0..=chance.below(2)).for_each(|_| name.push(pick(&given, &mut chance)));
+        let mut one_of = |texts: &[&str]| texts[chance.below(texts.len() as u64) as usize].to_owned();
+        let (gender, source) = (one_of(&["male", "female"]), one_of(&SOURCES));
+        let (stage, notes) = (one_of(&STAGES), one_of(&NOTES));
+        // Calls are planned for full quarters of an hour.
+        let due_ms = (chance.below(120) as i64 - 60) * DAY_MS + chance.below(96) as i64 * 15 * MINUTE_MS;
+        Row {
+            name,
+            phone: format!("+861{:010}", 3_000_000_000 + chance.below(6_000_000_000)),
+            gender,
+            source,
+            stage,
+            owner: chance.below(STAFF).to_string(),
+            venue: chance.below(VENUES).to_string(),
+            next_due: (chance.below(4) > 0).then_some(fixture::NOW.0 + due_ms),
+            created_at,
+            notes,
+            consent: chance.below(10) > 0,
+        }
+    };
+    (0..size).map(row).collect()
+}
+
+/// Each person as the change that captured them.
+pub fn changes(rows: &[Row]) -> impl Iterator<Item = Ranked> {
+    let mut chance = Seeded::new(2);
+    rows.iter().map(move |row| {
+        let captured_at = Millis(row.created_at);
+        let mut writes: Vec<(&'static str, Op)> = vec![
+            ("captured_at", Op::First(captured_at.into())),
+            ("captured_by", Op::First(staff_of(&row.owner).to_string().into())),
+            ("consent_contact", Op::Latest(row.consent.into())),
+            ("name", Op::Latest(row.name.as_str().into())),
+            ("owner", Op::First(staff_of(&row.owner).to_string().into())),
+            ("phone", Op::Latest(row.phone.as_str().into())),
+            ("stage", Op::Latest(row.stage.as_str().into())),
+        ];
+        writes.extend(row.next_due.map(|due| ("next_contact_at", Op::Latest(Millis(due).into()))));
+        for (key, text) in [("gender", &row.gender), ("note", &row.notes)] {
+            writes.extend((!text.is_empty()).then(|| (key, Op::Latest(text.as_str().into()))));
+        }
+        writes.extend((!row.source.is_empty()).then(|| ("source", Op::First(row.source.as_str().into()))));
+        let record = RecordId::new(captured_at, &mut chance);
+        ranked(record, row, captured_at.plus(chance.below(60_000) as i64), writes, &mut chance)
+    })
+}
+
+/// Later edits of some of the same people, scattered over all of them.
+pub fn edits(rows: &[Row], count: usize) -> impl Iterator<Item = Ranked> {
+    let mut chance = Seeded::new(3);
+    let ids: Vec<RecordId> =
+        changes(rows).flat_map(|change| change.change.edits().next().map(|edit| edit.record)).collect();
+    let count = count.min(rows.len());
+    (0..count).map(move |place| {
+        let number = place * rows.len() / count;
+        let at = fixture::NOW.plus(place as i64 * 1_000);
+        let writes: Vec<(&'static str, Op)> = vec![
+            ("next_contact_at", Op::Latest(at.plus(chance.below(30) as i64 * DAY_MS).into())),
+            ("note", Op::Latest(Value::from("电话已打，约周六下午来看"))),
+            ("stage", Op::Latest(STAGES[place % STAGES.len()].into())),
+        ];
+        ranked(ids[number], &rows[number], at, writes, &mut chance)
+    })
+}
+
+fn ranked(record: RecordId, row: &Row, at: Millis, writes: Vec<(&'static str, Op)>, chance: &mut Seeded) -> Ranked {
+    let edit = Edit {
+        record,
+        kind: Key::of("person"),
+        audience: Audience::Desk(VenueId::from_bytes(named(b"venue", number_of(&row.venue)))),
+        salt: [0; 8],
+        writes: writes.into_iter().map(|(key, op)| Write { key: Key::of(key), op }).collect(),
+    };
+    let header = Header {
+        id: ChangeId::new(at, chance),
+        organisation: fixture::organisation(),
+        author: staff_of(&row.owner),
+        device: DeviceNumber(1 + (chance.next_u64() % 20) as u32),
+        made_at: at,
+        clock_offset_ms: 0,
+        pack: 1,
+        form: "F-03".into(),
+    };
+    Ranked::provisional(Stamp::at(at), Change::new(header, vec![edit], chance))
+}
+
+fn staff_of(text: &str) -> StaffId {
+    staff(number_of(text))
+}
+
+/// The number that a text is, or one that stands for it.
+fn number_of(text: &str) -> u64 {
+    text.parse().unwrap_or_else(|_| text.bytes().fold(7, |sum: u64, byte| sum.wrapping_mul(31) + u64::from(byte)))
+}
+
+fn named(kind: &[u8; 5], number: u64) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    bytes[..5].copy_from_slice(kind);
+    bytes[8..].copy_from_slice(&number.to_be_bytes());
+    bytes[0] &= 0x7f;
+    bytes
+}
