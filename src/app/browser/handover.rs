@@ -9,7 +9,7 @@
 //!
 //! ```text
 //! yingke hand-over 1
-//! organisation, 32 hex digits
+//! organisation, 26 letters and digits
 //! base 64 of: nonce 12 · sealed
 //!
 //! inside      device 4 · made at 8 · count 4 · (length 4 · an own row without parts), in order; rows.rs
@@ -224,7 +224,7 @@ mod tests {
     fn the_form_of_version_1_stays_as_it_is() {
         expect!["00000007"].assert_eq(&hex_text(&hand_over().bytes())[..8]);
         expect!["00000002"].assert_eq(&hex_text(&hand_over().bytes())[24..32]);
-        expect!["yingke hand-over 1|01000000000000000000000000000009|"]
+        expect!["yingke hand-over 1|01000000000000000000000009|"]
             .assert_eq(&head(fixture::organisation()).replace('\n', "|"));
     }
 
