@@ -67,6 +67,13 @@ pub fn span(words: Words, ms: i64) -> String {
     }
 }
 
+/// What is left of a wait, to the second: 29秒, 4:59.
+#[must_use]
+pub fn countdown(words: Words, left_ms: i64) -> String {
+    let seconds = (left_ms.max(0) + 999) / 1_000;
+    if seconds < 60 { words.seconds_other(seconds) } else { format!("{}:{:02}", seconds / 60, seconds % 60) }
+}
+
 /// `214 MB`, in decimal units as system settings show them.
 #[must_use]
 pub fn bytes(count: f64) -> String {
@@ -76,5 +83,19 @@ pub fn bytes(count: f64) -> String {
         format!("{:.0} MB", count / 1e6)
     } else {
         format!("{:.0} kB", (count / 1e3).ceil())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use yingke_core::pack::Language;
+
+    use super::*;
+
+    #[test]
+    fn a_wait_counts_down_to_the_second() {
+        let shown = |ms| countdown(Words(Language::En), ms);
+        assert_eq!([shown(300_000), shown(299_001), shown(60_000)], ["5:00", "5:00", "1:00"]);
+        assert_eq!([shown(59_000), shown(1), shown(0), shown(-5)], ["59 s", "1 s", "0 s", "0 s"]);
     }
 }

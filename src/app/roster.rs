@@ -4,6 +4,12 @@
 //! before the tick shows, and is finished even if the screen goes away. Screens never name the browser, the
 //! vault, the journal or the endpoint: they ask here.
 
+mod doctor;
+mod handover;
+mod idle;
+mod ladder;
+mod lease;
+
 use std::{
     borrow::Cow,
     cell::{Cell, RefCell},
@@ -34,13 +40,18 @@ use crate::browser::{
     Browser, OpenError,
     chance::Web,
     clock,
+    http::Pace,
     journal::{Contents, OpenedBlock, TailSummary},
+    signs,
     storage::{self, StorageFacts},
     tabs, trace, updates,
     vault::{DeviceFacts, UnlockError},
 };
 
 pub use crate::browser::storage::Persistence;
+pub use doctor::Finding;
+pub use handover::{HandOverError, HandedIn, Way};
+pub use ladder::{Risk, Rung};
 
 /// How far the door is open.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,6 +117,39 @@ pub struct Status {
     pub clock_offset_ms: Option<i64>,
     /// Places of the journal that could not be read.
     pub damaged: usize,
+    /// Why the last save was not kept; `None` once one was.
+    pub save_failure: Option<AppendError>,
+    /// Whether the browser sees a network. Only `false` can be relied on.
+    pub online: bool,
+    pub pace: Pace,
+    /// When it was seen that the endpoint had been restored, in milliseconds since the page was opened.
+    pub restored_ms: Option<i64>,
+    /// What the browser says about its storage, once it has.
+    pub storage: Option<StorageFacts>,
+    /// Without contact for longer than the venue lends reading: only capture is open.
+    pub lease_over: bool,
+}
+
+impl Status {
+    /// Before anything is known.
+    #[must_use]
+    pub fn at_start() -> Self {
+        Self {
+            sync: SyncState::Unknown,
+            unsent: 0,
+            oldest_unsent: None,
+            refused: 0,
+            last_contact: None,
+            clock_offset_ms: None,
+            damaged: 0,
+            save_failure: None,
+            online: true,
+            pace: Pace::Unknown,
+            restored_ms: None,
+            storage: None,
+            lease_over: false,
+        }
+    }
 }
 
 /// A refused change, where its author can read why.
@@ -176,6 +220,10 @@ struct Inner {
     wake: clock::Wake,
     /// Grows with each unlock and lock: work begun before ends when it sees another number.
     session: Cell<u32>,
+    /// Who worked here last, since the page was opened.
+    last_person: Cell<Option<StaffId>>,
+    /// Whether the browser was asked to keep what is here, since the page was opened.
+    persistence_asked: Cell<bool>,
 }
 
 /// Silence from the endpoint's hints is checked this often.
@@ -189,15 +237,7 @@ impl Roster {
     /// Opens what is kept and begins to watch the clock, the network and other tabs.
     #[must_use]
     pub fn start() -> Self {
-        let status = Status {
-            sync: SyncState::Unknown,
-            unsent: 0,
-            oldest_unsent: None,
-            refused: 0,
-            last_contact: None,
-            clock_offset_ms: None,
-            damaged: 0,
-        };
+        let status = Status { online: signs::is_online(), ..Status::at_start() };
         let inner = Inner {
             browser: Browser::new(),
             directory: RefCell::default(),
@@ -212,6 +252,8 @@ impl Roster {
             tray_changed: ArcTrigger::new(),
             wake: clock::Wake::default(),
             session: Cell::new(0),
+            last_person: Cell::new(None),
+            persistence_asked: Cell::new(false),
         };
         let roster = Self {
             inner: StoredValue::new_local(Rc::new(inner)),
@@ -325,6 +367,8 @@ impl Roster {
             Err(error) => return self.door.set(Door::Damaged { detail: error.to_string() }),
         }
         self.watch();
+        self.lock_when_idle();
+        spawn_local(self.look_at_storage());
         if let Ok(Some(contact)) = inner.browser.journal().contact().await {
             self.status.update(|status| {
                 status.last_contact = Some(contact.at);
@@ -441,7 +485,9 @@ impl Roster {
         let me = self.describe(staff).ok_or(DoorError::NotActive)?;
         inner.session.set(inner.session.get() + 1);
         self.door.set(Door::Opening { people: 0 });
+        let lease_over = self.reading_ended(me.venue.lease_days);
         match browser.journal().read_all().await {
+            Ok(contents) if lease_over => self.begin_with(contents.own_tail()).await,
             Ok(contents) => self.begin_with(contents).await,
             Err(error) => {
                 browser.vault().lock();
@@ -453,7 +499,10 @@ impl Roster {
         inner.known_phones.replace(known_phones.and_then(|bytes| Filter::read_with_key(&bytes).ok()));
         self.count_unsent().await;
         // What the tablet heard while it was locked says nothing about what this person may see.
-        self.status.update(|status| status.sync = SyncState::Unknown);
+        self.status.update(|status| {
+            status.sync = SyncState::Unknown;
+            status.lease_over = lease_over;
+        });
         self.door.set(Door::Open(me));
         inner.wake.wake();
         Ok(())
@@ -526,12 +575,22 @@ impl Roster {
         let inner = self.inner();
         inner.session.set(inner.session.get() + 1);
         inner.browser.vault().lock();
+        if let Some(me) = self.me_now() {
+            inner.last_person.set(Some(me.id));
+        }
         self.door.set(Door::Locked);
         inner.replica.replace(Replica::new());
         inner.tray.borrow_mut().clear();
         inner.by_record.borrow_mut().clear();
         inner.known_phones.replace(None);
         inner.wake.wake();
+    }
+
+    /// Whether whoever works here now is another person than before: they begin at their own start, not at what was open.
+    #[must_use]
+    pub fn changed_hands(self) -> bool {
+        let before = self.inner().last_person.get();
+        before.is_some() && before != self.me_now().map(|me| me.id)
     }
 
     // ---- Questions ------------------------------------------------------------------------------------------
@@ -690,19 +749,24 @@ impl Roster {
         let change = Change::new(header, edits, &mut Web);
         let stamp = inner.stamper.borrow_mut().next(made_at.plus(clock_offset_ms));
         let ranked = Ranked::provisional(stamp, change);
-        browser.journal().append(&ranked).await?;
+        let kept = browser.journal().append(&ranked).await;
+        let failure = kept.as_ref().err().cloned();
+        if self.status.with_untracked(|status| status.save_failure != failure) {
+            self.status.update(|status| status.save_failure = failure);
+        }
+        kept?;
         let touched = inner.replica.borrow_mut().append(ranked);
         self.tell(&touched);
-        let first = self.status.with_untracked(|status| status.unsent == 0);
         self.status.update(|status| {
             status.unsent += 1;
             status.oldest_unsent = Some(status.oldest_unsent.unwrap_or(made_at));
         });
         browser.tabs().tell_written();
         inner.wake.wake();
-        if first {
-            spawn_local(async {
+        if !inner.persistence_asked.replace(true) {
+            spawn_local(async move {
                 storage::ask_persistence().await;
+                self.look_at_storage().await;
             });
         }
         Ok(id)
@@ -764,9 +828,10 @@ impl Roster {
 
     // ---- Storage and updates --------------------------------------------------------------------------------
 
-    /// What the browser says about this tablet's storage.
-    pub async fn storage(self) -> StorageFacts {
-        storage::facts().await
+    /// Asks the browser again how this tablet's storage stands; [`Status::storage`] says so.
+    pub async fn look_at_storage(self) {
+        let facts = storage::facts().await;
+        self.status.update(|status| status.storage = Some(facts));
     }
 
     /// Whether a newer version of the app waits for consent. Subscribes.
@@ -792,7 +857,15 @@ impl Roster {
     /// Minutes, the network, the page coming to the front, other tabs.
     fn watch(self) {
         let inner = self.inner();
-        clock::each_minute(move || self.minute.set(self.now()));
+        clock::each_minute(move || {
+            self.minute.set(self.now());
+            self.end_reading_when_due();
+        });
+        let again = inner.wake.clone();
+        signs::on_network(move |online| {
+            self.status.update(|status| status.online = online);
+            again.wake();
+        });
         let wake = inner.wake.clone();
         tabs::on_wake_up(move || {
             self.minute.set(self.now());
@@ -811,7 +884,7 @@ impl Roster {
         }
         self.count_unsent().await;
         inner.wake.wake();
-        if self.me_now().is_none() {
+        if self.me_now().is_none() || self.status.with_untracked(|status| status.lease_over) {
             return;
         }
         let Ok(contents) = inner.browser.journal().read_new().await else { return };
@@ -864,7 +937,10 @@ impl Roster {
                     self.status.update(|status| status.sync = sync);
                     if more { clock::now() } else { clock::now().plus(IDLE_MS) }
                 }
-                Err(TurnError::NewEpoch) => clock::now(),
+                Err(TurnError::NewEpoch) => {
+                    self.status.update(|status| status.restored_ms = Some(clock::since_opening_ms()));
+                    clock::now()
+                }
                 Err(error) => {
                     failures += 1;
                     self.failed(&error, failures)
@@ -911,15 +987,22 @@ impl Roster {
                 status.sync = SyncState::Sending;
             }
         });
-        let news = turn(browser.journal(), browser.http()).await?;
+        let news = turn(browser.journal(), browser.http()).await;
+        let pace = browser.http().pace();
+        if self.status.with_untracked(|status| status.pace != pace) {
+            self.status.update(|status| status.pace = pace);
+        }
+        let news = news?;
         self.heard(news.server_time);
         if self.me_now().is_some() {
-            if inner.session.get() == session {
-                self.let_in(&news).await;
-                browser.journal().let_in(browser.journal().read_to());
-            } else {
+            if inner.session.get() != session {
                 // Somebody unlocked while the turn was under way, and read the journal before the page was in it.
                 self.read_again().await;
+            } else if self.status.with_untracked(|status| status.lease_over) {
+                self.renew_lease().await;
+            } else {
+                self.let_in(&news).await;
+                browser.journal().let_in(browser.journal().read_to());
             }
         }
         self.count_unsent().await;
@@ -1004,7 +1087,9 @@ impl Roster {
     async fn tidy_up(self) {
         let inner = self.inner();
         let browser = &inner.browser;
-        if self.me_now().is_none() || browser.journal().accepted_since_checkpoint() < CHECKPOINT_CHANGES {
+        let lease_over = self.status.with_untracked(|status| status.lease_over);
+        // A memory that was not filled must not be written down as all there is.
+        if self.me_now().is_none() || lease_over || browser.journal().accepted_since_checkpoint() < CHECKPOINT_CHANGES {
             return;
         }
         if let Err(error) = browser.journal().checkpoint(&inner.replica).await {

@@ -32,7 +32,9 @@ async fn a_wrong_pin_is_refused_with_a_growing_wait_and_reveals_nothing() {
         shut(&tablet).await;
     }
     assert!(refused >= 3, "a slip or two is nobody's fault");
-    tablet.text("30秒后再试").shown().await;
+    let first = seconds_left(&tablet).await;
+    assert!((1..=30).contains(&first), "{first} s to wait");
+    tablet.text(&format!("{}秒后再试", first - 2)).shown().await;
 
     // The right PIN is not taken either, nor does a reload help.
     tablet.reload().await;
@@ -45,7 +47,9 @@ async fn a_wrong_pin_is_refused_with_a_growing_wait_and_reveals_nothing() {
     // After the wait another wrong one costs more.
     tablet.text("试错太多次").gone_in_minutes(2).await;
     wrong(&tablet, LIN_YUE).await;
-    tablet.text("1分钟后再试").shown().await;
+    tablet.text("后再试").shown().await;
+    let second = seconds_left(&tablet).await;
+    assert!((31..=60).contains(&second), "{second} s to wait");
     shut(&tablet).await;
 
     // And then the right one opens, and all is there.
@@ -58,6 +62,15 @@ async fn a_wrong_pin_is_refused_with_a_growing_wait_and_reveals_nothing() {
 async fn wrong(tablet: &Tablet, who: Person) {
     tablet.type_pin(who, WRONG).await;
     tablet.image("数字密码，已输0位").shown().await;
+}
+
+/// What is left of the wait, as it is counted down: `29秒` or `1:00`.
+async fn seconds_left(tablet: &Tablet) -> u64 {
+    tablet.text("后再试").shown().await;
+    let shown = tablet.run("return document.querySelector('[role=timer]').textContent", vec![]).await;
+    let shown = shown.as_str().unwrap().trim_end_matches("后再试").trim_end_matches('秒').to_owned();
+    let parts: Vec<u64> = shown.split(':').map(|part| part.trim().parse().unwrap()).collect();
+    parts.into_iter().fold(0, |seconds, part| seconds * 60 + part)
 }
 
 /// Nothing of the club's people is on the page, in no attribute either.

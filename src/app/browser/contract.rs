@@ -29,6 +29,7 @@ use yingke_core::{
 
 use super::{
     chance::{Web, random},
+    handover::{HandOver, HandOverError},
     idb::{BLOCKS, DRAFTS, Database, JOURNAL, META, OpenError, Range, StoreError, TRAY, sequence_key},
     journal::{BrowserJournal, Contents, OpenedBlock},
     rows::{self, Row, State},
@@ -507,6 +508,69 @@ async fn a_restored_endpoint_is_offered_again_what_is_still_held() {
     let outgoing = tablet.journal.begin_push(9).await.unwrap();
     assert_eq!((outgoing.epoch.as_deref(), outgoing.tail), (Some("e2"), vec![TailChange::Open(change)]));
     assert_eq!(outgoing.since[&own(1)], StreamMark::default());
+}
+
+// ---- Hand-over files ----------------------------------------------------------------------------------------
+
+#[wasm_bindgen_test]
+async fn another_tablet_takes_a_file_in_once_and_sends_what_only_the_endpoint_opens() {
+    let (from, to) = (Tablet::enrolled("hand over").await, Tablet::enrolled("taken over").await);
+    from.unlock(1).await;
+    let saved = [lead("甲"), lead("乙")];
+    for change in &saved {
+        from.journal.append(change).await.unwrap();
+    }
+    let key = from.vault.hand_over_key().await.unwrap();
+    let rows = from.journal.sealed_tail().await.unwrap();
+    let file = HandOver { device: DeviceNumber(7), made_at: fixture::NOW, rows };
+    let text = file.seal(fixture::organisation(), &key).await.unwrap();
+    assert_eq!(from.tail().await.len(), 2);
+
+    to.unlock(2).await;
+    let key = to.vault.hand_over_key().await.unwrap();
+    let opened = HandOver::open(text.as_bytes(), fixture::organisation(), &key).await.unwrap();
+    assert_eq!(opened, file);
+    assert_eq!(to.journal.take_over(&opened.rows).await, Ok(2));
+    assert_eq!(to.journal.take_over(&opened.rows).await, Ok(0));
+    assert_eq!(from.journal.take_over(&opened.rows).await, Ok(0));
+    let tail = to.tail().await;
+    for (sent, saved) in tail.iter().zip(&saved) {
+        let TailChange::Sealed(sealed) = sent else { panic!("not sealed") };
+        assert_eq!(opened_by_the_endpoint(sealed).await, std::slice::from_ref(saved));
+    }
+    // Nobody who unlocks there reads them, and nothing is left once the endpoint has answered.
+    assert_eq!(counts(&to.journal.read_all().await.unwrap()), (0, 0, 2, 0));
+    let news = News {
+        accepted: vec![accepted(&saved[0], 1)],
+        refused: vec![(saved[1].change.id(), Refusal::UnknownAuthor)],
+        ..News::default()
+    };
+    to.journal.take_in(&news).await.unwrap();
+    assert!(to.rows(JOURNAL).await.is_empty() && to.tail().await.is_empty());
+    // What was refused waits in the tray and is not taken in again beside it.
+    assert_eq!(to.journal.tray().await.unwrap().len(), 1);
+    assert_eq!(to.journal.take_over(&opened.rows[1..]).await, Ok(0));
+}
+
+#[wasm_bindgen_test]
+async fn a_file_that_was_altered_or_made_elsewhere_does_not_open() {
+    let tablet = Tablet::enrolled("altered").await;
+    let key = tablet.vault.hand_over_key().await.unwrap();
+    let file = HandOver { device: DeviceNumber(7), made_at: fixture::NOW, rows: Vec::new() };
+    let text = file.seal(fixture::organisation(), &key).await.unwrap();
+    let open = async |text: &str, key: &Key| HandOver::open(text.as_bytes(), fixture::organisation(), key).await;
+    assert_eq!(open(&text, &key).await, Ok(file.clone()));
+    let place = text.len() - 10;
+    let other = if text.as_bytes()[place] == b'A' { "B" } else { "A" };
+    let altered = format!("{}{other}{}", &text[..place], &text[place + 1..]);
+    assert_eq!(open(&altered, &key).await, Err(HandOverError::Altered));
+    let stranger = Key::derived(&[5; 65], b"yingke hand-over 1").await.unwrap();
+    assert_eq!(open(&text, &stranger).await, Err(HandOverError::Altered));
+    let elsewhere = OrganisationId::from_bytes([3; 16]);
+    assert_eq!(HandOver::open(text.as_bytes(), elsewhere, &key).await, Err(HandOverError::OtherOrganisation));
+    // Its head under another's name does not help.
+    let renamed = text.replace(&fixture::organisation().to_string(), &elsewhere.to_string());
+    assert_eq!(HandOver::open(renamed.as_bytes(), elsewhere, &key).await, Err(HandOverError::Altered));
 }
 
 // ---- Several tabs -------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 //! The endpoint, by fetch: each fault of the network told apart by what a person can do about it.
 
+use std::{cell::Cell, rc::Rc};
+
 use serde::{Serialize, de::DeserializeOwned};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -27,6 +29,18 @@ const HINT_SILENCE_MS: i64 = 90_000;
 #[derive(Debug, Clone)]
 pub struct HttpEndpoint {
     vault: Vault,
+    pace: Rc<Cell<Pace>>,
+}
+
+/// How the last exchange with the endpoint went, as far as the clock tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pace {
+    #[default]
+    Unknown,
+    /// Something answered after so many milliseconds, or the way was cut.
+    Answered { ms: i64 },
+    /// Nothing came in the time that an answer may take.
+    TimedOut,
 }
 
 /// With whose credentials a request goes out.
@@ -41,14 +55,25 @@ enum As {
 
 impl Endpoint for HttpEndpoint {
     async fn sync(&self, push: Push) -> Result<Answer, Trouble> {
-        self.post("/v1/sync", &push, As::Whoever).await
+        let started_ms = clock::since_opening_ms();
+        let answer = self.post("/v1/sync", &push, As::Whoever).await;
+        let ms = clock::since_opening_ms() - started_ms;
+        let timed_out = ms >= ANSWER_WAIT_MS && matches!(answer, Err(Trouble::OutOfReach));
+        self.pace.set(if timed_out { Pace::TimedOut } else { Pace::Answered { ms } });
+        answer
     }
 }
 
 impl HttpEndpoint {
     #[must_use]
     pub fn new(vault: Vault) -> Self {
-        Self { vault }
+        Self { vault, pace: Rc::default() }
+    }
+
+    /// How the last exchange went.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        self.pace.get()
     }
 
     /// Presents an enrolment code. A code that is not taken is [`Trouble::SignIn`].

@@ -4,6 +4,8 @@
 //! rewritten once, when the endpoint has accepted it, and only in its head. Rows of people who are not unlocked stay
 //! as they are: a checkpoint trims an audience only together with its blocks.
 
+mod handover;
+
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
@@ -27,6 +29,7 @@ use yingke_core::{
 use super::{
     chance, clock,
     drafts::Drafts,
+    handover::is_handed,
     idb::{self, BLOCKS, Database, JOURNAL, META, Range, StoreError, TRAY, Tx, sequence_key},
     rows::{self, BlockKey, BlockRow, KeyOf, Kind, OwnRow, PageRow, Part, Row, RowError, State, TrayRow},
     seal::SealError,
@@ -95,6 +98,14 @@ impl OpenedBlock {
     #[must_use]
     pub fn into_parts(self) -> (Vec<u8>, String) {
         (self.bytes, self.key)
+    }
+}
+
+impl Contents {
+    /// Only what was saved here and is not acknowledged: what is left to somebody who may not read.
+    #[must_use]
+    pub fn own_tail(self) -> Self {
+        Self { tail: self.tail, tray: self.tray, read_to: self.read_to, ..Self::default() }
     }
 }
 
@@ -773,7 +784,7 @@ impl Journal for BrowserJournal {
                     // What came back in the page need not be kept twice.
                     let doubled = pulled.contains(&row.id)
                         && row.parts.iter().all(|part| part.key == KeyOf::Audience && kept.contains(&part.audience));
-                    if doubled {
+                    if doubled || is_handed(&row) {
                         tx.delete(JOURNAL, sequence_key(*sequence))?;
                     } else {
                         let row = OwnRow { state: *state, recovery: None, ..row };

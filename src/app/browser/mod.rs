@@ -9,11 +9,14 @@
 //! signs    network, visibility, updates                            updates  take over a newer version
 //! clock    now, waiting, waking                                    chance   random bytes
 //! settings language, theme, label                                  trace    the console
+//! handover unsent changes as one sealed file                       files    share sheet, download, picked files
 //! ```
 
 pub mod chance;
 pub mod clock;
 pub mod drafts;
+pub mod files;
+pub mod handover;
 pub mod http;
 pub mod idb;
 pub mod journal;

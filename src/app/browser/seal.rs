@@ -72,6 +72,15 @@ impl Key {
         key.map(|key| Self(key.unchecked_into())).map_err(|error| unavailable(&error))
     }
 
+    /// A key that everyone derives alike who has the same secret, for one purpose.
+    ///
+    /// # Errors
+    /// [`SealError::Unavailable`]
+    pub async fn derived(secret: &[u8], purpose: &[u8]) -> Result<Self, SealError> {
+        let key = derived_key(secret, purpose, &["encrypt", "decrypt"]).await;
+        key.map(Self).map_err(|error| unavailable(&error))
+    }
+
     /// Seals under a nonce of its own, bound to `bound_to`.
     ///
     /// # Errors
@@ -120,17 +129,9 @@ impl Recovery {
         let organisation = done(import_key("raw", organisation, &curve, false, &uses(&[]))).await?;
         let ecdh = object(&[("name", "ECDH".into()), ("public", organisation)]);
         let mut shared = Uint8Array::new(&done(derive_bits(&ecdh, &half("privateKey")?, 256)).await?).to_vec();
-        let secret = done(import_key("raw", &shared, &"HKDF".into(), false, &uses(&["deriveKey"]))).await;
+        let key = derived_key(&shared, RECOVERY_INFO, &["encrypt"]).await;
         forget(&mut shared);
-        let hkdf = object(&[
-            ("name", "HKDF".into()),
-            ("hash", "SHA-256".into()),
-            ("salt", Uint8Array::new_with_length(0).into()),
-            ("info", Uint8Array::from(RECOVERY_INFO).into()),
-        ]);
-        let aes = object(&[("name", "AES-GCM".into()), ("length", 256.into())]);
-        let key = done(derive_key(&hkdf, secret?.unchecked_ref(), &aes, false, &uses(&["encrypt"]))).await?;
-        Ok(Self { sender, key: Key(key.unchecked_into()) })
+        Ok(Self { sender, key: Key(key?) })
     }
 
     /// # Errors
@@ -144,6 +145,19 @@ impl Recovery {
 pub fn forget(bytes: &mut [u8]) {
     bytes.fill(0);
     std::hint::black_box(bytes);
+}
+
+/// HKDF-SHA-256 without salt, to a key of AES-256-GCM.
+async fn derived_key(secret: &[u8], info: &[u8], for_uses: &[&str]) -> Result<CryptoKey, JsValue> {
+    let secret = done(import_key("raw", secret, &"HKDF".into(), false, &uses(&["deriveKey"]))).await?;
+    let hkdf = object(&[
+        ("name", "HKDF".into()),
+        ("hash", "SHA-256".into()),
+        ("salt", Uint8Array::new_with_length(0).into()),
+        ("info", Uint8Array::from(info).into()),
+    ]);
+    let aes = object(&[("name", "AES-GCM".into()), ("length", 256.into())]);
+    Ok(done(derive_key(&hkdf, secret.unchecked_ref(), &aes, false, &uses(for_uses))).await?.unchecked_into())
 }
 
 async fn done(started: Result<Promise, JsValue>) -> Result<JsValue, JsValue> {

@@ -60,6 +60,25 @@ pub fn signs(on_sign: impl Fn(Sign) + Clone + 'static) -> Listening {
     listening
 }
 
+/// Calls back whenever somebody touches, types or scrolls. For good.
+pub fn on_touch(call: impl Fn() + 'static) {
+    let call = Closure::<dyn FnMut()>::new(call);
+    let Some(window) = web_sys::window() else { return };
+    for event in ["pointerdown", "pointermove", "keydown", "wheel"] {
+        let _ = window.add_event_listener_with_callback_and_bool(event, call.as_ref().unchecked_ref(), true);
+    }
+    call.forget();
+}
+
+/// Calls back whenever the browser sees its network come or go: whether it is there. For good.
+pub fn on_network(call: impl Fn(bool) + Clone + 'static) {
+    std::mem::forget(signs(move |sign| match sign {
+        Sign::Online => call(true),
+        Sign::Offline => call(false),
+        Sign::Shown | Sign::Hidden | Sign::UpdateReady => {}
+    }));
+}
+
 /// Whether the page is in front.
 #[must_use]
 pub fn is_shown() -> bool {

@@ -143,6 +143,8 @@ const KNOWN_PHONES_ROW: &str = "known_phones";
 const KNOWN_PHONES_VERSION_ROW: &str = "known_phones_version";
 const STAFF_ROWS: &str = "staff:";
 const TRIES_ROWS: &str = "tries:";
+/// What HKDF is told for the key round hand-over files.
+const HAND_OVER_INFO: &[u8] = b"yingke hand-over 1";
 /// The version of what is sealed under a PIN's key.
 const WRAPPED_VERSION: u32 = 1;
 
@@ -439,6 +441,17 @@ impl Vault {
         let recovery = Rc::new(Recovery::new(&point).await?);
         *self.inner.recovery.borrow_mut() = Some(recovery.clone());
         Ok(recovery)
+    }
+
+    /// The key round hand-over files, which every tablet of the organisation derives alike. It keeps out who was never
+    /// enrolled, and nobody else: what a file carries is sealed to the endpoint besides.
+    ///
+    /// # Errors
+    /// [`SealError::Unavailable`]
+    pub async fn hand_over_key(&self) -> Result<Key, SealError> {
+        let point = self.inner.device.borrow().as_ref().and_then(|device| base64_bytes(&device.recovery_key));
+        let point = point.ok_or(SealError::Unavailable { detail: "no recovery key".into() })?;
+        Key::derived(&point, HAND_OVER_INFO).await
     }
 
     /// Chooses other parameters for what is wrapped from now on, as tests do.

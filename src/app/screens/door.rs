@@ -98,6 +98,8 @@ fn Unlock() -> impl IntoView {
     let busy = RwSignal::new(false);
     let problem = RwSignal::new(None::<DoorError>);
     let wait_until = RwSignal::new(None::<yingke_core::time::Millis>);
+    // The time, by which the wait is counted down.
+    let now = RwSignal::new(roster.now());
     // Somebody who is the only one here need not choose.
     Effect::new(move |_| {
         let staff = roster.staff();
@@ -107,18 +109,26 @@ fn Unlock() -> impl IntoView {
             chosen.set(Some(only.clone()));
         }
     });
-    // What is said about the wait goes when the wait is over, not with the next full minute.
+    // Each second while there is a wait; what is said about it goes when it is over.
     Effect::new(move |_| {
         if let Some(until) = wait_until.get() {
-            let left_ms = u64::try_from(until.since(roster.now())).unwrap_or(0);
-            let over = move || {
-                if wait_until.try_get_untracked() == Some(Some(until)) {
-                    wait_until.set(None);
-                }
-            };
-            set_timeout(over, Duration::from_millis(left_ms));
+            let left_ms = until.since(now.get());
+            if left_ms <= 0 {
+                return wait_until.set(None);
+            }
+            let next = Duration::from_millis(u64::try_from(left_ms % 1_000).unwrap_or(0) + 1);
+            set_timeout(
+                move || {
+                    let _ = now.try_set(roster.now());
+                },
+                next,
+            );
         }
     });
+    let wait_for = move |wait_ms: i64| {
+        now.set(roster.now());
+        wait_until.set(Some(roster.now().plus(wait_ms)));
+    };
     let choose = Callback::new(move |staff: Staff| {
         pin.set(String::new());
         problem.set(None);
@@ -127,8 +137,8 @@ fn Unlock() -> impl IntoView {
         wait_until.set(None);
         leptos::task::spawn_local(async move {
             let wait_ms = roster.pin_wait_ms(id).await;
-            if wait_ms > 0 {
-                wait_until.set(Some(roster.now().plus(wait_ms)));
+            if wait_ms > 0 && chosen.try_get_untracked().flatten().is_some_and(|chosen| chosen.id == id) {
+                wait_for(wait_ms);
             }
         });
     });
@@ -138,7 +148,7 @@ fn Unlock() -> impl IntoView {
         leptos::task::spawn_local(async move {
             if let Err(error) = roster.unlock(id, typed).await {
                 if let DoorError::WrongPin { wait_ms: wait_ms @ 1.. } = error {
-                    wait_until.set(Some(roster.now().plus(wait_ms)));
+                    wait_for(wait_ms);
                 }
                 let _ = problem.try_set(Some(error));
                 let _ = pin.try_set(String::new());
@@ -176,12 +186,15 @@ fn Unlock() -> impl IntoView {
         if busy.get() {
             return w.get().pin_checking().to_owned();
         }
-        let _ = roster.minute();
-        if let Some(until) = wait_until.get().filter(|_| waits_still(roster, wait_until.get())) {
-            return w.get().pin_wait(format::span(w.get(), until.since(roster.now()) + 999));
+        if wait_until.get().is_some() {
+            return w.get().pin_wait().to_owned();
         }
         let name = chosen.get().map(|staff| staff.name).unwrap_or_default();
         problem.get().map(|problem| door_words(w.get(), &problem, &name)).unwrap_or_default()
+    };
+    let wait_left = move || {
+        let left_ms = wait_until.get()?.since(now.get());
+        Some(w.get().pin_wait_left(format::countdown(w.get(), left_ms)))
     };
     let tiles = move || {
         let staff = roster.staff();
@@ -220,7 +233,9 @@ fn Unlock() -> impl IntoView {
                         label=move || w.get().pin_label(pin.get().len())
                         refused=Signal::derive(move || matches!(problem.get(), Some(DoorError::WrongPin { .. })))
                     />
-                    <p class="unlock__told" role="status">{told}</p>
+                    <p class="unlock__told">
+                        <span role="status">{told}</span> <span role="timer">{wait_left}</span>
+                    </p>
                     <Keypad
                         on_key=press
                         clear_label=t!(w, clear)

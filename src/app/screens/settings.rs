@@ -19,11 +19,16 @@ pub fn More() -> impl IntoView {
     let roster = use_roster();
     let settings = use_settings();
     let route = use_route();
+    let lock_minutes = move || roster.me().map_or(0, |me| me.venue.lock_minutes as usize);
     let languages =
         vec![Choice::new("zh-Hans", "简体中文"), Choice::new("zh-Hant", "繁體中文"), Choice::new("en", "English")];
     let themes =
         Signal::derive(move || Theme::ALL.map(|theme| Choice::new(theme.key(), theme_word(w.get(), theme))).to_vec());
     let to_sync = Callback::new(move |()| route.go("/sync"));
+    let lock = Callback::new(move |()| {
+        route.replace("/");
+        roster.lock();
+    });
     view! {
         <PageHeader title=t!(w, place_more)>
             <Pill/>
@@ -35,6 +40,12 @@ pub fn More() -> impl IntoView {
                 face=slot(view! { <Glyph icon=Icon::Endpoint/> })
                 end=slot(view! { <Glyph icon=Icon::Forward/> })
                 on_open=to_sync
+            />
+            <ListRow
+                title=t!(w, lock_now)
+                second=slot(move || Some(lock_minutes()).filter(|count| *count > 0).map(|count| w.get().settings_lock_text(count)))
+                face=slot(view! { <Glyph icon=Icon::Lock/> })
+                on_open=lock
             />
             <Section title=t!(w, place_settings)>
                 <div class="stack">

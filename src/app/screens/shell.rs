@@ -8,7 +8,10 @@ use crate::{
     route::{parts, use_route},
     settings::use_settings,
     t,
-    ui::{Banner, BottomBar, Icon, Look, Place, Rail, RailPerson, Shell, StatusPill, ToastHost, Toaster, Tone, slot},
+    ui::{
+        Banner, BottomBar, Icon, IconButton, Look, Place, Rail, RailPerson, Shell, StatusPill, ToastHost, Toaster,
+        Tone, slot,
+    },
     words::{Words, use_words},
 };
 
@@ -25,6 +28,10 @@ fn Frame() -> impl IntoView {
     let settings = use_settings();
     let toaster = use_context::<Toaster>().expect("main.rs provides the toaster");
     let route = use_route();
+    // Whoever comes back after the tablet locked itself goes on where they were.
+    if roster.changed_hands() {
+        route.replace("/");
+    }
     let place = Memo::new(move |_| place_of(&route.path()));
     let current = Signal::derive(move || {
         let first = route.part(0).unwrap_or_default();
@@ -70,6 +77,7 @@ fn Frame() -> impl IntoView {
             toasts=slot(view! { <ToastHost toaster/> })
         >
             <UpdateOffer/>
+            <LeaseOver/>
             {move || {
                 let place = place.get();
                 untrack(|| screen(place))
@@ -165,7 +173,15 @@ pub fn Pill() -> impl IntoView {
     let sign = Memo::new(move |_| sign_of(&roster.status()));
     let open = Callback::new(move |()| route.go("/sync"));
     let text = move || sign.get().text(w.get());
+    // Where there is no rail, the way to lock and switch stands here.
+    let lock = Callback::new(move |()| {
+        route.replace("/");
+        roster.lock();
+    });
     view! {
+        <span class="pill-lock">
+            <IconButton icon=Icon::Lock label=t!(w, lock_now) on_press=lock/>
+        </span>
         <StatusPill
             tone=Signal::derive(move || sign.get().tone)
             icon=Signal::derive(move || sign.get().icon)
@@ -263,6 +279,17 @@ fn UpdateOffer() -> impl IntoView {
     }
 }
 
+/// Reading has ended for want of contact; capture goes on.
+#[component]
+fn LeaseOver() -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    move || {
+        let days = usize::try_from(roster.lease_over()?).unwrap_or(usize::MAX);
+        Some(view! { <Banner tone=Tone::Unsent icon=Icon::Offline text=move || w.get().lease_over(days)/> })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -287,7 +314,7 @@ mod tests {
     use yingke_core::{sync::Trouble, time::Millis};
 
     fn status(sync: SyncState, unsent: usize) -> Status {
-        Status { sync, unsent, oldest_unsent: None, refused: 0, last_contact: None, clock_offset_ms: None, damaged: 0 }
+        Status { sync, unsent, ..Status::at_start() }
     }
 
     #[test]

@@ -1,20 +1,21 @@
 //! The sync page: one sentence of what is, what is safe and what to do; then what waits, what was not taken,
-//! and this tablet.
+//! carrying it by hand, and this tablet.
 
 use crate::view::prelude::*;
-use leptos::reactive::spawn_local_scoped_with_cancellation;
+use leptos::{reactive::spawn_local_scoped_with_cancellation, task::spawn_local};
 use yingke_core::{
     change::{Change, Op},
     phone::PhoneNumber,
-    sync::Trouble,
     time::MINUTE_MS,
     wire::v1::Refusal,
 };
 
+mod hand_over;
+
 use super::shell::Pill;
 use crate::{
     format,
-    roster::{Persistence, Refused, Roster, Status, SyncState, use_roster},
+    roster::{Finding, Refused, Risk, Roster, Rung, Status, SyncState, use_roster},
     t,
     ui::{
         Banner, Button, ButtonKind, EmptyState, FactRow, Glyph, HistoryRow, Icon, PageHeader, Progress, Section, Tone,
@@ -22,6 +23,7 @@ use crate::{
     },
     words::{Words, use_words},
 };
+use hand_over::HandOver;
 
 /// What is unsent and since when, what was refused and why, and how this tablet is.
 #[component]
@@ -42,7 +44,7 @@ pub fn SyncPage() -> impl IntoView {
             <Pill/>
         </PageHeader>
         <div class="sync__sentence">
-            <p class="sync__words" role="status">{move || sentence(w.get(), &status.get())}</p>
+            <p class="sync__words" role="status">{move || sentence(w.get(), roster.finding())}</p>
             <div class="sync__do">
                 <Button label=try_label icon=Icon::Online kind=ButtonKind::Primary on_press=move |()| roster.sync_now()/>
                 <span class="note">{contact}</span>
@@ -52,6 +54,7 @@ pub fn SyncPage() -> impl IntoView {
             <div>
                 <Waiting/>
                 <Tray/>
+                <HandOver/>
             </div>
             <aside>
                 <ThisTablet status/>
@@ -61,33 +64,43 @@ pub fn SyncPage() -> impl IntoView {
 }
 
 /// Three parts, always in this order: what happened, what is safe, what to do.
-fn sentence(words: Words, status: &Status) -> String {
-    match &status.sync {
-        SyncState::Storage { .. } => words.sync_storage().into(),
-        SyncState::Stopped { why } => stopped(words, why).into(),
-        _ if status.refused > 0 => words.sync_refused(status.refused),
-        SyncState::Waiting { why, .. } => match why {
-            Trouble::OutOfReach if status.unsent == 0 => words.sync_offline_none().into(),
-            Trouble::OutOfReach => words.sync_offline_some(status.unsent),
-            other => stopped(words, other).into(),
-        },
-        SyncState::Unknown | SyncState::Fetching | SyncState::UpToDate | SyncState::Sending if status.unsent > 0 => {
-            words.sync_sending(status.unsent)
-        }
-        SyncState::UpToDate => words.sync_all_well().into(),
-        SyncState::Unknown | SyncState::Fetching | SyncState::Sending => words.sync_fetching().into(),
+fn sentence(words: Words, finding: Finding) -> String {
+    match finding {
+        Finding::StorageFull => words.sync_storage_full().into(),
+        Finding::StorageBroken => words.sync_storage().into(),
+        Finding::Revoked => words.sync_revoked().into(),
+        Finding::Cloned => words.sync_cloned().into(),
+        Finding::AppTooOld => words.sync_not_understood().into(),
+        Finding::SignedOut => words.sync_sign_in().into(),
+        Finding::Refused { count } => words.sync_refused(count),
+        Finding::CaptivePortal => words.sync_stranger().into(),
+        Finding::NoNetwork { unsent: 0 } => words.sync_offline_none().into(),
+        Finding::NoNetwork { unsent } => words.sync_offline_some(unsent),
+        Finding::SlowNetwork => words.sync_slow().into(),
+        Finding::EndpointDown => words.sync_down().into(),
+        Finding::EndpointBusy => words.sync_busy().into(),
+        Finding::Incomplete => words.sync_incomplete().into(),
+        Finding::EndpointRestored => words.sync_restored().into(),
+        Finding::ClockWrong { offset_ms } if offset_ms < 0 => words.sync_clock_fast(format::span(words, offset_ms)),
+        Finding::ClockWrong { offset_ms } => words.sync_clock_slow(format::span(words, offset_ms)),
+        Finding::Sending { unsent } => words.sync_sending(unsent),
+        Finding::Fetching => words.sync_fetching().into(),
+        Finding::StorageNotPersistent => words.sync_not_persistent().into(),
+        Finding::AllWell => words.sync_all_well().into(),
     }
 }
 
-fn stopped(words: Words, why: &Trouble) -> &'static str {
-    match why {
-        Trouble::OutOfReach => words.sync_offline_none(),
-        Trouble::Stranger { .. } => words.sync_stranger(),
-        Trouble::Busy { .. } => words.sync_busy(),
-        Trouble::SignIn => words.sync_sign_in(),
-        Trouble::Revoked => words.sync_revoked(),
-        Trouble::Cloned => words.sync_cloned(),
-        Trouble::NotUnderstood { .. } => words.sync_not_understood(),
+/// How surely what is kept here stays, and what would make it surer.
+fn rung_words(words: Words, rung: Rung) -> String {
+    let span = |age_ms| format::span(words, age_ms);
+    match rung {
+        Rung::NoRoom { free_bytes } => words.rung_no_room(format::bytes(free_bytes as f64)),
+        Rung::OldAndExposed { unsent, age_ms } => words.rung_old_exposed(unsent, span(age_ms)),
+        Rung::Old { unsent, age_ms } => words.rung_old(unsent, span(age_ms)),
+        Rung::LittleRoom { free_bytes } => words.rung_little_room(format::bytes(free_bytes as f64)),
+        Rung::NotInstalled => words.rung_not_installed().into(),
+        Rung::NotPersistent => words.rung_not_persistent().into(),
+        Rung::Kept => words.rung_kept().into(),
     }
 }
 
@@ -193,7 +206,7 @@ fn TrayRow(refused: Refused) -> impl IntoView {
     let may_resend = refused.change.is_some();
     let reason = refused.reason;
     let resend = Callback::new(move |()| {
-        leptos::task::spawn_local(async move {
+        spawn_local(async move {
             drop(roster.resend(id).await);
         });
     });
@@ -227,8 +240,7 @@ fn refusal_words(roster: Roster, words: Words, reason: &Refusal) -> String {
 fn ThisTablet(status: Memo<Status>) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
-    let storage = RwSignal::new(None);
-    spawn_local_scoped_with_cancellation(async move { storage.set(Some(roster.storage().await)) });
+    spawn_local_scoped_with_cancellation(roster.look_at_storage());
     let clock = move || match status.get().clock_offset_ms {
         None => w.get().tablet_clock_unknown().to_owned(),
         Some(offset) if offset.abs() < MINUTE_MS => w.get().tablet_clock_fine().to_owned(),
@@ -240,8 +252,8 @@ fn ThisTablet(status: Memo<Status>) -> impl IntoView {
         (count > 0).then(|| view! { <Banner tone=Tone::Late icon=Icon::Warn text=w.get().damaged_rows(count)/> })
     };
     let people = move || roster.ask(&["person"], |replica| replica.count("person"));
-    let kept = move || {
-        storage.get().map(|facts| {
+    let room = move || {
+        status.get().storage.map(|facts| {
             let room = facts.used_bytes.zip(facts.quota_bytes).map(|(used, quota)| (used as f64, quota as f64));
             let share = room.map(|(used, quota)| used / quota.max(1.0));
             let sentence = match room {
@@ -250,15 +262,18 @@ fn ThisTablet(status: Memo<Status>) -> impl IntoView {
                 }
                 None => w.get().storage_unknown().to_owned(),
             };
-            let keeping = match facts.persistence {
-                Persistence::Persistent => w.get().storage_persistent(),
-                Persistence::BestEffort | Persistence::Unknown => w.get().storage_not_persistent(),
-            };
-            view! {
-                <Progress label=t!(w, storage_title) share figure=sentence/>
-                <p class="note">{keeping}</p>
-            }
+            view! { <Progress label=t!(w, storage_title) share figure=sentence/> }
         })
+    };
+    let rung = Memo::new(move |_| roster.rung());
+    let kept = move || {
+        let rung = rung.get()?;
+        let (tone, icon) = match rung.risk() {
+            Risk::None => (Tone::Saved, Icon::Saved),
+            Risk::Some => (Tone::Unsent, Icon::Info),
+            Risk::High => (Tone::Late, Icon::Warn),
+        };
+        Some(view! { <Banner tone icon text=move || rung_words(w.get(), rung)/> })
     };
     view! {
         {damaged}
@@ -268,6 +283,7 @@ fn ThisTablet(status: Memo<Status>) -> impl IntoView {
                 <FactRow label=t!(w, tablet_people)>{people}</FactRow>
                 <FactRow label=t!(w, tablet_version)>{env!("CARGO_PKG_VERSION")}</FactRow>
             </dl>
+            {room}
             {kept}
         </Section>
     }
