@@ -1,6 +1,10 @@
 //! The administrator's commands. Each is done or says in one sentence why not, with nothing altered.
 
-use std::path::Path;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use yingke_core::{
     audience::Role,
@@ -10,14 +14,14 @@ use yingke_core::{
 };
 
 use crate::{
+    backup::{self, BackupError},
+    export,
     house::House,
+    import,
     keys::{self, Secrets, SystemChance},
-    ledger::{
-        LedgerError,
-        sqlite::{OpenError, SqliteLedger},
-    },
-    register::Register,
-    settings,
+    ledger::{Database, LedgerError, OpenError, postgres::PostgresLedger, sqlite::SqliteLedger},
+    settings::{self, Data, Sealed},
+    verify,
 };
 
 /// What the person at the command line reads.
@@ -65,27 +69,47 @@ pub fn new_epoch() -> String {
 ///
 /// # Errors
 /// [`AdminError`]
-pub async fn init(folder: &Path, name: &str, now: Millis) -> Result<String, AdminError> {
+pub async fn init(data: &Data, name: &str, now: Millis) -> Result<String, AdminError> {
     let name = name_of(name)?;
-    let ledger = SqliteLedger::create(folder).await?;
+    let ledger = create(data).await?;
     let id = OrganisationId::new(now, &mut SystemChance);
     ledger.found(id, &name, &new_epoch(), &Secrets::new()).await?;
     ledger.close().await;
     Ok(format!(
         "{name} is set up in {}.\nNext: yingke-server venue add, staff add, device code; then serve.\n",
-        folder.display()
+        place(data)
     ))
+}
+
+/// Where the database is, for people to read.
+#[must_use]
+pub fn place(data: &Data) -> String {
+    if data.database.is_some() { "PostgreSQL".into() } else { data.folder.display().to_string() }
+}
+
+/// Makes a new, empty database.
+///
+/// # Errors
+/// [`OpenError`]: when there is one already, or it cannot be written.
+pub async fn create(data: &Data) -> Result<Arc<dyn Database>, OpenError> {
+    Ok(match &data.database {
+        Some(url) => Arc::new(PostgresLedger::create(url).await?),
+        None => Arc::new(SqliteLedger::create(&data.folder).await?),
+    })
 }
 
 /// The one organisation of a database, and the database.
 ///
 /// # Errors
 /// [`AdminError`]
-pub async fn open(folder: &Path) -> Result<(SqliteLedger, OrganisationId), AdminError> {
-    let ledger = SqliteLedger::open(folder).await?;
+pub async fn open(data: &Data) -> Result<(Arc<dyn Database>, OrganisationId), AdminError> {
+    let ledger: Arc<dyn Database> = match &data.database {
+        Some(url) => Arc::new(PostgresLedger::open(url).await?),
+        None => Arc::new(SqliteLedger::open(&data.folder).await?),
+    };
     match ledger.organisations().await?[..] {
         [organisation] => Ok((ledger, organisation)),
-        [] => Err(asked(format!("the database in {} holds no organisation; `init` did not finish", folder.display()))),
+        [] => Err(asked(format!("the database in {} holds no organisation; `init` did not finish", place(data)))),
         _ => Err(asked("the database holds several organisations, and this command cannot choose")),
     }
 }
@@ -102,7 +126,7 @@ pub async fn venue(command: settings::Venue, now: Millis) -> Result<String, Admi
             if !(-12 * 60..=14 * 60).contains(&utc_offset) {
                 return Err(asked("clocks are between 720 minutes behind UTC and 840 ahead"));
             }
-            let (ledger, organisation) = open(&data.folder).await?;
+            let (ledger, organisation) = open(&data).await?;
             let house = ledger.house(organisation).await?;
             if house.venues.values().any(|venue| venue.name == name) {
                 return Err(asked(format!("there is a venue {name} already")));
@@ -113,7 +137,7 @@ pub async fn venue(command: settings::Venue, now: Millis) -> Result<String, Admi
             Ok(format!("{name} {id}\n"))
         }
         settings::Venue::List { data } => {
-            let (ledger, organisation) = open(&data.folder).await?;
+            let (ledger, organisation) = open(&data).await?;
             let house = ledger.house(organisation).await?;
             ledger.close().await;
             Ok(house.venues.values().map(|venue| format!("{} {} {}\n", venue.id, venue.pack, venue.name)).collect())
@@ -128,11 +152,8 @@ pub async fn staff(command: settings::Staff, now: Millis) -> Result<String, Admi
         settings::Staff::Add { data, name, role, venue, pin } => {
             let name = name_of(&name)?;
             let pin = pin_of(pin)?;
-            let role = Role::from_key(&role).ok_or_else(|| {
-                let keys: Vec<_> = Role::ALL.iter().map(|role| role.key()).collect();
-                asked(format!("there is no role {role}; there are {}", keys.join(", ")))
-            })?;
-            let (ledger, organisation) = open(&data.folder).await?;
+            let role = role_of(&role)?;
+            let (ledger, organisation) = open(&data).await?;
             let venue = venue_named(&ledger.house(organisation).await?, &venue)?;
             let id = StaffId::new(now, &mut SystemChance);
             let staff = Staff { id, name: name.clone(), role, venue, active: true };
@@ -141,7 +162,7 @@ pub async fn staff(command: settings::Staff, now: Millis) -> Result<String, Admi
             Ok(format!("{name} {id}\nPIN {pin}\n"))
         }
         settings::Staff::List { data } => {
-            let (ledger, organisation) = open(&data.folder).await?;
+            let (ledger, organisation) = open(&data).await?;
             let house = ledger.house(organisation).await?;
             ledger.close().await;
             let line = |staff: &Staff| {
@@ -151,8 +172,23 @@ pub async fn staff(command: settings::Staff, now: Millis) -> Result<String, Admi
             };
             Ok(house.staff.values().map(line).collect())
         }
+        settings::Staff::Role { data, who, role, venue } => {
+            let role = role.as_deref().map(role_of).transpose()?;
+            let (ledger, organisation) = open(&data).await?;
+            let house = ledger.house(organisation).await?;
+            let staff = staff_named(&house, &who)?;
+            let venue = venue.as_deref().map(|venue| venue_named(&house, venue)).transpose()?;
+            let after =
+                Staff { role: role.unwrap_or(staff.role), venue: venue.unwrap_or(staff.venue), ..staff.clone() };
+            if after == *staff {
+                return Err(asked(format!("{} is that already; say another --role or --venue", staff.name)));
+            }
+            ledger.change_staff(organisation, &after).await?;
+            ledger.close().await;
+            Ok(format!("{} is {} from now on, and signs in again.\n", after.name, after.role.key()))
+        }
         settings::Staff::Disable { data, who } => {
-            let (ledger, organisation) = open(&data.folder).await?;
+            let (ledger, organisation) = open(&data).await?;
             let house = ledger.house(organisation).await?;
             let staff = staff_named(&house, &who)?;
             ledger.disable_staff(organisation, staff.id).await?;
@@ -161,7 +197,7 @@ pub async fn staff(command: settings::Staff, now: Millis) -> Result<String, Admi
         }
         settings::Staff::ResetPin { data, who, pin } => {
             let pin = pin_of(pin)?;
-            let (ledger, organisation) = open(&data.folder).await?;
+            let (ledger, organisation) = open(&data).await?;
             let house = ledger.house(organisation).await?;
             let staff = staff_named(&house, &who)?;
             ledger.set_pin(organisation, staff.id, &keys::pin_hash(&pin)).await?;
@@ -176,7 +212,7 @@ pub async fn staff(command: settings::Staff, now: Millis) -> Result<String, Admi
 pub async fn device(command: settings::Device, now: Millis) -> Result<String, AdminError> {
     match command {
         settings::Device::Code { data, venue, uses, days } => {
-            let (ledger, organisation) = open(&data.folder).await?;
+            let (ledger, organisation) = open(&data).await?;
             let id = venue_named(&ledger.house(organisation).await?, &venue)?;
             let code = keys::new_code();
             let expires_at = now.plus(i64::from(days) * DAY_MS);
@@ -185,7 +221,7 @@ pub async fn device(command: settings::Device, now: Millis) -> Result<String, Ad
             Ok(format!("{} {}\n{venue}, {uses} tablets, {days} days\n", &code[..4], &code[4..]))
         }
         settings::Device::List { data } => {
-            let (ledger, organisation) = open(&data.folder).await?;
+            let (ledger, organisation) = open(&data).await?;
             let (house, devices) = (ledger.house(organisation).await?, ledger.devices(organisation).await?);
             ledger.close().await;
             let line = |device: &crate::register::DeviceRow| {
@@ -202,7 +238,7 @@ pub async fn device(command: settings::Device, now: Millis) -> Result<String, Ad
             Ok(devices.iter().map(line).collect())
         }
         settings::Device::Revoke { data, number } => {
-            let (ledger, organisation) = open(&data.folder).await?;
+            let (ledger, organisation) = open(&data).await?;
             let revoked = ledger.revoke(organisation, DeviceNumber(number), now).await?;
             ledger.close().await;
             if revoked {
@@ -212,6 +248,149 @@ pub async fn device(command: settings::Device, now: Millis) -> Result<String, Ad
             }
         }
     }
+}
+
+/// # Errors
+/// [`AdminError`]; nothing was written then.
+pub async fn import(
+    data: &Data,
+    wish: &import::Wish<'_>,
+    venue: &str,
+    author: &str,
+    write: bool,
+    now: Millis,
+) -> Result<String, AdminError> {
+    let failed = |error: import::ImportError| asked(format!("{}: {error}", wish.file.display()));
+    let (ledger, organisation) = open(data).await?;
+    let house = ledger.house(organisation).await?;
+    let venue = &house.venues[&venue_named(&house, venue)?];
+    let author = staff_named(&house, author)?;
+    let plan =
+        import::plan(&*ledger, import::Into { house: &house, author, venue }, wish, now).await.map_err(failed)?;
+    let (mut told, people) = (plan.told.clone(), plan.changes.len());
+    let end = match (plan.faults, write) {
+        (0, true) => {
+            let count = import::write(&*ledger, &house, plan, now).await.map_err(failed)?;
+            Ok(format!("{count} people are in.\n"))
+        }
+        (0, false) => Ok(format!("{people} people would come in. Nothing was written yet: say --write.\n")),
+        (faults, _) => Err(format!("{faults} faults, and nothing was written.")),
+    };
+    ledger.close().await;
+    match end {
+        Ok(end) => {
+            told += &end;
+            Ok(told)
+        }
+        Err(end) => Err(asked(format!("{told}{end}"))),
+    }
+}
+
+/// # Errors
+/// [`AdminError`]
+pub async fn export(data: &Data, kind: &str, file: &Path) -> Result<String, AdminError> {
+    let (ledger, organisation) = open(data).await?;
+    let house = ledger.house(organisation).await?;
+    let count = export::run(&*ledger, &house, kind, file).await;
+    ledger.close().await;
+    let count = count.map_err(|error| asked(format!("{}: {error}", file.display())))?;
+    Ok(format!("{} holds {count} records.\n", file.display()))
+}
+
+/// Letters of a passphrase: shorter ones are guessed.
+const PASSPHRASE_MIN: usize = 12;
+
+/// # Errors
+/// [`AdminError`]; no file is left then.
+pub async fn backup(data: &Data, file: &Path, sealed: &Sealed) -> Result<String, AdminError> {
+    let passphrase = passphrase(sealed)?;
+    if file.exists() {
+        return Err(asked(format!("{} is there already, and a backup overwrites nothing", file.display())));
+    }
+    let (ledger, _) = open(data).await?;
+    // It has its name only once it is complete.
+    let mut partial = file.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    let unwritten = |error: BackupError| asked(format!("{} cannot be written: {error}", file.display()));
+    let written = async {
+        let mut writer = backup::Writer::create(&partial, passphrase.as_deref()).map_err(unwritten)?;
+        let mut fault = None;
+        let mut take = |row| {
+            writer.write(&row).map_err(|error| {
+                fault = Some(error);
+                LedgerError::Later { detail: "the backup is not taken".into() }
+            })
+        };
+        let read = ledger.read_all(&mut take).await;
+        if let Some(fault) = fault {
+            return Err(unwritten(fault));
+        }
+        read?;
+        let rows = writer.finish().map_err(unwritten)?;
+        fs::rename(&partial, file).map_err(|error| unwritten(error.into()))?;
+        Ok(rows)
+    };
+    let written = written.await;
+    ledger.close().await;
+    match written {
+        Ok(rows) => {
+            let how = if passphrase.is_some() { "sealed" } else { "open: whoever has the file can read it" };
+            Ok(format!("{} holds {rows} rows, {how}.\n", file.display()))
+        }
+        Err(error) => {
+            // What is left says nothing that the error does not.
+            let _ = fs::remove_file(&partial);
+            Err(error)
+        }
+    }
+}
+
+/// Reads the backup to its end before anything is altered.
+///
+/// # Errors
+/// [`AdminError`]; the database is as it was.
+pub async fn restore(
+    data: &Data,
+    file: &Path,
+    sealed: &Sealed,
+    replace: bool,
+    now: Millis,
+) -> Result<String, AdminError> {
+    let passphrase = passphrase(sealed)?;
+    let unread = |error: BackupError| asked(format!("{}: {error}", file.display()));
+    let reader = || backup::Reader::open(file, passphrase.as_deref()).map_err(unread);
+    let mut whole = reader()?;
+    let mut rows = 0_u64;
+    while whole.read().map_err(unread)?.is_some() {
+        rows += 1;
+    }
+    let ledger = if replace { open(data).await?.0 } else { create(data).await? };
+    let mut again = reader()?;
+    let mut iterator = std::iter::from_fn(|| again.read().transpose())
+        .map(|row| row.map_err(|error| LedgerError::Later { detail: error.to_string() }));
+    ledger.replace_all(&mut iterator, &new_epoch(), now).await?;
+    let mut told = format!("{rows} rows are back, under a new epoch: tablets offer again what they hold.\n");
+    for organisation in ledger.organisations().await? {
+        let findings = verify::run(&*ledger, organisation).await?;
+        told += &findings.to_string();
+        if !findings.faults.is_empty() {
+            return Err(asked(told.trim_end()));
+        }
+    }
+    ledger.close().await;
+    Ok(told)
+}
+
+fn passphrase(sealed: &Sealed) -> Result<Option<String>, AdminError> {
+    let Some(file) = &sealed.passphrase_file else { return Ok(None) };
+    let text = fs::read_to_string(file)
+        .map_err(|error| asked(format!("the passphrase in {} cannot be read: {error}", file.display())))?;
+    let line = text.lines().next().unwrap_or_default();
+    if line.chars().count() < PASSPHRASE_MIN {
+        return Err(asked(format!("a passphrase has {PASSPHRASE_MIN} letters or more")));
+    }
+    Ok(Some(line.into()))
 }
 
 fn name_of(typed: &str) -> Result<String, AdminError> {
@@ -228,6 +407,13 @@ fn pin_of(given: Option<String>) -> Result<String, AdminError> {
         Some(pin) if keys::is_pin(&pin) => Ok(pin),
         Some(_) => Err(asked("a PIN has six digits, not all the same")),
     }
+}
+
+fn role_of(key: &str) -> Result<Role, AdminError> {
+    Role::from_key(key).ok_or_else(|| {
+        let keys: Vec<_> = Role::ALL.iter().map(|role| role.key()).collect();
+        asked(format!("there is no role {key}; there are {}", keys.join(", ")))
+    })
 }
 
 fn venue_named(house: &House, name: &str) -> Result<VenueId, AdminError> {

@@ -3,7 +3,7 @@
 //! Drawn from a seed, so that every demo is alike, and written as ordinary changes through the exchange's own
 //! checks and the ledger, so that it is like data that people made. Only the keys are drawn by chance.
 
-use std::{collections::BTreeSet, path::Path};
+use std::collections::BTreeSet;
 
 use yingke_core::{
     audience::{Audience, Role},
@@ -22,8 +22,8 @@ use crate::{
     exchange,
     house::House,
     keys::{self, Secrets},
-    ledger::{Batch, Candidate, Ledger, sqlite::SqliteLedger},
-    register::Register,
+    ledger::{Batch, Candidate, Database},
+    settings::Data,
 };
 
 mod words;
@@ -59,9 +59,9 @@ const OFFSET_MINUTES: i32 = 480;
 ///
 /// # Errors
 /// [`AdminError`]
-pub async fn make(folder: &Path, now: Millis) -> Result<String, AdminError> {
-    let ledger = SqliteLedger::create(folder).await?;
-    let house = found(&ledger, now).await?;
+pub async fn make(data: &Data, now: Millis) -> Result<String, AdminError> {
+    let ledger = admin::create(data).await?;
+    let house = found(&*ledger, now).await?;
     let mut club = Club::new(house.clone(), now);
     club.live();
     let mut changes = club.changes;
@@ -91,14 +91,14 @@ pub async fn make(folder: &Path, now: Millis) -> Result<String, AdminError> {
 ///
 /// # Errors
 /// [`AdminError`], also when the database is that of a real club.
-pub async fn show(folder: &Path) -> Result<String, AdminError> {
-    let (ledger, organisation) = admin::open(folder).await?;
+pub async fn show(data: &Data) -> Result<String, AdminError> {
+    let (ledger, organisation) = admin::open(data).await?;
     let house = ledger.house(organisation).await?;
     ledger.close().await;
     if organisation == Ids::default().organisation() {
         Ok(told(&house))
     } else {
-        Err(AdminError::Asked(format!("{} holds {}, which is no demo", folder.display(), house.name)))
+        Err(AdminError::Asked(format!("{} holds {}, which is no demo", admin::place(data), house.name)))
     }
 }
 
@@ -113,7 +113,7 @@ fn told(house: &House) -> String {
 }
 
 /// The organisation with its venues, people and code.
-async fn found(ledger: &SqliteLedger, now: Millis) -> Result<House, AdminError> {
+async fn found(ledger: &dyn Database, now: Millis) -> Result<House, AdminError> {
     let mut ids = Ids::default();
     let organisation = ids.organisation();
     ledger.found(organisation, NAME, &admin::new_epoch(), &Secrets::new()).await?;

@@ -4,16 +4,17 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
 use yingke_core::{
     audience::Audience,
     change::Ranked,
     codec,
-    id::ChangeId,
+    id::{ChangeId, OrganisationId},
     schema,
     time::Millis,
     wire::v1::{
         Answer, Numbered, PAGE_CHANGES_MAX, PUSH_CHANGES_MAX, Page, Refusal, SealedChange, StreamMark, VERSION,
-        Verdict, WireChange,
+        Verdict, WireChange, hex_text,
     },
 };
 
@@ -89,18 +90,35 @@ pub async fn run(
     now: Millis,
 ) -> Result<Answer, PushError> {
     let organisation = house.organisation;
-    let epoch = ledger.epoch(organisation).await?;
+    let mut epoch = ledger.epoch(organisation).await?;
     let verdicts = take_in(ledger, house, secrets, caller.device, &push, now).await?;
     let person = caller.person.and_then(|person| house.active(person));
     let page = match person {
         Some(person) => {
             let written = ledger.heads(organisation).await?;
             let held = house.held(person, written.keys());
+            let mut since: BTreeMap<Audience, StreamMark> =
+                held.into_iter().map(|audience| (audience, StreamMark::default())).collect();
             // Numbers of another epoch mean nothing here.
-            let same_epoch = push.epoch.as_ref().is_none_or(|theirs| *theirs == epoch);
-            let read = |audience: &Audience| push.since.get(&audience.to_string()).filter(|_| same_epoch);
-            let since = held.into_iter().map(|audience| (read(&audience).map_or(0, |mark| mark.number), audience));
-            let since = since.map(|(number, audience)| (audience, number)).collect();
+            if push.epoch.as_ref().is_none_or(|theirs| *theirs == epoch) {
+                for (audience, mark) in &mut since {
+                    *mark = push.since.get(&audience.to_string()).copied().unwrap_or_default();
+                }
+                if let Some(audience) = read_elsewhere(ledger, organisation, &since, &written).await? {
+                    tracing::error!(
+                        device = caller.device.number.0,
+                        "device {} has read what was never written here: this ledger is an older copy",
+                        caller.device.number.0
+                    );
+                    let next = next_epoch(&epoch, &audience, since[&audience], now);
+                    let begun = ledger.begin_epoch(organisation, &epoch, &next, now).await?;
+                    if begun != epoch {
+                        epoch = begun;
+                        since.values_mut().for_each(|mark| *mark = StreamMark::default());
+                    }
+                }
+            }
+            let since = since.into_iter().map(|(audience, mark)| (audience, mark.number)).collect();
             Some(page(ledger, house, &since).await?)
         }
         None => None,
@@ -114,6 +132,35 @@ pub async fn run(
         directory: versions.directory,
         known_phones: versions.known_phones,
     })
+}
+
+/// A stream of which the device has read something else than was written here, though the epoch is the same: the
+/// database was put back to an older copy behind our back, and the numbers since were given anew.
+async fn read_elsewhere(
+    ledger: &dyn Ledger,
+    organisation: OrganisationId,
+    since: &BTreeMap<Audience, StreamMark>,
+    heads: &BTreeMap<Audience, StreamMark>,
+) -> Result<Option<Audience>, LedgerError> {
+    for (audience, theirs) in since.iter().filter(|(_, mark)| mark.count > 0) {
+        let head = heads.get(audience).copied().unwrap_or_default();
+        // Most have read all there is, and their number may be that of a later change in another stream.
+        let ours = if theirs.number >= head.number {
+            head
+        } else {
+            ledger.mark_at(organisation, audience, theirs.number).await?
+        };
+        if (ours.count, ours.digest) != (theirs.count, theirs.digest) {
+            return Ok(Some(audience.clone()));
+        }
+    }
+    Ok(None)
+}
+
+/// The name of an epoch that begins because of what a device has read: no other begins like this.
+fn next_epoch(epoch: &str, audience: &Audience, mark: StreamMark, now: Millis) -> String {
+    let told = format!("{epoch} {audience} {} {} {} {}", mark.number, mark.count, mark.digest, now.0);
+    hex_text(&Sha256::digest(told)[..8])
 }
 
 /// Reads, checks and keeps what was pushed: open changes first, then sealed ones, in the order of the push.

@@ -5,13 +5,13 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{ConnectInfo, DefaultBodyLimit, FromRequest, FromRequestParts, Request, State},
+    extract::{ConnectInfo, DefaultBodyLimit, FromRequest, FromRequestParts, MatchedPath, Request, State},
     http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
     middleware::{self, Next},
     response::{
@@ -50,7 +50,8 @@ use crate::{
     house::House,
     keys,
     known::KnownPhones,
-    ledger::{Ledger, LedgerError},
+    ledger::{Database, Hints, Ledger, LedgerError},
+    metrics::{Listening, Metrics},
     problem::Problem,
     register::{self, PersonToken, Register},
     tries::Tries,
@@ -80,8 +81,9 @@ pub struct App {
     pub ledger: Arc<dyn Ledger>,
     pub register: Arc<dyn Register>,
     pub clock: Clock,
+    pub metrics: Arc<Metrics>,
     known: Arc<KnownPhones>,
-    hints: broadcast::Sender<(OrganisationId, u64)>,
+    hints: Hints,
     pins: Arc<Semaphore>,
     pin_tries: Arc<Tries<(OrganisationId, StaffId)>>,
     address_tries: Arc<Tries<IpAddr>>,
@@ -98,13 +100,16 @@ impl std::fmt::Debug for App {
 }
 
 impl App {
-    pub fn new<L: Ledger + Register + 'static>(ledger: Arc<L>, clock: Clock, ending: watch::Receiver<bool>) -> Self {
+    pub fn new(database: Arc<dyn Database>, clock: Clock, ending: watch::Receiver<bool>) -> Self {
+        let hints = broadcast::Sender::new(HINTS_KEPT);
+        database.pass_hints(hints.clone());
         Self {
-            register: ledger.clone(),
-            ledger,
+            register: database.clone(),
+            ledger: database,
             clock,
+            metrics: Arc::default(),
             known: Arc::default(),
-            hints: broadcast::Sender::new(HINTS_KEPT),
+            hints,
             pins: Arc::new(Semaphore::new(PINS_AT_ONCE)),
             pin_tries: Arc::new(Tries::new(FREE_PINS)),
             address_tries: Arc::new(Tries::new(FREE_GUESSES)),
@@ -127,24 +132,40 @@ pub fn system_clock() -> Clock {
     })
 }
 
+/// The routes, once: what is answered, and a list of it for whoever has to walk all of them.
+macro_rules! routes {
+    ($($method:ident $path:literal $handler:expr,)*) => {
+        /// Method and path of each route, the app's files aside.
+        pub const ROUTES: &[(&str, &str)] = &[$((stringify!($method), $path)),*];
+
+        fn routes() -> Router<App> {
+            Router::new()$(.route($path, $method($handler)))*
+        }
+    };
+}
+
+routes! {
+    post "/v1/sync" sync,
+    get "/v1/events" events,
+    post "/v1/enrol" enrol,
+    post "/v1/sign-in" sign_in,
+    post "/v1/sign-out" sign_out,
+    get "/v1/me" me,
+    get "/v1/directory" directory,
+    get "/v1/known-phones" known_phones,
+    get "/healthz" async || "ok\n",
+    get "/readyz" ready,
+}
+
 /// Everything that is answered: `/v1`, health, and the app's files if there are any.
 pub fn router(app: App, files: Option<&Path>) -> Router {
     let not_found = || async { Problem::not_found() };
-    let v1 = Router::new()
-        .route("/v1/sync", post(sync))
-        .route("/v1/events", get(events))
-        .route("/v1/enrol", post(enrol))
-        .route("/v1/sign-in", post(sign_in))
-        .route("/v1/sign-out", post(sign_out))
-        .route("/v1/me", get(me))
-        .route("/v1/directory", get(directory))
-        .route("/v1/known-phones", get(known_phones))
+    let v1 = routes()
         .route("/v1/{*rest}", axum::routing::any(not_found))
-        .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(ready))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(RequestDecompressionLayer::new())
         .layer(middleware::from_fn(as_problem))
+        .layer(middleware::from_fn_with_state(app.clone(), counted))
         .with_state(app);
     let routes = match files {
         Some(folder) => v1.fallback_service(files::routes(folder)),
@@ -155,6 +176,13 @@ pub fn router(app: App, files: Option<&Path>) -> Router {
         .and(NotForContentType::IMAGES)
         .and(NotForContentType::const_new("application/octet-stream"));
     routes.layer(CompressionLayer::new().quality(CompressionLevel::Precise(4)).compress_when(worth_it))
+}
+
+/// What is counted, on an address of its own: tablets have no business with it.
+pub fn metrics_router(app: &App) -> Router {
+    let metrics = app.metrics.clone();
+    let text = async move || ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics.text());
+    Router::new().route("/metrics", get(text))
 }
 
 // ---- Handlers -----------------------------------------------------------------------------------------------
@@ -182,7 +210,9 @@ async fn exchange_with(
     let (house, secrets) = (app.register.house(organisation).await?, app.register.secrets(organisation).await?);
     let versions = Versions { directory: house.directory().version, known_phones: app.known.version(organisation) };
     let caller = Caller { device, person };
+    let begun = Instant::now();
     let answer = exchange::run(&*app.ledger, &house, &secrets, caller, push, versions, app.now()).await?;
+    app.metrics.synced(&answer, begun.elapsed());
     let new = answer.verdicts.iter().filter_map(|verdict| match verdict {
         Verdict::Accepted { number, had: false, .. } => Some(*number),
         _ => None,
@@ -211,12 +241,17 @@ fn renew_known_phones(app: &App, organisation: OrganisationId, secrets: keys::Se
 /// Says that something is new, not what: the pull is the truth.
 async fn events(device: Device, State(app): State<App>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let organisation = device.0.organisation;
+    let listening = app.metrics.listens();
     let hints = BroadcastStream::new(app.hints.subscribe()).filter_map(move |hint| match hint {
         Ok((whose, number)) => (whose == organisation).then_some(number),
         // So slow that hints were dropped: one that says "something".
         Err(_) => Some(0),
     });
-    let hints = hints.map(|number| Ok(Event::default().data(format!("{{\"number\":{number}}}"))));
+    let hints = hints.map(move |number| {
+        // Counted as long as the stream lives, and this closure with it.
+        let _: &Listening = &listening;
+        Ok(Event::default().data(format!("{{\"number\":{number}}}")))
+    });
     Sse::new(until(hints, app.ending)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
 }
 
@@ -462,6 +497,13 @@ fn place_of(error: &serde_json::Error) -> String {
         serde_json::error::Category::Data => "a member is missing or of another type",
     };
     format!("{what} (line {}, column {})", error.line(), error.column())
+}
+
+async fn counted(State(app): State<App>, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let response = next.run(request).await;
+    app.metrics.answered(route.as_deref().unwrap_or("none"), response.status().as_u16());
+    response
 }
 
 /// What the layers below refuse becomes a problem document too, and nothing of `/v1` is cached.

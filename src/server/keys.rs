@@ -109,6 +109,14 @@ pub fn is_pin_of(hash: Option<&str>, pin: &str) -> bool {
     parsed.is_ok_and(|parsed| argon2().verify_password(pin.as_bytes(), &parsed).is_ok()) && hash.is_some()
 }
 
+/// The key of a sealed copy. Slow to guess, as a PIN is, and passphrases are longer.
+#[must_use]
+pub fn passphrase_key(passphrase: &str, salt: &[u8; 16]) -> [u8; 32] {
+    let mut key = [0; 32];
+    argon2().hash_password_into(passphrase.as_bytes(), salt, &mut key).expect("32 bytes can be derived");
+    key
+}
+
 /// The organisation's secrets.
 pub struct Secrets {
     /// From it come the keys of all audiences on all tablets.

@@ -6,21 +6,28 @@
 use std::{collections::BTreeMap, fmt};
 
 use async_trait::async_trait;
+use tokio::sync::broadcast;
 use yingke_core::{
     audience::Audience,
     change::{Hash, Ranked},
+    codec,
     id::{ChangeId, DeviceNumber, OrganisationId, RecordId},
     record::Record,
     stamp::Stamp,
-    time::Millis,
+    time::{MINUTE_MS, Millis},
     wire::v1::{Refusal, StreamMark, Verdict},
 };
+
+use self::tables::TableRow;
+use crate::register::Register;
 
 #[cfg(test)]
 mod contract;
 pub mod memory;
+pub mod postgres;
 pub mod settle;
 pub mod sqlite;
+pub mod tables;
 
 /// Why nothing was kept. The variant says what the caller can do next.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +44,49 @@ pub enum LedgerError {
     /// What is on the disk cannot be read: somebody has to look.
     #[error("the database is damaged: {detail}")]
     Damaged { detail: String },
+}
+
+/// Why a database was not opened. Each is one sentence for whoever started the program.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("there is no database in {0}; `yingke-server init` makes one")]
+    Missing(String),
+    #[error("there is a database in {0} already")]
+    Exists(String),
+    #[error("{place} cannot be read or written: {cause}")]
+    Unwritable { place: String, cause: String },
+    #[error("{0} is not a database of this program")]
+    Foreign(String),
+    #[error("{place} is damaged ({detail}); restore a backup")]
+    Damaged { place: String, detail: String },
+    #[error("{place} was written by a newer version (schema {found}, this one knows {known}); update the program")]
+    Newer { place: String, found: u32, known: usize },
+    #[error("{0} does not keep what it says it has written (fsync is off); turn it on")]
+    Forgetful(String),
+}
+
+impl From<&sqlx::Error> for LedgerError {
+    fn from(error: &sqlx::Error) -> Self {
+        let of_database = error.as_database_error().is_some_and(|error| {
+            error.try_downcast_ref().is_some_and(sqlite::is_damage)
+                || error.try_downcast_ref().is_some_and(postgres::is_damage)
+        });
+        let is_damage = of_database || matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_));
+        let detail = error.to_string();
+        if is_damage { Self::Damaged { detail } } else { Self::Later { detail } }
+    }
+}
+
+impl From<sqlx::Error> for LedgerError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<codec::CodecError> for LedgerError {
+    fn from(error: codec::CodecError) -> Self {
+        Self::Damaged { detail: error.to_string() }
+    }
 }
 
 /// A change that somebody offers, and what the exchange thinks of it.
@@ -97,11 +147,24 @@ pub struct Receipt {
     pub hash: Hash,
 }
 
+/// An epoch lasts at least this long, so that a tablet which reckons wrongly cannot keep a club from working.
+pub const EPOCH_MS_MIN: i64 = 10 * MINUTE_MS;
+
 /// Keeps accepted changes. Each method is one transaction.
 #[async_trait]
 pub trait Ledger: Send + Sync + fmt::Debug {
     /// Drawn at random when the ledger began; another one means that numbers have begun again.
     async fn epoch(&self, organisation: OrganisationId) -> Result<String, LedgerError>;
+
+    /// Begins a new epoch if `from` is still the current one and has lasted for [`EPOCH_MS_MIN`]; gives the current
+    /// one either way. Devices that meet it read from the start and offer again what they hold.
+    async fn begin_epoch(
+        &self,
+        organisation: OrganisationId,
+        from: &str,
+        to: &str,
+        now: Millis,
+    ) -> Result<String, LedgerError>;
 
     /// Keeps each change once by its id, merges it into the records and numbers it in the order in which changes
     /// become visible: who has read 7 never later finds a new 6. One verdict for each, in order. When it
@@ -118,6 +181,14 @@ pub trait Ledger: Send + Sync + fmt::Debug {
 
     /// Where each stream stands.
     async fn heads(&self, organisation: OrganisationId) -> Result<BTreeMap<Audience, StreamMark>, LedgerError>;
+
+    /// Where a stream stood when the ledger was at a number.
+    async fn mark_at(
+        &self,
+        organisation: OrganisationId,
+        audience: &Audience,
+        number: u64,
+    ) -> Result<StreamMark, LedgerError>;
 
     /// The next changes of these audiences after the given numbers, by number over all of them.
     async fn page(
@@ -152,4 +223,36 @@ pub trait Ledger: Send + Sync + fmt::Debug {
         after: u64,
         rows_max: usize,
     ) -> Result<Vec<(ChangeId, StreamMark)>, LedgerError>;
+}
+
+/// Says that an organisation's ledger has come to a number. A hint may be late or lost: the ledger is the truth.
+pub type Hints = broadcast::Sender<(OrganisationId, u64)>;
+
+/// All that a database holds, whichever organisation it belongs to.
+#[async_trait]
+pub trait Copies: Send + Sync {
+    /// Hands over every row of one committed state, table by table. Writers are not held up.
+    async fn read_all(
+        &self,
+        take: &mut (dyn FnMut(TableRow) -> Result<(), LedgerError> + Send),
+    ) -> Result<(), LedgerError>;
+
+    /// Puts these rows in the place of all there is, in one transaction, and begins a new epoch. Rows come table by
+    /// table, as [`Self::read_all`] gives them.
+    async fn replace_all(
+        &self,
+        rows: &mut (dyn Iterator<Item = Result<TableRow, LedgerError>> + Send),
+        epoch: &str,
+        now: Millis,
+    ) -> Result<(), LedgerError>;
+}
+
+/// A ledger and the register of its club, in one database.
+#[async_trait]
+pub trait Database: Ledger + Register + Copies {
+    /// Passes on hints of other processes on this database, until it is closed.
+    fn pass_hints(&self, hints: Hints);
+
+    /// Ends in good order.
+    async fn close(&self);
 }

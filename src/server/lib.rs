@@ -4,17 +4,22 @@
 //! HTTP, [`ledger`] keeps. [`register`] knows the club: its venues, people and tablets.
 
 pub mod admin;
+pub mod backup;
 pub mod demo;
 pub mod exchange;
+pub mod export;
 pub mod files;
 pub mod house;
 pub mod http;
+pub mod import;
 pub mod keys;
 pub mod known;
 pub mod ledger;
+pub mod metrics;
 pub mod problem;
 pub mod register;
 pub mod sealed;
 pub mod settings;
+pub mod sheet;
 pub mod tries;
 pub mod verify;

@@ -1,13 +1,13 @@
 //! Reads what was asked for, opens the ledger, serves.
 
-use std::{io::IsTerminal, net::SocketAddr, path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{io::IsTerminal, net::SocketAddr, path::Path, process::ExitCode, time::Duration};
 
 use clap::Parser;
 use tokio::{net::TcpListener, sync::watch};
 use yingke_server::{
     admin::{self, AdminError},
-    demo, http,
-    settings::{Command, Settings},
+    demo, http, import,
+    settings::{Command, Data, Settings},
     verify,
 };
 
@@ -32,16 +32,23 @@ async fn main() -> ExitCode {
 async fn obey(command: Command) -> Result<String, AdminError> {
     let now = http::system_clock()();
     match command {
-        Command::Init { data, organisation } => admin::init(&data.folder, &organisation, now).await,
+        Command::Init { data, organisation } => admin::init(&data, &organisation, now).await,
         Command::Venue(command) => admin::venue(command, now).await,
         Command::Staff(command) => admin::staff(command, now).await,
         Command::Device(command) => admin::device(command, now).await,
-        Command::Demo { data, show: true } => demo::show(&data.folder).await,
-        Command::Demo { data, show: false } => demo::make(&data.folder, now).await,
-        Command::Serve { data, listen, app } => serve(&data.folder, listen, app.as_deref()).await,
+        Command::Demo { data, show: true } => demo::show(&data).await,
+        Command::Demo { data, show: false } => demo::make(&data, now).await,
+        Command::Serve { data, listen, metrics, app } => serve(&data, listen, metrics, app.as_deref()).await,
+        Command::Backup { data, file, sealed } => admin::backup(&data, &file, &sealed).await,
+        Command::Restore { data, file, sealed, replace } => admin::restore(&data, &file, &sealed, replace, now).await,
+        Command::Import { data, file, venue, author, map, skip_known, write } => {
+            let wish = import::Wish { file: &file, map: &map, skip_known };
+            admin::import(&data, &wish, &venue, &author, write, now).await
+        }
+        Command::Export { data, file, kind } => admin::export(&data, &kind, &file).await,
         Command::Verify { data } => {
-            let (ledger, organisation) = admin::open(&data.folder).await?;
-            let findings = verify::run(&ledger, organisation).await?;
+            let (ledger, organisation) = admin::open(&data).await?;
+            let findings = verify::run(&*ledger, organisation).await?;
             ledger.close().await;
             if findings.faults.is_empty() {
                 Ok(findings.to_string())
@@ -52,19 +59,31 @@ async fn obey(command: Command) -> Result<String, AdminError> {
     }
 }
 
-async fn serve(folder: &Path, listen: SocketAddr, app: Option<&Path>) -> Result<String, AdminError> {
+async fn serve(
+    data: &Data,
+    listen: SocketAddr,
+    metrics: Option<SocketAddr>,
+    app: Option<&Path>,
+) -> Result<String, AdminError> {
     let asked = |sentence: String| AdminError::Asked(sentence);
     if let Some(app) = app
         && !app.join("index.html").is_file()
     {
         return Err(asked(format!("{} holds no index.html; `cargo xtask dist` makes the app's files", app.display())));
     }
-    // The port first: nothing is opened, let alone altered, when it is taken.
-    let listener = TcpListener::bind(listen)
-        .await
-        .map_err(|error| asked(format!("{listen} cannot be listened on: {error}; another one: --listen ADDRESS")))?;
+    // The ports first: nothing is opened, let alone altered, when one is taken.
+    let bound = async |address: SocketAddr, option: &str| {
+        let listener = TcpListener::bind(address).await;
+        listener
+            .map_err(|error| asked(format!("{address} cannot be listened on: {error}; another one: {option} ADDRESS")))
+    };
+    let listener = bound(listen, "--listen").await?;
+    let metrics = match metrics {
+        Some(address) => Some(bound(address, "--metrics").await?),
+        None => None,
+    };
     let address = listener.local_addr().unwrap_or(listen);
-    let (ledger, _) = admin::open(folder).await?;
+    let (ledger, _) = admin::open(data).await?;
 
     let filter = tracing_subscriber::EnvFilter::try_from_default_env();
     let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
@@ -75,7 +94,11 @@ async fn serve(folder: &Path, listen: SocketAddr, app: Option<&Path>) -> Result<
         .init();
 
     let (end, ending) = watch::channel(false);
-    let router = http::router(http::App::new(Arc::new(ledger.clone()), http::system_clock(), ending.clone()), app);
+    let state = http::App::new(ledger.clone(), http::system_clock(), ending.clone());
+    if let Some(listener) = metrics {
+        tokio::spawn(axum::serve(listener, http::metrics_router(&state)).into_future());
+    }
+    let router = http::router(state, app);
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let drained = {
         let mut ending = ending.clone();

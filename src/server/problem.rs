@@ -105,7 +105,8 @@ impl From<LedgerError> for Problem {
                 tracing::warn!(device = device.0, "the push counter of device {} went backwards", device.0);
                 Self::new(StatusCode::CONFLICT, "cloned", "this device is a copy of another, or was restored")
             }
-            LedgerError::NoOrganisation => Self::device(),
+            // Never "this device is unknown": tablets take that for good. A copy may be coming back at this moment.
+            LedgerError::NoOrganisation => LedgerError::Later { detail: error.to_string() }.into(),
             LedgerError::Later { detail } => {
                 tracing::error!(cause = detail, "the database did not take it");
                 let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "later", "not now, please try again");

@@ -47,6 +47,9 @@ pub trait Register: Send + Sync + std::fmt::Debug {
 
     async fn keep_venue(&self, organisation: OrganisationId, venue: &Venue) -> Result<(), LedgerError>;
     async fn add_staff(&self, organisation: OrganisationId, staff: &Staff, pin_hash: &str) -> Result<(), LedgerError>;
+    /// Gives somebody who is there another role, venue or name. Takes the person's credentials away: they open what
+    /// the role before might hold.
+    async fn change_staff(&self, organisation: OrganisationId, staff: &Staff) -> Result<(), LedgerError>;
     /// Takes the person's credentials away as well.
     async fn disable_staff(&self, organisation: OrganisationId, staff: StaffId) -> Result<(), LedgerError>;
     /// Takes the credentials away that were given for the PIN before.

@@ -12,12 +12,28 @@ pub struct Settings {
     pub command: Command,
 }
 
-/// The folder that holds everything.
+/// Where everything is kept.
 #[derive(Debug, Clone, Args)]
 pub struct Data {
     /// The folder with the database
     #[arg(long = "data", value_name = "DIR", default_value = "data")]
     pub folder: PathBuf,
+    /// A PostgreSQL database in place of the folder's file: postgres://USER:PASSWORD@HOST/NAME
+    #[arg(long, value_name = "URL", env = "YINGKE_DATABASE", hide_env_values = true, value_parser = database)]
+    pub database: Option<String>,
+}
+
+fn pair(typed: &str) -> Result<(String, String), String> {
+    let pair = typed.split_once('=').ok_or("COLUMN=FIELD is expected")?;
+    Ok((pair.0.into(), pair.1.into()))
+}
+
+fn database(typed: &str) -> Result<String, String> {
+    if typed.starts_with("postgres://") || typed.starts_with("postgresql://") {
+        Ok(typed.into())
+    } else {
+        Err("an address such as postgres://yingke@localhost/yingke is expected".into())
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -46,9 +62,64 @@ pub enum Command {
         /// Address and port
         #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
         listen: SocketAddr,
+        /// Address and port where Prometheus asks, at /metrics; nowhere unless it is said
+        #[arg(long, value_name = "ADDRESS")]
+        metrics: Option<SocketAddr>,
         /// The folder with the app's files, as `cargo xtask dist` makes it
         #[arg(long, value_name = "DIR")]
         app: Option<PathBuf>,
+    },
+    /// Write a copy of everything into a new file; the endpoint may go on running
+    Backup {
+        #[command(flatten)]
+        data: Data,
+        /// The new file, such as 2026-11-26.backup
+        file: PathBuf,
+        #[command(flatten)]
+        sealed: Sealed,
+    },
+    /// Bring back what a backup holds, into a new database, or with --replace into the one there is
+    Restore {
+        #[command(flatten)]
+        data: Data,
+        file: PathBuf,
+        #[command(flatten)]
+        sealed: Sealed,
+        /// Give up everything that the database holds now; the endpoint may go on running
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Bring in people from another program's file: says first what would become of it
+    Import {
+        #[command(flatten)]
+        data: Data,
+        /// A table with a row of names at its top, ending in .csv or .xlsx
+        file: PathBuf,
+        /// Where they go: the venue's name
+        #[arg(long)]
+        venue: String,
+        /// Who brings them in: name or id. Who has no other owner is theirs
+        #[arg(long = "as", value_name = "STAFF")]
+        author: String,
+        /// A column and the field it goes to, such as 称呼=name; 称呼= leaves it out. Can be said several times
+        #[arg(long = "map", value_name = "COLUMN=FIELD", value_parser = pair)]
+        map: Vec<(String, String)>,
+        /// Leave out people whose phone number the club knows, instead of calling it a fault
+        #[arg(long)]
+        skip_known: bool,
+        /// Write it, if no row is wrong
+        #[arg(long)]
+        write: bool,
+    },
+    /// Write current records into a new file for other programs
+    Export {
+        #[command(flatten)]
+        data: Data,
+        /// The new file, ending in .csv, .xlsx or .json
+        file: PathBuf,
+        /// person, visit, consultation, outing, interaction, consent
+        #[arg(long, default_value = "person")]
+        kind: String,
     },
     /// Recompute every record and stream from the ledger and compare
     Verify {
@@ -63,6 +134,14 @@ pub enum Command {
         #[arg(long)]
         show: bool,
     },
+}
+
+/// How a backup is kept from other eyes.
+#[derive(Debug, Clone, Args)]
+pub struct Sealed {
+    /// Seal with the passphrase that is the first line of this file; without it the backup lies open
+    #[arg(long, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -109,6 +188,18 @@ pub enum Staff {
     List {
         #[command(flatten)]
         data: Data,
+    },
+    /// Give somebody another role, or another venue
+    Role {
+        #[command(flatten)]
+        data: Data,
+        /// Name or id
+        who: String,
+        #[arg(long)]
+        role: Option<String>,
+        /// The venue's name
+        #[arg(long)]
+        venue: Option<String>,
     },
     /// Somebody left: no more signing in, no more changes
     Disable {

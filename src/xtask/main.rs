@@ -6,10 +6,12 @@
 mod bench;
 mod dist;
 mod fingerprint;
+mod postgres;
 mod precache;
 mod run;
 mod shell;
 mod size;
+mod soak;
 mod styles;
 mod summary;
 mod system;
@@ -36,6 +38,7 @@ cargo xtask run    builds what is missing, starts the server with a demo club an
 cargo xtask test   format, lints, unit tests, the endpoint's tests, the build, its size, browsers
     --quick          without the build and the browsers
     STEP             only this one: fmt, clippy, clippy-client, unit, endpoint, contract, size, e2e
+cargo xtask soak   the endpoint's tests at the size that is promised, on both databases; takes long
 cargo xtask dist   builds the client into target/dist
 cargo xtask size   the same, then says what a first visit fetches, byte by byte
 cargo xtask bench core
@@ -82,6 +85,7 @@ fn obey(asked: Asked) -> Outcome<ExitCode> {
     match command {
         "dist" => dist::build(&workspace, finish).map(|_| ExitCode::SUCCESS),
         "size" => size::report(&workspace),
+        "soak" => soak::run(&workspace, asked.step.as_deref()),
         "styles" => styles::write(&workspace).map(|_| ExitCode::SUCCESS),
         "run" => run::serve(&workspace, &run::Wish { empty: asked.empty, finish, port: asked.port, data: asked.data }),
         "test" => test::run(&workspace, &test::Wish { finish, quick: asked.quick, step: asked.step }),

@@ -6,6 +6,7 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use crate::dist::{Builder, Finish};
+use crate::postgres::{self, Cluster};
 use crate::run;
 use crate::shell::{self, Outcome, Stop};
 use crate::size;
@@ -16,6 +17,8 @@ use crate::workspace::Workspace;
 
 const TESTS: &str = "yingke-tests";
 const E2E: &str = "e2e";
+const ENDPOINT: &str = "server";
+const SERVER: &str = "yingke-server";
 
 /// What the person asked for.
 pub struct Wish {
@@ -86,7 +89,11 @@ impl Step {
             Self::Units => {
                 let mut units =
                     cargo(workspace, &["test", "--workspace", "--exclude", TESTS, "--locked", "--no-fail-fast"]);
-                tallied(&mut units, "unit tests")
+                let told = tallied(&mut units, "unit tests")?;
+                let cluster = Cluster::start()?;
+                let mut ledger = cargo(workspace, &["test", "--package", SERVER, "--lib", "--locked"]);
+                ledger.args(["--", "--ignored"]).env(postgres::VARIABLE, cluster.url());
+                tallied(&mut ledger, "the ledger's contract on PostgreSQL").map(|more| told.and(more))
             }
             Self::Endpoint => endpoint(workspace),
             Self::Contract => contract(workspace),
@@ -158,7 +165,15 @@ fn endpoint(workspace: &Workspace) -> Outcome<Tally> {
     for name in workspace.targets(TESTS, "test").filter(|&name| name != E2E) {
         tests.args(["--test", name]);
     }
-    tallied(&mut tests, "the endpoint's tests")
+    if system::has_apt() && shell::on_path("strace").is_none() {
+        system::install(&["strace"], "seeing that what is acknowledged is on the disk")?;
+    }
+    tests.args(["--", "--include-ignored"]);
+    let on_sqlite = tallied(&mut tests, "the endpoint's tests on SQLite")?;
+    let cluster = Cluster::start()?;
+    let mut tests = cargo(workspace, &["test", "--package", TESTS, "--test", ENDPOINT, "--locked", "--no-fail-fast"]);
+    tests.env(postgres::VARIABLE, cluster.url());
+    tallied(&mut tests, "the endpoint's tests on PostgreSQL").map(|more| on_sqlite.and(more))
 }
 
 /// What the client's storage promises, on the real database of a real browser.
@@ -238,7 +253,7 @@ fn plain(mut command: Command, what: &str) -> Outcome<Tally> {
     shell::long(&mut command, what).map(|()| Tally::default())
 }
 
-fn tallied(command: &mut Command, what: &str) -> Outcome<Tally> {
+pub fn tallied(command: &mut Command, what: &str) -> Outcome<Tally> {
     let (status, lines) = shell::watched(command, what)?;
     let tally = Tally::of(lines.iter().map(String::as_str));
     if status.success() {

@@ -4,7 +4,6 @@ use yingke_core::{
     fixture,
     wire::v1::{BODY_BYTES_MAX, Push, VERSION, WireChange},
 };
-use yingke_server::register::Register;
 
 use crate::world::{self, JSON, Tablet, World};
 

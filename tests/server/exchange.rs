@@ -10,7 +10,7 @@ use yingke_core::{
     value::Value,
     wire::v1::{Answer, Push, Refusal, SealedChange, StreamMark, VERSION, Verdict, WireChange, WireSlot, base64_bytes},
 };
-use yingke_server::{ledger::Ledger, register::Register, sealed};
+use yingke_server::sealed;
 
 use crate::world::{Tablet, World};
 
@@ -342,4 +342,36 @@ async fn a_cursor_of_another_epoch_is_passed_over() {
     let since = BTreeMap::from([(world.own(1), StreamMark { number: 900, count: 900, digest: 1 })]);
     let answer = tablet.push(&Push { epoch: Some("e0".into()), since, ..push(50, Vec::new()) }).await;
     assert_eq!((answer.epoch.as_str(), answer.page.unwrap().changes.len()), ("e1", 1));
+}
+
+/// The file was put back by hand, so the epoch is the old one: what a tablet has read gives it away.
+#[tokio::test]
+async fn an_older_copy_under_the_same_epoch_is_noticed_by_what_tablets_have_read() {
+    let world = World::new().await;
+    let tablet = world.tablet_of(1).await;
+    for name in ["李娜", "王芳"] {
+        let person = tablet.new_record(world.now());
+        tablet.save(1, &world.own(1), person, world.now(), &[("name", name)]).await;
+    }
+    tablet.settle().await;
+    world.pass(DAY_MS);
+    let read = tablet.journal.kept().since;
+    let ask = async |mark: StreamMark, counter| {
+        let since = BTreeMap::from([(world.own(1), mark)]);
+        tablet.push(&Push { epoch: Some("e1".into()), since, ..push(counter, Vec::new()) }).await
+    };
+    let mark = read[&world.own(1)];
+    assert_eq!(ask(mark, 100).await.epoch, "e1", "what was written here is known");
+    let first = ask(StreamMark::default(), 101).await.page.unwrap().changes[0].clone();
+    let behind = StreamMark::default().with(first.number, first.change.id);
+    assert_eq!(ask(behind, 102).await.epoch, "e1", "who has read a part is no stranger");
+    // It has read a third change, which this copy has not.
+    let elsewhere = mark.with(3, yingke_core::id::ChangeId::from_bytes([7; 16]));
+    let answer = ask(elsewhere, 103).await;
+    assert_ne!(answer.epoch, "e1");
+    assert_eq!(answer.page.unwrap().changes.len(), 2, "reading begins again");
+    assert_eq!(ask(elsewhere, 104).await.epoch, answer.epoch, "another tablet that noticed it begins no third");
+    assert_eq!(tablet.turn().await, Err(TurnError::NewEpoch));
+    tablet.settle().await;
+    assert_eq!(tablet.journal.kept().epoch, Some(answer.epoch));
 }

@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
 mod bad_input;
+mod copies;
+mod durable;
 mod exchange;
 mod files;
 mod lost_replies;
 mod people;
 mod process;
+mod strangers;
 mod world;
 mod writers;

@@ -13,7 +13,7 @@ use yingke_core::{
     time::{DAY_MS, MINUTE_MS},
     wire::v1::{Directory, Enrol, Me, SignedIn, VERSION, base64_bytes},
 };
-use yingke_server::{keys, register::Register};
+use yingke_server::keys;
 
 use crate::world::{self, PIN, Tablet, World};
 

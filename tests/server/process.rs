@@ -18,7 +18,9 @@ use yingke_core::{
     wire::v1::{Answer, Push, SignIn, VERSION, Verdict, WireChange},
 };
 
-use crate::world::{self, Tablet};
+use yingke_server::settings::Data;
+
+use crate::world::{self, Place, Tablet};
 
 /// The program itself: the one that the test command built, or else built now.
 fn program() -> &'static Path {
@@ -37,19 +39,28 @@ fn program() -> &'static Path {
     })
 }
 
-async fn run(words: &[&str], folder: &Path) -> Output {
-    Command::new(program()).args(words).arg("--data").arg(folder).output().await.unwrap()
+fn command(words: &[&str], data: &Data) -> Command {
+    let mut command = Command::new(program());
+    command.args(words).arg("--data").arg(&data.folder);
+    if let Some(url) = &data.database {
+        command.env("YINGKE_DATABASE", url);
+    }
+    command
 }
 
-async fn done(words: &[&str], folder: &Path) -> String {
-    let output = run(words, folder).await;
+pub async fn run(words: &[&str], data: &Data) -> Output {
+    command(words, data).output().await.unwrap()
+}
+
+pub async fn done(words: &[&str], data: &Data) -> String {
+    let output = run(words, data).await;
     assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
 /// It ends with an error and one sentence.
-async fn refused(words: &[&str], folder: &Path) -> String {
-    let output = run(words, folder).await;
+pub async fn refused(words: &[&str], data: &Data) -> String {
+    let output = run(words, data).await;
     assert!(!output.status.success() && output.stdout.is_empty(), "{words:?}");
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(said.trim_end().lines().count(), 1, "{said}");
@@ -57,15 +68,24 @@ async fn refused(words: &[&str], folder: &Path) -> String {
     said
 }
 
-async fn serve(folder: &Path) -> (Child, SocketAddr) {
-    let mut child = Command::new(program())
-        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-        .arg(folder)
-        .env("RUST_LOG", "info")
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
+const SERVE: [&str; 3] = ["serve", "--listen", "127.0.0.1:0"];
+
+pub async fn serve(data: &Data) -> (Child, SocketAddr) {
+    listening(command(&SERVE, data)).await
+}
+
+/// The same, with every sync and every answer written into a file, each with the file it is about.
+pub async fn serve_watched(data: &Data, log: &Path) -> (Child, SocketAddr) {
+    let plain = command(&SERVE, data);
+    let mut watched = Command::new("strace");
+    // -D: the program is our child, and strace its shadow.
+    watched.args(["-D", "-f", "-y", "-e", "trace=fsync,fdatasync,write,writev,sendto,sendmsg", "-o"]).arg(log);
+    watched.arg(plain.as_std().get_program()).args(plain.as_std().get_args());
+    listening(watched).await
+}
+
+async fn listening(mut command: Command) -> (Child, SocketAddr) {
+    let mut child = command.env("RUST_LOG", "info").stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let address = loop {
         let line = tokio::time::timeout(Duration::from_secs(30), lines.next_line()).await.expect("it starts");
@@ -79,10 +99,10 @@ async fn serve(folder: &Path) -> (Child, SocketAddr) {
     (child, address)
 }
 
-async fn demo() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    done(&["demo"], folder.path()).await;
-    folder
+pub async fn demo() -> Place {
+    let place = Place::new().await;
+    done(&["demo"], &place.data).await;
+    place
 }
 
 /// Pushes until the connection breaks; gives what was acknowledged.
@@ -120,10 +140,11 @@ async fn push_until_it_breaks(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_under_load_it_has_everything_that_it_acknowledged() {
-    let folder = demo().await;
+    let place = demo().await;
     let mut acknowledged = 0;
-    for round in 0..4 {
-        let (mut child, address) = serve(folder.path()).await;
+    let rounds = std::env::var("YINGKE_KILLS").map_or(4, |kills| kills.parse().unwrap());
+    for round in 0..rounds {
+        let (mut child, address) = serve(&place.data).await;
         let mut pushers = tokio::task::JoinSet::new();
         for _ in 0..3 {
             let tablet = Tablet::enrol(address).await;
@@ -135,21 +156,21 @@ async fn killed_under_load_it_has_everything_that_it_acknowledged() {
                 runtime.block_on(push_until_it_breaks(tablet, directory.organisation, own))
             });
         }
-        tokio::time::sleep(Duration::from_millis(300 + 170 * round)).await;
+        tokio::time::sleep(Duration::from_millis(300 + 170 * (round % 5))).await;
         child.kill().await.unwrap();
         let mut verdicts = Vec::new();
         while let Some(pusher) = pushers.join_next().await {
             verdicts.extend(pusher.unwrap());
         }
         acknowledged += verdicts.len();
-        let (ledger, organisation) = yingke_server::admin::open(folder.path()).await.unwrap();
+        let (ledger, organisation) = yingke_server::admin::open(&place.data).await.unwrap();
         for verdict in verdicts {
             let Verdict::Accepted { id, number, had: false, .. } = verdict else { panic!("{verdict:?}") };
-            let rows = yingke_server::ledger::Ledger::rows(&ledger, organisation, number - 1, 1).await.unwrap();
+            let rows = ledger.rows(organisation, number - 1, 1).await.unwrap();
             assert_eq!((rows[0].number, rows[0].ranked.change.id()), (number, id));
         }
         ledger.close().await;
-        assert!(done(&["verify"], folder.path()).await.contains("all agree"));
+        assert!(done(&["verify"], &place.data).await.contains("all agree"));
     }
     assert!(acknowledged > 20, "{acknowledged} were acknowledged, too few to mean anything");
 }
@@ -157,8 +178,8 @@ async fn killed_under_load_it_has_everything_that_it_acknowledged() {
 #[cfg(unix)]
 #[tokio::test]
 async fn asked_to_end_it_ends_in_good_order() {
-    let folder = demo().await;
-    let (mut child, address) = serve(folder.path()).await;
+    let place = demo().await;
+    let (mut child, address) = serve(&place.data).await;
     let tablet = Tablet::enrol(address).await;
     // An open stream of hints must not hold it up.
     let bearer = tablet.bearer();
@@ -172,32 +193,47 @@ async fn asked_to_end_it_ends_in_good_order() {
     let status = tokio::time::timeout(Duration::from_secs(5), child.wait()).await.expect("it ends").unwrap();
     assert!(status.success());
     listening.await.unwrap();
-    assert!(!folder.path().join("yingke.db-wal").exists(), "the log was written back");
+    assert!(!place.path().join("yingke.db-wal").exists(), "the log was written back");
+}
+
+/// On an address of its own, and not where tablets ask.
+#[tokio::test]
+async fn what_is_counted_is_told_elsewhere() {
+    let place = demo().await;
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let words = ["serve", "--listen", "127.0.0.1:0", "--metrics", &free.to_string()];
+    let (_child, address) = listening(command(&words, &place.data)).await;
+    Tablet::enrol(address).await;
+    let get = async |address| world::send(address, "GET", "/metrics", &[], b"").await.unwrap();
+    let told = get(free).await;
+    let text = String::from_utf8(told.body).unwrap();
+    assert!(told.headers["content-type"].starts_with("text/plain"));
+    assert!(text.contains(r#"yingke_requests_total{route="/v1/enrol",status="200"} 1"#), "{text}");
+    assert_eq!(get(address).await.problem(), (404, "not-found".into()));
 }
 
 #[tokio::test]
 async fn where_it_cannot_run_it_says_so_and_alters_nothing() {
-    let folder = demo().await;
-    let database = folder.path().join("yingke.db");
+    let place = Place::on_a_file();
+    done(&["demo"], &place.data).await;
+    let database = place.path().join("yingke.db");
     let before = fs::read(&database).unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let said = refused(&["serve", "--listen", &address], folder.path()).await;
+    let said = refused(&["serve", "--listen", &address], &place.data).await;
     assert!(said.contains(&address), "{said}");
 
     let serve = ["serve", "--listen", "127.0.0.1:0"];
-    let empty = tempfile::tempdir().unwrap();
-    assert!(refused(&serve, empty.path()).await.contains("init"));
+    let empty = Place::on_a_file();
+    assert!(refused(&serve, &empty.data).await.contains("init"));
     assert_eq!(fs::read_dir(empty.path()).unwrap().count(), 0);
-    let under_a_file = empty.path().join("file/data");
+    let under_a_file = Data { folder: empty.path().join("file/data"), database: None };
     fs::write(empty.path().join("file"), "").unwrap();
     refused(&["init", "--organisation", "迎客"], &under_a_file).await;
-    refused(&["demo"], folder.path()).await;
-    refused(&["init", "--organisation", "迎客"], folder.path()).await;
+    refused(&["demo"], &place.data).await;
+    refused(&["init", "--organisation", "迎客"], &place.data).await;
     let no_app = empty.path().to_str().unwrap().to_owned();
-    assert!(
-        refused(&["serve", "--listen", "127.0.0.1:0", "--app", &no_app], folder.path()).await.contains("index.html")
-    );
+    assert!(refused(&["serve", "--listen", "127.0.0.1:0", "--app", &no_app], &place.data).await.contains("index.html"));
     assert!(fs::read(&database).unwrap() == before);
 
     let mut newer = before.clone();
@@ -206,7 +242,7 @@ async fn where_it_cannot_run_it_says_so_and_alters_nothing() {
     damaged[4_096..8_192].fill(0x5a);
     for (bytes, word) in [(newer, "newer"), (damaged, "damaged"), (b"not a database".to_vec(), "damaged")] {
         fs::write(&database, &bytes).unwrap();
-        let said = refused(&serve, folder.path()).await;
+        let said = refused(&serve, &place.data).await;
         assert!(said.contains(word), "{said}");
         assert!(fs::read(&database).unwrap() == bytes, "{word}: nothing may be altered");
     }
@@ -215,8 +251,8 @@ async fn where_it_cannot_run_it_says_so_and_alters_nothing() {
 /// A new club from the command line alone, up to a person at work.
 #[tokio::test]
 async fn a_club_is_set_up_on_the_command_line() {
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path();
+    let place = Place::new().await;
+    let data = &place.data;
     done(&["init", "--organisation", "松风体育"], data).await;
     done(&["venue", "add", "--name", "未来店"], data).await;
     refused(&["venue", "add", "--name", "未来店"], data).await;
@@ -254,12 +290,12 @@ async fn a_club_is_set_up_on_the_command_line() {
 
 #[tokio::test]
 async fn the_demo_says_who_can_sign_in_and_they_can() {
-    let folder = tempfile::tempdir().unwrap();
+    let place = Place::new().await;
     let begun = std::time::Instant::now();
-    let told = done(&["demo"], folder.path()).await;
+    let told = done(&["demo"], &place.data).await;
     assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
-    assert_eq!(done(&["demo", "--show"], folder.path()).await, told);
-    let (_child, address) = serve(folder.path()).await;
+    assert_eq!(done(&["demo", "--show"], &place.data).await, told);
+    let (_child, address) = serve(&place.data).await;
     let tablet = Tablet::enrol(address).await;
     let pins =
         told.lines().filter_map(|line| Some((line.split_whitespace().next()?, line.split("PIN ").nth(1)?.get(..6)?)));
@@ -270,6 +306,6 @@ async fn the_demo_says_who_can_sign_in_and_they_can() {
         signed_in += 1;
     }
     assert_eq!(signed_in, 6);
-    let verified = done(&["verify"], folder.path()).await;
+    let verified = done(&["verify"], &place.data).await;
     assert!(verified.contains("all agree"), "{verified}");
 }

@@ -12,6 +12,7 @@ use std::{
 };
 
 use serde::{Serialize, de::DeserializeOwned};
+use sqlx::{Connection, PgConnection};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -30,30 +31,63 @@ use yingke_core::{
     sync::{Endpoint, News, Trouble, TurnError, turn},
     time::Millis,
     value::Value,
-    wire::v1::{Answer, Enrol, Enrolled, Problem, Push, SignIn, SignedIn, Staff, VERSION},
+    wire::v1::{Answer, Enrol, Enrolled, Problem, Push, SignIn, SignedIn, Staff, VERSION, hex_text},
 };
 use yingke_server::{
-    admin::new_venue,
+    admin::{self, new_venue},
     http::{self, App},
     keys::{self, Secrets},
-    ledger::sqlite::SqliteLedger,
-    register::Register,
+    ledger::Database,
+    settings::Data,
     verify,
 };
 
 pub const PIN: &str = "260711";
 pub const CODE: &str = "20261122";
 
+/// Somewhere new to keep a club: a folder, and where `YINGKE_POSTGRES` names a cluster, a database in it.
+pub struct Place {
+    pub data: Data,
+    _folder: tempfile::TempDir,
+}
+
+impl Place {
+    pub async fn new() -> Self {
+        let mut place = Self::on_a_file();
+        if let Ok(cluster) = std::env::var("YINGKE_POSTGRES") {
+            place.data.database = Some(new_database(&cluster).await);
+        }
+        place
+    }
+
+    /// One that is a file whatever else there is.
+    pub fn on_a_file() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { data: Data { folder: folder.path().into(), database: None }, _folder: folder }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.data.folder
+    }
+}
+
+async fn new_database(cluster: &str) -> String {
+    let name = format!("t{}", hex_text(&keys::random::<8>()));
+    let mut connection = PgConnection::connect(&format!("{cluster}/postgres")).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("create database {name}"))).execute(&mut connection).await.unwrap();
+    format!("{cluster}/{name}")
+}
+
 /// One venue with a consultant (staff 1), another consultant (2), the front desk (3) and one who left (4); a
 /// second venue with a consultant (5).
 pub struct World {
-    pub ledger: Arc<SqliteLedger>,
+    pub ledger: Arc<dyn Database>,
     pub address: SocketAddr,
     pub venue: VenueId,
     pub elsewhere: VenueId,
     now: Arc<AtomicI64>,
     end: watch::Sender<bool>,
-    _folder: tempfile::TempDir,
+    _place: Place,
 }
 
 impl World {
@@ -62,8 +96,8 @@ impl World {
     }
 
     pub async fn with_files(files: Option<&Path>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let ledger = Arc::new(SqliteLedger::create(folder.path()).await.unwrap());
+        let place = Place::new().await;
+        let ledger = admin::create(&place.data).await.unwrap();
         let (organisation, venue) = (fixture::organisation(), fixture::venue());
         let elsewhere = VenueId::from_bytes(fixture::id_bytes(2));
         ledger.found(organisation, "松风体育", "e1", &Secrets::new()).await.unwrap();
@@ -93,7 +127,7 @@ impl World {
         let address = listener.local_addr().unwrap();
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(axum::serve(listener, service).into_future());
-        Self { ledger, address, venue, elsewhere, now, end, _folder: folder }
+        Self { ledger, address, venue, elsewhere, now, end, _place: place }
     }
 
     pub fn now(&self) -> Millis {

@@ -7,7 +7,10 @@ use yingke_core::{
     wire::v1::{Push, StreamMark, VERSION, Verdict, WireChange},
 };
 
-use crate::world::World;
+use crate::{
+    process,
+    world::{Tablet, World},
+};
 
 const WRITERS: usize = 6;
 const PUSHES: u64 = 12;
@@ -87,5 +90,161 @@ async fn a_page_with_a_change_left_out_does_not_fit_its_mark() {
     assert_eq!(mark_of(usize::MAX), page.streams[&world.own(1)]);
     for skip in 0..5 {
         assert_ne!(mark_of(skip).digest, page.streams[&world.own(1)].digest);
+    }
+}
+
+// ---- Several processes --------------------------------------------------------------------------------------
+
+/// How many changes: `cargo xtask soak` says 100,000.
+fn changes_in_all() -> usize {
+    std::env::var("YINGKE_F5_CHANGES").map_or(4_000, |changes| changes.parse().unwrap())
+}
+
+/// Commits take some milliseconds by chance, after the number was given: what a slow disk or network does.
+async fn delay_commits(url: &str) {
+    use sqlx::Connection;
+    let mut connection = sqlx::PgConnection::connect(url).await.unwrap();
+    sqlx::raw_sql(
+        "create function late() returns trigger language plpgsql as \
+         $$ begin perform pg_sleep(random() * 0.01); return null; end $$; \
+         create constraint trigger late after insert on stream_head deferrable initially deferred \
+         for each row execute function late(); \
+         create constraint trigger late_again after update on stream_head deferrable initially deferred \
+         for each row execute function late()",
+    )
+    .execute(&mut connection)
+    .await
+    .unwrap();
+}
+
+/// F5: 8 writers, two readers pulling all the while, on one process where the database is a file and on three where
+/// it is PostgreSQL. Core's own turn refuses a page that does not prove itself, and a page with a change missing is
+/// put before it on purpose.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn eight_writers_on_several_processes_and_no_number_seen_late() {
+    const WRITERS: usize = 8;
+    const BATCH: usize = 50;
+    let place = process::demo().await;
+    let mut servers = vec![process::serve(&place.data).await];
+    if let Some(url) = &place.data.database {
+        delay_commits(url).await;
+        servers.push(process::serve(&place.data).await);
+        servers.push(process::serve(&place.data).await);
+    }
+    let addresses: Vec<_> = servers.iter().map(|(_, address)| *address).collect();
+    let pushes = changes_in_all() / WRITERS / BATCH;
+    let mut writers = tokio::task::JoinSet::new();
+    for writer in 0..WRITERS {
+        let tablet = Tablet::enrol(addresses[writer % addresses.len()]).await;
+        let addresses = addresses.clone();
+        writers.spawn_blocking(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let directory = tablet.enrolled.directory.clone();
+            let author = directory.staff.iter().find(|staff| staff.name == "林悦").unwrap().clone();
+            let own = yingke_core::audience::Audience::Own(author.venue, author.id);
+            let now = tablet.enrolled.server_time;
+            let mut sent = Vec::new();
+            for counter in 1..=pushes as u64 {
+                let change = |_| {
+                    let mut change = tablet.change(1, &own, tablet.new_record(now), now, &[("name", "李娜")]);
+                    change.change.header.organisation = directory.organisation;
+                    change.change.header.author = author.id;
+                    WireChange::from(&change)
+                };
+                let push = Push {
+                    version: VERSION,
+                    epoch: None,
+                    push_counter: counter,
+                    changes: (0..BATCH).map(change).collect(),
+                    sealed: Vec::new(),
+                    since: BTreeMap::new(),
+                };
+                // Each push to another process, as a balancer in front of them would do.
+                let address = addresses[(writer + counter as usize) % addresses.len()];
+                let bearer = tablet.bearer();
+                let headers = [("authorization", bearer.as_str())];
+                let reply = runtime.block_on(crate::world::post(address, "/v1/sync", &headers, &push)).unwrap();
+                let answer: yingke_core::wire::v1::Answer = reply.json();
+                for verdict in answer.verdicts {
+                    let Verdict::Accepted { id, number, had: false, .. } = verdict else { panic!("{verdict:?}") };
+                    sent.push((number, id));
+                }
+            }
+            sent
+        });
+    }
+    let reader = async |address, staff: &str, pin: &str| {
+        let mut tablet = Tablet::enrol(address).await;
+        let id = tablet.enrolled.directory.staff.iter().find(|other| other.name == staff).unwrap().id;
+        tablet.signed_in = Some(tablet.try_sign_in(id, pin).await.json());
+        tablet
+    };
+    let expected = pushes * WRITERS * BATCH;
+    let (mut one, mut other) =
+        (reader(addresses[0], "林悦", "260711").await, reader(addresses[0], "吴珊", "730416").await);
+    // Those of the demo are there already.
+    one.settle().await;
+    other.settle().await;
+    let begun = (one.journal.kept().accepted.len(), other.journal.kept().accepted.len());
+    let (mut turns, mut read) = (0, [0, 0]);
+    while read.iter().any(|read| *read < expected) {
+        turns += 1;
+        for (tablet, read) in [&mut one, &mut other].into_iter().zip(&mut read) {
+            tablet.address = addresses[turns % addresses.len()];
+            *read += tablet.turn().await.unwrap().pulled.len();
+        }
+    }
+    let mut sent: Vec<(u64, ChangeId)> = Vec::new();
+    while let Some(writer) = writers.join_next().await {
+        sent.extend(writer.unwrap());
+    }
+    sent.sort_unstable();
+    assert!(sent.windows(2).all(|pair| pair[0].0 + 1 == pair[1].0), "numbers without holes, across all processes");
+    for (tablet, begun) in [(&one, begun.0), (&other, begun.1)] {
+        let read: Vec<ChangeId> =
+            tablet.journal.kept().accepted[begun..].iter().map(|change| change.change.id()).collect();
+        assert_eq!(
+            read,
+            sent.iter().map(|(_, id)| *id).collect::<Vec<_>>(),
+            "all of them, in the order of their numbers"
+        );
+    }
+    assert!(process::done(&["verify"], &place.data).await.contains("all agree"));
+    println!("{expected} changes on {} processes in {turns} turns of two readers", addresses.len());
+}
+
+/// A cursor that trusts the highest number it has seen skips what was committed late. Here one does so on purpose, on
+/// a database that gives numbers from a sequence: the mark that was kept with each row gives it away.
+#[tokio::test]
+async fn a_naive_cursor_is_caught_by_the_digest() {
+    let world = World::new().await;
+    let (writer, reader) = (world.tablet_of(1).await, world.tablet_of(1).await);
+    for _ in 0..6 {
+        let person = writer.new_record(world.now());
+        writer.save(1, &world.own(1), person, world.now(), &[("name", "李娜")]).await;
+    }
+    writer.settle().await;
+    let naive = Naive { tablet: &reader, late: std::cell::Cell::new(Some(3)) };
+    let missed = yingke_core::sync::turn(&reader.journal, &naive).await;
+    assert!(matches!(missed, Err(yingke_core::sync::TurnError::Incomplete { .. })), "{missed:?}");
+    assert!(reader.journal.kept().accepted.is_empty(), "nothing of it was kept");
+    naive.late.set(None);
+    yingke_core::sync::turn(&reader.journal, &naive).await.unwrap();
+    assert_eq!(reader.journal.kept().accepted.len(), 6);
+}
+
+/// An endpoint whose number 3 is committed after 4, 5 and 6 were read.
+struct Naive<'a> {
+    tablet: &'a Tablet,
+    late: std::cell::Cell<Option<u64>>,
+}
+
+impl yingke_core::sync::Endpoint for Naive<'_> {
+    async fn sync(&self, push: Push) -> Result<yingke_core::wire::v1::Answer, yingke_core::sync::Trouble> {
+        let mut answer = self.tablet.push(&push).await;
+        if let Some(page) = &mut answer.page {
+            page.changes.retain(|numbered| Some(numbered.number) != self.late.get());
+        }
+        Ok(answer)
     }
 }

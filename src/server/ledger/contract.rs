@@ -13,7 +13,10 @@ use yingke_core::{
     wire::v1::{Refusal, StreamMark, Verdict},
 };
 
-use super::{Batch, Candidate, Ledger, LedgerError, memory::MemoryLedger, sqlite::SqliteLedger};
+use super::{
+    Batch, Candidate, Database, Ledger, LedgerError, memory::MemoryLedger, postgres::PostgresLedger,
+    sqlite::SqliteLedger,
+};
 use crate::{admin::new_venue, keys::Secrets, register::Register, verify};
 
 /// A ledger for one test, and what has to live as long.
@@ -26,14 +29,36 @@ const DEVICE: DeviceNumber = DeviceNumber(1);
 
 async fn sqlite() -> Tested {
     let folder = tempfile::tempdir().unwrap();
-    let ledger = SqliteLedger::create(folder.path()).await.unwrap();
+    let ledger = Arc::new(SqliteLedger::create(folder.path()).await.unwrap());
+    furnish(&*ledger).await;
+    Tested { ledger, _folder: Some(folder) }
+}
+
+async fn postgres() -> Tested {
+    let ledger = Arc::new(PostgresLedger::create(&new_database().await).await.unwrap());
+    furnish(&*ledger).await;
+    Tested { ledger, _folder: None }
+}
+
+/// A club with one tablet.
+async fn furnish(ledger: &dyn Database) {
     let organisation = fixture::organisation();
     ledger.found(organisation, "松风体育", "e1", &Secrets::new()).await.unwrap();
     ledger.keep_venue(organisation, &new_venue(fixture::venue(), "未来店", "fitness", 480)).await.unwrap();
     ledger.add_code(organisation, fixture::venue(), [1; 32], 1, Millis(i64::MAX)).await.unwrap();
     let device = ledger.enrol([1; 32], "A-01", [2; 32], fixture::NOW).await.unwrap().unwrap();
     assert_eq!(device.number, DEVICE);
-    Tested { ledger: Arc::new(ledger), _folder: Some(folder) }
+}
+
+/// A database of its own for one test, in the cluster that `cargo xtask test` started.
+async fn new_database() -> String {
+    use sqlx::Connection;
+    let cluster = std::env::var("YINGKE_POSTGRES").expect("`cargo xtask test unit` starts a cluster and names it");
+    let name = format!("t{}", yingke_core::wire::v1::hex_text(&crate::keys::random::<8>()));
+    let mut connection = sqlx::PgConnection::connect(&format!("{cluster}/postgres")).await.unwrap();
+    let made = sqlx::AssertSqlSafe(format!("create database {name}"));
+    sqlx::raw_sql(made).execute(&mut connection).await.unwrap();
+    format!("{cluster}/{name}")
 }
 
 async fn memory() -> Tested {
@@ -41,9 +66,10 @@ async fn memory() -> Tested {
 }
 
 macro_rules! ledger_contract {
-    ($database:ident: $($promise:ident)*) => {
+    (#[$when:meta] $database:ident: $($promise:ident)*) => {
         mod $database {
             $(
+                #[$when]
                 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
                 async fn $promise() {
                     super::$promise(super::$database().await).await;
@@ -51,8 +77,8 @@ macro_rules! ledger_contract {
             )*
         }
     };
-    ($($database:ident)*) => {$(
-        ledger_contract!($database:
+    ($(#[$when:meta] $database:ident)*) => {$(
+        ledger_contract!(#[$when] $database:
             numbers_have_no_holes_and_follow_the_batch
             the_same_change_again_is_had_under_the_same_rank
             one_id_with_other_content_is_refused
@@ -63,11 +89,17 @@ macro_rules! ledger_contract {
             a_page_carries_the_mark_of_its_own_end
             a_reader_never_later_finds_a_smaller_number
             records_are_what_the_ledger_makes
+            an_epoch_begins_once_and_lasts_a_while
+            a_stream_tells_where_it_stood
         );
     )*};
 }
 
-ledger_contract!(sqlite memory);
+ledger_contract! {
+    #[cfg(test)] sqlite
+    #[cfg(test)] memory
+    #[ignore = "needs PostgreSQL; `cargo xtask test unit` starts one"] postgres
+}
 
 // ---- Builders -----------------------------------------------------------------------------------------------
 
@@ -291,6 +323,31 @@ async fn records_are_what_the_ledger_makes(tested: Tested) {
     assert!(findings.changes > 10 && findings.records > 1 && findings.streams > 1, "{findings}");
 }
 
+async fn an_epoch_begins_once_and_lasts_a_while(tested: Tested) {
+    let ledger = &tested.ledger;
+    let begin = async |from: &str, to: &str, now| ledger.begin_epoch(fixture::organisation(), from, to, now).await;
+    assert_eq!(begin("e1", "e2", fixture::NOW).await.unwrap(), "e2");
+    assert_eq!(begin("e1", "e3", fixture::NOW.plus(DAY_MS)).await.unwrap(), "e2", "two tablets notice at once");
+    assert_eq!(begin("e2", "e3", fixture::NOW.plus(MINUTE_MS)).await.unwrap(), "e2", "too early");
+    assert_eq!(begin("e2", "e3", fixture::NOW.plus(DAY_MS)).await.unwrap(), "e3");
+    assert_eq!(ledger.epoch(fixture::organisation()).await.unwrap(), "e3");
+}
+
+async fn a_stream_tells_where_it_stood(tested: Tested) {
+    let audience_of = |number| if number % 2 == 0 { desk() } else { own() };
+    append(&tested, batch((0..6).map(|number| named(number, audience_of(number), now_stamp(number))))).await;
+    let rows = tested.ledger.rows(fixture::organisation(), 0, 10).await.unwrap();
+    let mut mark = StreamMark::default();
+    for number in 0..=7 {
+        if let Some(row) = rows.get((number as usize).wrapping_sub(1)).filter(|row| row.number % 2 == 0) {
+            mark = mark.with(row.number, row.ranked.change.id());
+        }
+        assert_eq!(tested.ledger.mark_at(fixture::organisation(), &own(), number).await.unwrap(), mark, "{number}");
+    }
+    assert_eq!(mark.count, 3);
+    assert_eq!(tested.ledger.mark_at(fixture::organisation(), &own(), u64::MAX).await.unwrap(), mark);
+}
+
 /// Changes of every merge kind, as the fixture draws them, in several batches.
 async fn append_drawn(tested: &Tested) {
     let mut bytes = vec![0; 4_000];
@@ -301,9 +358,96 @@ async fn append_drawn(tested: &Tested) {
     }
 }
 
+mod on_postgres {
+    use super::*;
+    use crate::ledger::OpenError;
+
+    #[tokio::test]
+    #[ignore = "needs PostgreSQL; `cargo xtask test unit` starts one"]
+    async fn a_beginning_and_an_opening_are_told_apart() {
+        let url = new_database().await;
+        assert!(matches!(PostgresLedger::open(&url).await, Err(OpenError::Missing(_))));
+        PostgresLedger::create(&url).await.unwrap().close().await;
+        assert!(matches!(PostgresLedger::create(&url).await, Err(OpenError::Exists(_))));
+        PostgresLedger::open(&url).await.unwrap();
+        let nowhere = format!("{url}x");
+        let error = PostgresLedger::open(&nowhere.replace("://", "://someone:secret@")).await.unwrap_err().to_string();
+        assert!(!error.contains("secret"), "{error}");
+        let mut connection = <sqlx::PgConnection as sqlx::Connection>::connect(&url).await.unwrap();
+        sqlx::raw_sql("update yingke_schema set steps = 99").execute(&mut connection).await.unwrap();
+        assert!(matches!(PostgresLedger::open(&url).await, Err(OpenError::Newer { found: 99, .. })));
+    }
+
+    /// Two processes, as far as the database can tell: each has its own connections.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    #[ignore = "needs PostgreSQL; `cargo xtask test unit` starts one"]
+    async fn what_one_process_keeps_is_hinted_to_the_other_and_not_to_itself() {
+        let url = new_database().await;
+        let one = PostgresLedger::create(&url).await.unwrap();
+        furnish(&one).await;
+        let other = PostgresLedger::open(&url).await.unwrap();
+        let (hints_of_one, mut heard_by_one) = tokio::sync::broadcast::channel(16);
+        let (hints_of_other, mut heard_by_other) = tokio::sync::broadcast::channel(16);
+        one.pass_hints(hints_of_one);
+        other.pass_hints(hints_of_other);
+        let organisation = fixture::organisation();
+        // Until both listen a hint may be missed, so each round says something new.
+        for number in 1.. {
+            one.append(organisation, batch([named(number, own(), now_stamp(number))])).await.unwrap();
+            let heard = tokio::time::timeout(std::time::Duration::from_millis(500), heard_by_other.recv()).await;
+            if let Ok(heard) = heard {
+                assert_eq!(heard.unwrap(), (organisation, u64::from(number)));
+                break;
+            }
+            assert!(number < 40, "no hint came in 20 s");
+        }
+        other.append(organisation, batch([named(99, own(), now_stamp(99))])).await.unwrap();
+        let heard =
+            tokio::time::timeout(std::time::Duration::from_secs(20), heard_by_one.recv()).await.unwrap().unwrap();
+        let last = one.heads(organisation).await.unwrap()[&own()].number;
+        assert_eq!(heard, (organisation, last), "its own hints are not among them");
+    }
+
+    /// Who waits for the counter goes on from what was committed meanwhile.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    #[ignore = "needs PostgreSQL; `cargo xtask test unit` starts one"]
+    async fn a_slow_transaction_keeps_the_order() {
+        let url = new_database().await;
+        let ledger = Arc::new(PostgresLedger::create(&url).await.unwrap());
+        furnish(&*ledger).await;
+        let mut slow = <sqlx::PgConnection as sqlx::Connection>::connect(&url).await.unwrap();
+        let mut tx = <sqlx::PgConnection as sqlx::Connection>::begin(&mut slow).await.unwrap();
+        sqlx::query("select number from counter for update").execute(&mut *tx).await.unwrap();
+        let waiting = {
+            let ledger = ledger.clone();
+            tokio::spawn(async move {
+                ledger.append(fixture::organisation(), batch([named(1, own(), now_stamp(1))])).await.unwrap()
+            })
+        };
+        // The database itself says that somebody waits for the row.
+        let mut watcher = <sqlx::PgConnection as sqlx::Connection>::connect(&url).await.unwrap();
+        loop {
+            let waits: i64 = sqlx::query_scalar(
+                "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()",
+            )
+            .fetch_one(&mut watcher)
+            .await
+            .unwrap();
+            if waits > 0 {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        sqlx::query("update counter set number = 7").execute(&mut *tx).await.unwrap();
+        assert_eq!(ledger.rows(fixture::organisation(), 0, 10).await.unwrap().len(), 0);
+        tx.commit().await.unwrap();
+        assert_eq!(number_of(&waiting.await.unwrap()[0]), 8, "what was committed meanwhile is seen");
+    }
+}
+
 mod on_a_disk {
     use super::*;
-    use crate::ledger::sqlite::{FILE, OpenError};
+    use crate::ledger::{OpenError, sqlite::FILE};
     use std::{fs, path::Path};
 
     /// A database with one change in it, closed.
@@ -373,5 +517,119 @@ mod on_a_disk {
         };
         patch(60, 99, |error| matches!(error, OpenError::Newer { found: 99, .. })).await;
         patch(68, 0x1234, |error| matches!(error, OpenError::Foreign(_))).await;
+    }
+}
+
+/// A copy is whole: it names every column that there is, and what is put back elsewhere is the same.
+mod copies {
+    use yingke_core::{audience::Role, wire::v1::Staff};
+
+    use super::*;
+    use crate::ledger::{
+        Copies,
+        tables::{Cell, TABLES, TableRow},
+    };
+    use crate::register::PersonToken;
+
+    async fn all(ledger: &dyn Copies) -> Vec<TableRow> {
+        let mut rows = Vec::new();
+        ledger
+            .read_all(&mut |row| {
+                rows.push(row);
+                Ok(())
+            })
+            .await
+            .unwrap();
+        rows
+    }
+
+    async fn moved(from: &dyn Database, to: &dyn Database) {
+        let organisation = fixture::organisation();
+        let audience_of = |number| if number % 3 == 0 { desk() } else { own() };
+        for first in (0..1_000).step_by(250) {
+            let changes = (first..first + 250).map(|number| named(number, audience_of(number), now_stamp(number)));
+            from.append(organisation, batch(changes)).await.unwrap();
+        }
+        let staff = Staff {
+            id: fixture::staff(1),
+            name: "林悦".into(),
+            role: Role::Consultant,
+            venue: fixture::venue(),
+            active: true,
+        };
+        from.add_staff(organisation, &staff, "hash").await.unwrap();
+        let token = PersonToken { staff: staff.id, device: DEVICE, expires_at: Millis(i64::MAX) };
+        from.keep_token(organisation, [3; 32], token, fixture::NOW).await.unwrap();
+        // What is there already goes.
+        to.append(organisation, batch([named(5_000, own(), now_stamp(1))])).await.unwrap();
+        let rows = all(from).await;
+        let is_filled = |place: usize| rows.iter().any(|(other, _)| *other == place);
+        assert!((0..TABLES.len()).all(is_filled), "each table has something to lose");
+        to.replace_all(&mut rows.clone().into_iter().map(Ok), "e2", fixture::NOW).await.unwrap();
+        let mut expected = rows;
+        let Cell::Int(devices) = expected[0].1[5] else { panic!() };
+        expected[0].1[2] = Cell::Text("e2".into());
+        expected[0].1[5] = Cell::Int(devices + 1_000);
+        expected[0].1[6] = Cell::Int(fixture::NOW.0);
+        assert!(all(to).await == expected);
+        assert_eq!(to.epoch(organisation).await.unwrap(), "e2");
+        assert_eq!(verify::run(to, organisation).await.unwrap().faults, Vec::<String>::new());
+        let next = to.append(organisation, batch([named(9_000, own(), now_stamp(1))])).await.unwrap();
+        assert_eq!(number_of(&next[0]), 1_001);
+        // Something that fails on the way leaves all as it was.
+        let before = all(to).await;
+        let half = before[..before.len() / 2].iter().cloned().map(Ok);
+        let mut broken = half.chain([Err(LedgerError::Later { detail: "it broke off".into() })]);
+        assert!(to.replace_all(&mut broken, "e3", fixture::NOW).await.is_err());
+        assert!(all(to).await == before);
+    }
+
+    async fn on_sqlite() -> (SqliteLedger, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = SqliteLedger::create(folder.path()).await.unwrap();
+        furnish(&ledger).await;
+        (ledger, folder)
+    }
+
+    #[tokio::test]
+    async fn a_club_moves_from_one_file_to_another() {
+        let ((from, _one), (to, _other)) = (on_sqlite().await, on_sqlite().await);
+        moved(&from, &to).await;
+    }
+
+    #[tokio::test]
+    #[ignore = "needs PostgreSQL; `cargo xtask test unit` starts one"]
+    async fn a_club_moves_to_postgres_and_back() {
+        let (file, _folder) = on_sqlite().await;
+        let postgres = PostgresLedger::create(&new_database().await).await.unwrap();
+        furnish(&postgres).await;
+        moved(&file, &postgres).await;
+        let (other, _other) = on_sqlite().await;
+        let postgres = PostgresLedger::create(&new_database().await).await.unwrap();
+        furnish(&postgres).await;
+        moved(&postgres, &other).await;
+    }
+
+    #[tokio::test]
+    async fn every_column_that_there_is_has_its_place() {
+        let (_ledger, folder) = on_sqlite().await;
+        let path = folder.path().join(crate::ledger::sqlite::FILE);
+        let mut connection =
+            <sqlx::SqliteConnection as sqlx::Connection>::connect(&format!("sqlite://{}", path.display()))
+                .await
+                .unwrap();
+        let there: Vec<(String, String)> = sqlx::query_as(
+            "select tables.name, columns.name from sqlite_schema as tables, pragma_table_info(tables.name) as columns \
+             where tables.type = 'table' and tables.name not like 'sqlite_%' order by 1, 2",
+        )
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+        let columns = |table: &crate::ledger::tables::Table| {
+            table.columns.iter().map(|(name, _)| (table.name.to_owned(), (*name).to_owned())).collect::<Vec<_>>()
+        };
+        let mut known: Vec<(String, String)> = TABLES.iter().flat_map(columns).collect();
+        known.sort();
+        assert_eq!(known, there);
     }
 }

@@ -13,23 +13,25 @@ use yingke_core::{
     merge::Records,
     record::Record,
     stamp::Stamp,
+    time::Millis,
     wire::v1::{StreamMark, Verdict},
 };
 
 use super::{
-    Batch, Ledger, LedgerError, LedgerPage, LedgerRow, Receipt,
+    Batch, EPOCH_MS_MIN, Ledger, LedgerError, LedgerPage, LedgerRow, Receipt,
     settle::{Found, settle, touched},
 };
 
 /// One organisation's ledger.
 #[derive(Debug)]
 pub struct MemoryLedger {
-    epoch: String,
     kept: Mutex<Kept>,
 }
 
 #[derive(Debug, Default)]
 struct Kept {
+    epoch: String,
+    epoch_at: Millis,
     rows: Vec<(Receipt, Ranked)>,
     known: BTreeMap<ChangeId, Receipt>,
     streams: BTreeMap<Audience, Vec<(ChangeId, StreamMark)>>,
@@ -41,7 +43,7 @@ struct Kept {
 impl MemoryLedger {
     #[must_use]
     pub fn new(epoch: &str) -> Self {
-        Self { epoch: epoch.into(), kept: Mutex::default() }
+        Self { kept: Mutex::new(Kept { epoch: epoch.into(), ..Kept::default() }) }
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
@@ -53,12 +55,29 @@ impl Kept {
     fn head(&self, audience: &Audience) -> Option<StreamMark> {
         self.streams.get(audience).and_then(|rows| rows.last()).map(|(_, mark)| *mark)
     }
+
+    fn mark_at(&self, audience: &Audience, number: u64) -> StreamMark {
+        let rows = self.streams.get(audience).map(Vec::as_slice).unwrap_or_default();
+        rows.iter().rev().map(|(_, mark)| *mark).find(|mark| mark.number <= number).unwrap_or_default()
+    }
 }
 
 #[async_trait]
 impl Ledger for MemoryLedger {
     async fn epoch(&self, _: OrganisationId) -> Result<String, LedgerError> {
-        Ok(self.epoch.clone())
+        Ok(self.kept().epoch.clone())
+    }
+
+    async fn begin_epoch(&self, _: OrganisationId, from: &str, to: &str, now: Millis) -> Result<String, LedgerError> {
+        let mut kept = self.kept();
+        if kept.epoch == from && now.since(kept.epoch_at) >= EPOCH_MS_MIN {
+            (kept.epoch, kept.epoch_at) = (to.into(), now);
+        }
+        Ok(kept.epoch.clone())
+    }
+
+    async fn mark_at(&self, _: OrganisationId, audience: &Audience, number: u64) -> Result<StreamMark, LedgerError> {
+        Ok(self.kept().mark_at(audience, number))
     }
 
     async fn append(&self, _: OrganisationId, batch: Batch) -> Result<Vec<Verdict>, LedgerError> {
@@ -121,12 +140,8 @@ impl Ledger for MemoryLedger {
         let more = numbers.len() > changes_max;
         let numbers: Vec<u64> = numbers.into_iter().take(changes_max).collect();
         let end = if more { numbers.last().copied().unwrap_or(u64::MAX) } else { u64::MAX };
-        let stand = |audience: &Audience| {
-            let rows = kept.streams.get(audience).map(Vec::as_slice).unwrap_or_default();
-            rows.iter().rev().map(|(_, mark)| *mark).find(|mark| mark.number <= end).unwrap_or_default()
-        };
         Ok(LedgerPage {
-            streams: since.keys().map(|audience| (audience.clone(), stand(audience))).collect(),
+            streams: since.keys().map(|audience| (audience.clone(), kept.mark_at(audience, end))).collect(),
             changes: numbers.into_iter().map(|number| (number, kept.rows[number as usize - 1].1.clone())).collect(),
             more,
         })

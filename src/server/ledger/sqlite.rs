@@ -2,63 +2,44 @@
 //!
 //! One connection writes, the others read; each read sees one committed state from start to finish.
 
-use std::{
-    collections::BTreeMap,
-    fs::File,
-    io::Read,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs::File, io::Read, path::Path, time::Duration};
 
 use async_trait::async_trait;
 use sqlx::{
-    Row, Sqlite, SqliteConnection, SqlitePool, Transaction,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
+    Sqlite, SqlitePool, Transaction,
+    sqlite::{SqliteConnectOptions, SqliteError, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use yingke_core::{
-    audience::Audience,
-    change::{Hash, Ranked},
-    codec,
-    id::{ChangeId, DeviceNumber, OrganisationId, RecordId},
-    record::Record,
-    stamp::Stamp,
-    wire::v1::{StreamMark, Verdict, hex_text},
-};
+use yingke_core::{audience::Audience, codec, id::OrganisationId, wire::v1::hex_text};
 
-use super::{
-    Batch, Ledger, LedgerError, LedgerPage, LedgerRow, Receipt,
-    settle::{Found, Settled, settle, touched},
-};
+use self::rows::bits;
+use super::{Database, Hints, LedgerError, OpenError, settle::Settled};
 
+// The statements are one text for every database, compiled for each with its own types.
+type ThisLedger = SqliteLedger;
+type Db = Sqlite;
+type DbRow = sqlx::sqlite::SqliteRow;
+type DbConnection = sqlx::SqliteConnection;
+
+#[path = "sql/copies.rs"]
+mod copies;
+#[path = "sql/ledger.rs"]
+mod ledger;
+#[path = "sql/register.rs"]
 mod register;
+#[path = "sql/rows.rs"]
+mod rows;
 
 /// Says in the file's header that it is ours: `Yngk`.
 pub const APPLICATION_ID: u32 = 0x596e_676b;
 /// Schema steps. Only added at the end; a released step stays as it is.
-const STEPS: &[&str] = &[include_str!("migrations/001_begin.sql")];
+const STEPS: &[&str] =
+    &[include_str!("migrations/sqlite/001_begin.sql"), include_str!("migrations/sqlite/002_many.sql")];
 /// The name of the file in the data folder.
 pub const FILE: &str = "yingke.db";
 /// Reads at once: a page takes a few milliseconds.
 const READERS_MAX: u32 = 4;
 /// How long a batch waits for those before it.
 const WRITE_WAIT: Duration = Duration::from_secs(10);
-
-/// Why a database was not opened. Each is one sentence for whoever started the program.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    #[error("there is no database in {}; `yingke-server init` makes one", .0.display())]
-    Missing(PathBuf),
-    #[error("there is a database in {} already", .0.display())]
-    Exists(PathBuf),
-    #[error("{} cannot be read or written: {cause}", .path.display())]
-    Unwritable { path: PathBuf, cause: String },
-    #[error("{} is not a database of this program", .0.display())]
-    Foreign(PathBuf),
-    #[error("{} is damaged ({detail}); restore a backup", .path.display())]
-    Damaged { path: PathBuf, detail: String },
-    #[error("{} was written by a newer version (schema {found}, this one knows {}); update the program", .path.display(), STEPS.len())]
-    Newer { path: PathBuf, found: u32 },
-}
 
 /// The ledger, and the register of the club, in one SQLite file.
 #[derive(Debug, Clone)]
@@ -74,12 +55,12 @@ impl SqliteLedger {
     /// [`OpenError`]: when there is one already, or the folder cannot be written.
     pub async fn create(folder: &Path) -> Result<Self, OpenError> {
         let path = folder.join(FILE);
-        let unwritable = |cause: std::io::Error| OpenError::Unwritable { path: path.clone(), cause: cause.to_string() };
+        let unwritable = |cause: std::io::Error| unwritable(&path, cause);
         std::fs::create_dir_all(folder).map_err(unwritable)?;
         match private_file(&path) {
             Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                return Err(OpenError::Exists(folder.into()));
+                return Err(OpenError::Exists(folder.display().to_string()));
             }
             Err(error) => return Err(unwritable(error)),
         }
@@ -123,12 +104,12 @@ impl SqliteLedger {
         let found: i64 = sqlx::query_scalar("pragma user_version").fetch_one(&self.writer).await.map_err(failed)?;
         let found = u32::try_from(found).unwrap_or(u32::MAX);
         if found as usize > STEPS.len() {
-            return Err(OpenError::Newer { path: path.into(), found });
+            return Err(newer(path, found));
         }
         let finding: String =
             sqlx::query_scalar("pragma quick_check(1)").fetch_one(&self.writer).await.map_err(failed)?;
         if finding != "ok" {
-            return Err(OpenError::Damaged { path: path.into(), detail: finding.replace('\n', " ") });
+            return Err(damaged(path, &finding.replace('\n', " ")));
         }
         Ok(())
     }
@@ -144,19 +125,25 @@ impl SqliteLedger {
         tx.commit().await
     }
 
-    /// Writes the log back into the file and closes it.
-    pub async fn close(&self) {
-        self.readers.close().await;
-        let _ = sqlx::raw_sql("pragma wal_checkpoint(truncate)").execute(&self.writer).await;
-        self.writer.close().await;
-    }
-
     async fn write(&self) -> Result<Transaction<'static, Sqlite>, LedgerError> {
         Ok(self.writer.begin_with("begin immediate").await?)
     }
 
     async fn read(&self) -> Result<Transaction<'static, Sqlite>, LedgerError> {
         Ok(self.readers.begin().await?)
+    }
+}
+
+#[async_trait]
+impl Database for SqliteLedger {
+    /// One process serves a file; what an administrator's command writes beside it is found by the next turn.
+    fn pass_hints(&self, _: Hints) {}
+
+    /// Writes the log back into the file.
+    async fn close(&self) {
+        self.readers.close().await;
+        let _ = sqlx::raw_sql("pragma wal_checkpoint(truncate)").execute(&self.writer).await;
+        self.writer.close().await;
     }
 }
 
@@ -171,366 +158,90 @@ fn private_file(path: &Path) -> std::io::Result<File> {
 
 /// Reads the header as the file format has it. Source: <https://www.sqlite.org/fileformat.html>, section 1.3.
 fn look_at(folder: &Path, path: &Path) -> Result<(), OpenError> {
-    let unwritable = |cause: std::io::Error| OpenError::Unwritable { path: path.into(), cause: cause.to_string() };
+    let unwritable = |cause: std::io::Error| unwritable(path, cause);
     let mut file = match File::options().read(true).write(true).open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(OpenError::Missing(folder.into())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(OpenError::Missing(folder.display().to_string()));
+        }
         Err(error) => return Err(unwritable(error)),
     };
     let mut header = [0; 100];
-    let damaged = |detail: &str| OpenError::Damaged { path: path.into(), detail: detail.into() };
-    file.read_exact(&mut header).map_err(|_| damaged("it is shorter than its own header"))?;
+    file.read_exact(&mut header).map_err(|_| damaged(path, "it is shorter than its own header"))?;
     let number = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
     if &header[..16] != b"SQLite format 3\0" {
-        return Err(damaged("its first bytes are not those of a database"));
+        return Err(damaged(path, "its first bytes are not those of a database"));
     }
     let (application, version) = (number(68), number(60));
     if application != APPLICATION_ID && (application, version) != (0, 0) {
-        return Err(OpenError::Foreign(path.into()));
+        return Err(OpenError::Foreign(path.display().to_string()));
     }
     if version as usize > STEPS.len() {
-        return Err(OpenError::Newer { path: path.into(), found: version });
+        return Err(newer(path, version));
     }
     Ok(())
 }
 
 fn open_error(path: &Path, error: &sqlx::Error) -> OpenError {
-    match LedgerError::from_sqlx(error) {
-        LedgerError::Damaged { detail } => OpenError::Damaged { path: path.into(), detail },
-        other => OpenError::Unwritable { path: path.into(), cause: other.to_string() },
+    match LedgerError::from(error) {
+        LedgerError::Damaged { detail } => damaged(path, &detail),
+        other => unwritable(path, other),
     }
 }
 
-impl LedgerError {
-    fn from_sqlx(error: &sqlx::Error) -> Self {
-        // SQLITE_CORRUPT and SQLITE_NOTADB, and what cannot be decoded.
-        let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<u32>().ok());
-        let detail = error.to_string();
-        let is_damage = matches!(code.map(|code| code & 0xff), Some(11 | 26))
-            || matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_));
-        if is_damage { Self::Damaged { detail } } else { Self::Later { detail } }
-    }
+fn unwritable(path: &Path, cause: impl ToString) -> OpenError {
+    OpenError::Unwritable { place: path.display().to_string(), cause: cause.to_string() }
 }
 
-impl From<sqlx::Error> for LedgerError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::from_sqlx(&error)
-    }
+fn damaged(path: &Path, detail: &str) -> OpenError {
+    OpenError::Damaged { place: path.display().to_string(), detail: detail.into() }
 }
 
-impl From<codec::CodecError> for LedgerError {
-    fn from(error: codec::CodecError) -> Self {
-        Self::Damaged { detail: error.to_string() }
-    }
+fn newer(path: &Path, found: u32) -> OpenError {
+    OpenError::Newer { place: path.display().to_string(), found, known: STEPS.len() }
 }
 
-// ---- Rows and values ----------------------------------------------------------------------------------------
-
-/// SQLite's integers have a sign; the bits are the same.
-fn bits(number: u64) -> i64 {
-    number.cast_signed()
+/// Damage, or something that may go well later.
+pub fn is_damage(error: &SqliteError) -> bool {
+    use sqlx::error::DatabaseError;
+    // SQLITE_CORRUPT and SQLITE_NOTADB.
+    let code = error.code().and_then(|code| code.parse::<u32>().ok());
+    matches!(code.map(|code| code & 0xff), Some(11 | 26))
 }
 
-fn number(row: &SqliteRow, column: &str) -> Result<u64, LedgerError> {
-    Ok(row.try_get::<i64, _>(column)?.cast_unsigned())
+// ---- What is SQLite's own -----------------------------------------------------------------------------------
+
+const LOCK_COUNTER: &str = "select number, stamp from counter where organisation = $1";
+const LEDGER_BY_CHANGE: &str = "select change, number, stamp, device, hash from ledger \
+     where organisation = $1 and change in (select unhex(value) from json_each($2))";
+const HEADS_BY_AUDIENCE: &str = "select audience, number, count, digest from stream_head \
+     where organisation = $1 and audience in (select value from json_each($2))";
+const RECORDS_BY_ID: &str = "select body from record \
+     where organisation = $1 and id in (select unhex(value) from json_each($2))";
+const BODIES_BY_NUMBER: &str = "select number, bytes from body \
+     where organisation = $1 and number in (select value from json_each($2)) order by number";
+
+fn id_list(ids: impl Iterator<Item = [u8; 16]>) -> String {
+    json_list(ids.map(|id| format!("\"{}\"", hex_text(&id))))
 }
 
-fn array<const N: usize>(row: &SqliteRow, column: &str) -> Result<[u8; N], LedgerError> {
-    let bytes: &[u8] = row.try_get(column)?;
-    bytes.try_into().map_err(|_| LedgerError::Damaged { detail: format!("{column} of a wrong length") })
+fn audience_list(audiences: impl Iterator<Item = Audience>) -> String {
+    json_list(audiences.map(|audience| format!("\"{audience}\"")))
 }
 
-fn device(row: &SqliteRow, column: &str) -> Result<DeviceNumber, LedgerError> {
-    let number = u32::try_from(row.try_get::<i64, _>(column)?);
-    number.map(DeviceNumber).map_err(|_| LedgerError::Damaged { detail: "a device number".into() })
+fn number_list(numbers: impl Iterator<Item = u64>) -> String {
+    json_list(numbers.map(|number| number.to_string()))
 }
 
-fn audience(row: &SqliteRow) -> Result<Audience, LedgerError> {
-    row.try_get::<&str, _>("audience")?.parse().map_err(|_| LedgerError::Damaged { detail: "an audience".into() })
+/// One query for all of them: SQLite has no arrays, and reads JSON.
+fn json_list(texts: impl Iterator<Item = String>) -> String {
+    format!("[{}]", texts.collect::<Vec<_>>().join(","))
 }
 
-fn mark(row: &SqliteRow) -> Result<StreamMark, LedgerError> {
-    Ok(StreamMark { number: number(row, "number")?, count: number(row, "count")?, digest: number(row, "digest")? })
-}
-
-fn receipt(row: &SqliteRow) -> Result<Receipt, LedgerError> {
-    Ok(Receipt {
-        number: number(row, "number")?,
-        stamp: Stamp::from_number(number(row, "stamp")?),
-        device: device(row, "device")?,
-        hash: Hash(array(row, "hash")?),
-    })
-}
-
-/// The change as it was pushed, under the rank that the verdict gave it.
-fn ranked(row: &SqliteRow) -> Result<Ranked, LedgerError> {
-    let changes = codec::read_changes(row.try_get("bytes")?)?;
-    let [change] = <[Ranked; 1]>::try_from(changes).map_err(|_| LedgerError::Damaged { detail: "a body".into() })?;
-    Ok(change)
-}
-
-fn one_record(bytes: &[u8]) -> Result<Record, LedgerError> {
-    let [record] = <[Record; 1]>::try_from(codec::read_block(bytes)?)
-        .map_err(|_| LedgerError::Damaged { detail: "a record".into() })?;
-    Ok(record)
-}
-
-/// Ids as a JSON list of hexadecimal texts: one query for all of them.
-fn hex_list(ids: impl Iterator<Item = [u8; 16]>) -> String {
-    let texts: Vec<String> = ids.map(|id| format!("\"{}\"", hex_text(&id))).collect();
-    format!("[{}]", texts.join(","))
-}
-
-#[async_trait]
-impl Ledger for SqliteLedger {
-    async fn epoch(&self, organisation: OrganisationId) -> Result<String, LedgerError> {
-        sqlx::query_scalar("select epoch from organisation where id = ?")
-            .bind(&organisation.bytes()[..])
-            .fetch_optional(&self.readers)
-            .await?
-            .ok_or(LedgerError::NoOrganisation)
-    }
-
-    async fn append(&self, organisation: OrganisationId, batch: Batch) -> Result<Vec<Verdict>, LedgerError> {
-        let mut tx = self.write().await?;
-        if let Some((device, counter)) = batch.pushed {
-            let raised = sqlx::query(
-                "update device set push_counter = ?, seen_at = ? \
-                 where organisation = ? and number = ? and push_counter <= ?",
-            )
-            .bind(bits(counter))
-            .bind(batch.now.0)
-            .bind(&organisation.bytes()[..])
-            .bind(i64::from(device.0))
-            .bind(bits(counter))
-            .execute(&mut *tx)
-            .await?;
-            if raised.rows_affected() == 0 {
-                return Err(LedgerError::Cloned { device });
-            }
-        }
-        let found = find(&mut tx, organisation, &batch).await?;
-        let settled = settle(found, batch.candidates, batch.now);
-        keep(&mut tx, organisation, &settled, batch.now.0).await?;
-        tx.commit().await?;
-        Ok(settled.verdicts)
-    }
-
-    async fn check_counter(
-        &self,
-        organisation: OrganisationId,
-        device: DeviceNumber,
-        counter: u64,
-    ) -> Result<(), LedgerError> {
-        let kept: Option<i64> =
-            sqlx::query_scalar("select push_counter from device where organisation = ? and number = ?")
-                .bind(&organisation.bytes()[..])
-                .bind(i64::from(device.0))
-                .fetch_optional(&self.readers)
-                .await?;
-        if kept.is_some_and(|kept| kept <= bits(counter)) { Ok(()) } else { Err(LedgerError::Cloned { device }) }
-    }
-
-    async fn heads(&self, organisation: OrganisationId) -> Result<BTreeMap<Audience, StreamMark>, LedgerError> {
-        sqlx::query("select audience, number, count, digest from stream_head where organisation = ?")
-            .bind(&organisation.bytes()[..])
-            .fetch_all(&self.readers)
-            .await?
-            .iter()
-            .map(|row| Ok((audience(row)?, mark(row)?)))
-            .collect()
-    }
-
-    async fn page(
-        &self,
-        organisation: OrganisationId,
-        since: &BTreeMap<Audience, u64>,
-        changes_max: usize,
-    ) -> Result<LedgerPage, LedgerError> {
-        // One read transaction: marks and changes are of one state.
-        let mut tx = self.read().await?;
-        let key = organisation.bytes();
-        let heads: BTreeMap<Audience, StreamMark> =
-            sqlx::query("select audience, number, count, digest from stream_head where organisation = ?")
-                .bind(&key[..])
-                .fetch_all(&mut *tx)
-                .await?
-                .iter()
-                .map(|row| Ok::<_, LedgerError>((audience(row)?, mark(row)?)))
-                .collect::<Result<_, _>>()?;
-        let mut numbers = std::collections::BTreeSet::new();
-        for (audience, after) in since {
-            if heads.get(audience).is_none_or(|head| head.number <= *after) {
-                continue;
-            }
-            let found: Vec<i64> = sqlx::query_scalar(
-                "select number from stream where organisation = ? and audience = ? and number > ? \
-                 order by number limit ?",
-            )
-            .bind(&key[..])
-            .bind(audience.to_string())
-            .bind(bits(*after))
-            .bind(changes_max as i64 + 1)
-            .fetch_all(&mut *tx)
-            .await?;
-            numbers.extend(found.into_iter().map(i64::cast_unsigned));
-        }
-        let more = numbers.len() > changes_max;
-        if let Some(beyond) = numbers.iter().nth(changes_max).copied() {
-            numbers.split_off(&beyond);
-        }
-        let end = if more { numbers.last().copied() } else { None };
-        let mut page = LedgerPage { more, ..LedgerPage::default() };
-        for audience in since.keys() {
-            let head = heads.get(audience).copied().unwrap_or_default();
-            let mark_here = match end {
-                Some(end) if head.number > end => {
-                    let row = sqlx::query(
-                        "select number, count, digest from stream \
-                         where organisation = ? and audience = ? and number <= ? order by number desc limit 1",
-                    )
-                    .bind(&key[..])
-                    .bind(audience.to_string())
-                    .bind(bits(end))
-                    .fetch_optional(&mut *tx)
-                    .await?;
-                    row.as_ref().map(mark).transpose()?.unwrap_or_default()
-                }
-                _ => head,
-            };
-            page.streams.insert(audience.clone(), mark_here);
-        }
-        let list: Vec<String> = numbers.iter().map(u64::to_string).collect();
-        let rows = sqlx::query(
-            "select number, bytes from body where organisation = ? and number in (select value from json_each(?)) \
-             order by number",
-        )
-        .bind(&key[..])
-        .bind(format!("[{}]", list.join(",")))
-        .fetch_all(&mut *tx)
-        .await?;
-        for row in &rows {
-            page.changes.push((number(row, "number")?, ranked(row)?));
-        }
-        Ok(page)
-    }
-
-    async fn rows(
-        &self,
-        organisation: OrganisationId,
-        after: u64,
-        rows_max: usize,
-    ) -> Result<Vec<LedgerRow>, LedgerError> {
-        sqlx::query(
-            "select ledger.number, hash, bytes from ledger join body using (organisation, number) \
-             where organisation = ? and number > ? order by number limit ?",
-        )
-        .bind(&organisation.bytes()[..])
-        .bind(bits(after))
-        .bind(rows_max as i64)
-        .fetch_all(&self.readers)
-        .await?
-        .iter()
-        .map(|row| {
-            Ok(LedgerRow { number: number(row, "number")?, hash: Hash(array(row, "hash")?), ranked: ranked(row)? })
-        })
-        .collect()
-    }
-
-    async fn records(
-        &self,
-        organisation: OrganisationId,
-        kind: Option<&str>,
-        after: Option<RecordId>,
-        records_max: usize,
-    ) -> Result<Vec<Record>, LedgerError> {
-        let after = after.map(|id| id.bytes().to_vec()).unwrap_or_default();
-        let query = match kind {
-            Some(kind) => sqlx::query(
-                "select body from record where organisation = ? and kind = ? and id > ? order by id limit ?",
-            )
-            .bind(organisation.bytes().to_vec())
-            .bind(kind),
-            None => sqlx::query("select body from record where organisation = ? and id > ? order by id limit ?")
-                .bind(organisation.bytes().to_vec()),
-        };
-        let rows = query.bind(after).bind(records_max as i64).fetch_all(&self.readers).await?;
-        rows.iter().map(|row| one_record(row.try_get("body")?)).collect()
-    }
-
-    async fn stream(
-        &self,
-        organisation: OrganisationId,
-        audience: &Audience,
-        after: u64,
-        rows_max: usize,
-    ) -> Result<Vec<(ChangeId, StreamMark)>, LedgerError> {
-        sqlx::query(
-            "select change, number, count, digest from stream \
-             where organisation = ? and audience = ? and number > ? order by number limit ?",
-        )
-        .bind(&organisation.bytes()[..])
-        .bind(audience.to_string())
-        .bind(bits(after))
-        .bind(rows_max as i64)
-        .fetch_all(&self.readers)
-        .await?
-        .iter()
-        .map(|row| Ok((ChangeId::from_bytes(array(row, "change")?), mark(row)?)))
-        .collect()
-    }
-}
-
-/// Reads all that the batch touches. The write lock is held, so nothing of it can change before it is written.
-async fn find(tx: &mut SqliteConnection, organisation: OrganisationId, batch: &Batch) -> Result<Found, LedgerError> {
-    let key = organisation.bytes();
-    let counter = sqlx::query("select number, stamp from counter where organisation = ?")
-        .bind(&key[..])
-        .fetch_optional(&mut *tx)
-        .await?
-        .ok_or(LedgerError::NoOrganisation)?;
-    let mut found = Found {
-        number: number(&counter, "number")?,
-        latest: Stamp::from_number(number(&counter, "stamp")?),
-        ..Found::default()
-    };
-    let touched = touched(&batch.candidates);
-    let known = sqlx::query(
-        "select change, number, stamp, device, hash from ledger \
-         where organisation = ? and change in (select unhex(value) from json_each(?))",
-    )
-    .bind(&key[..])
-    .bind(hex_list(touched.changes.iter().map(|id| id.bytes())))
-    .fetch_all(&mut *tx)
-    .await?;
-    for row in &known {
-        found.known.insert(ChangeId::from_bytes(array(row, "change")?), receipt(row)?);
-    }
-    for audience in touched.audiences {
-        let row = sqlx::query("select number, count, digest from stream_head where organisation = ? and audience = ?")
-            .bind(&key[..])
-            .bind(audience.to_string())
-            .fetch_optional(&mut *tx)
-            .await?;
-        if let Some(row) = row {
-            found.heads.insert(audience, mark(&row)?);
-        }
-    }
-    let records =
-        sqlx::query("select body from record where organisation = ? and id in (select unhex(value) from json_each(?))")
-            .bind(&key[..])
-            .bind(hex_list(touched.records.iter().map(|id| id.bytes())))
-            .fetch_all(&mut *tx)
-            .await?;
-    for row in &records {
-        let record = one_record(row.try_get("body")?)?;
-        found.records.insert(record.id, record);
-    }
-    Ok(found)
-}
-
+/// Row by row: each takes a few microseconds, and the connection is in this process.
 async fn keep(
-    tx: &mut SqliteConnection,
+    _: &SqliteLedger,
+    tx: &mut DbConnection,
     organisation: OrganisationId,
     settled: &Settled,
     now: i64,
@@ -540,7 +251,7 @@ async fn keep(
         return Ok(());
     }
     for (receipt, ranked) in &settled.rows {
-        sqlx::query("insert into ledger values (?, ?, ?, ?, ?, ?, ?, ?)")
+        sqlx::query("insert into ledger values ($1, $2, $3, $4, $5, $6, $7, $8)")
             .bind(&key[..])
             .bind(bits(receipt.number))
             .bind(&ranked.change.id().bytes()[..])
@@ -551,7 +262,7 @@ async fn keep(
             .bind(now)
             .execute(&mut *tx)
             .await?;
-        sqlx::query("insert into body values (?, ?, ?)")
+        sqlx::query("insert into body values ($1, $2, $3)")
             .bind(&key[..])
             .bind(bits(receipt.number))
             .bind(codec::changes_bytes([ranked].into_iter()))
@@ -559,7 +270,7 @@ async fn keep(
             .await?;
     }
     for (audience, change, mark) in &settled.streams {
-        sqlx::query("insert into stream values (?, ?, ?, ?, ?, ?)")
+        sqlx::query("insert into stream values ($1, $2, $3, $4, $5, $6)")
             .bind(&key[..])
             .bind(audience.to_string())
             .bind(bits(mark.number))
@@ -570,18 +281,21 @@ async fn keep(
             .await?;
     }
     for (audience, mark) in &settled.heads {
-        sqlx::query("insert or replace into stream_head values (?, ?, ?, ?, ?)")
-            .bind(&key[..])
-            .bind(audience.to_string())
-            .bind(bits(mark.number))
-            .bind(bits(mark.count))
-            .bind(bits(mark.digest))
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(
+            "insert into stream_head values ($1, $2, $3, $4, $5) on conflict (organisation, audience) \
+             do update set number = excluded.number, count = excluded.count, digest = excluded.digest",
+        )
+        .bind(&key[..])
+        .bind(audience.to_string())
+        .bind(bits(mark.number))
+        .bind(bits(mark.count))
+        .bind(bits(mark.digest))
+        .execute(&mut *tx)
+        .await?;
     }
     for (id, record) in &settled.records {
         sqlx::query(
-            "insert into record values (?, ?, ?, ?, ?) on conflict (organisation, id) \
+            "insert into record values ($1, $2, $3, $4, $5) on conflict (organisation, id) \
              do update set kind = excluded.kind, audience = excluded.audience, body = excluded.body",
         )
         .bind(&key[..])
@@ -592,7 +306,7 @@ async fn keep(
         .execute(&mut *tx)
         .await?;
     }
-    sqlx::query("update counter set number = ?, stamp = ? where organisation = ?")
+    sqlx::query("update counter set number = $1, stamp = $2 where organisation = $3")
         .bind(bits(settled.number))
         .bind(bits(settled.latest.number()))
         .bind(&key[..])

@@ -1,38 +1,38 @@
 //! The register's tables.
 
-use super::*;
+use async_trait::async_trait;
+use sqlx::Row;
+
+use super::{
+    DbConnection, DbRow, ThisLedger,
+    rows::{array, damaged, device, small},
+};
 use crate::{
     house::House,
     keys::Secrets,
+    ledger::LedgerError,
     register::{Device, DeviceRow, PersonToken, Register},
 };
 use yingke_core::{
     audience::Role,
-    id::{StaffId, VenueId},
+    id::{DeviceNumber, OrganisationId, StaffId, VenueId},
     time::Millis,
     wire::v1::{Staff, Venue},
 };
 
-fn damaged(what: &str) -> LedgerError {
-    LedgerError::Damaged { detail: what.into() }
-}
-
-fn small(row: &SqliteRow, column: &str) -> Result<u32, LedgerError> {
-    u32::try_from(row.try_get::<i64, _>(column)?).map_err(|_| damaged(column))
-}
-
-fn venue_of(row: &SqliteRow) -> Result<Venue, LedgerError> {
+fn venue_of(row: &DbRow) -> Result<Venue, LedgerError> {
     Ok(Venue {
         id: VenueId::from_bytes(array(row, "id")?),
         name: row.try_get("name")?,
         pack: row.try_get("pack")?,
-        utc_offset_minutes: row.try_get("utc_offset_minutes")?,
+        utc_offset_minutes: i32::try_from(row.try_get::<i64, _>("utc_offset_minutes")?)
+            .map_err(|_| damaged("an offset from UTC"))?,
         lease_days: small(row, "lease_days")?,
         lock_minutes: small(row, "lock_minutes")?,
     })
 }
 
-fn staff_of(row: &SqliteRow) -> Result<Staff, LedgerError> {
+fn staff_of(row: &DbRow) -> Result<Staff, LedgerError> {
     Ok(Staff {
         id: StaffId::from_bytes(array(row, "id")?),
         name: row.try_get("name")?,
@@ -43,7 +43,7 @@ fn staff_of(row: &SqliteRow) -> Result<Staff, LedgerError> {
 }
 
 #[async_trait]
-impl Register for SqliteLedger {
+impl Register for ThisLedger {
     async fn organisations(&self) -> Result<Vec<OrganisationId>, LedgerError> {
         let rows = sqlx::query("select id from organisation order by id").fetch_all(&self.readers).await?;
         rows.iter().map(|row| Ok(OrganisationId::from_bytes(array(row, "id")?))).collect()
@@ -51,20 +51,22 @@ impl Register for SqliteLedger {
 
     async fn found(&self, id: OrganisationId, name: &str, epoch: &str, secrets: &Secrets) -> Result<(), LedgerError> {
         let mut tx = self.write().await?;
-        sqlx::query("insert into organisation values (?, ?, ?, ?, ?)")
-            .bind(&id.bytes()[..])
-            .bind(name)
-            .bind(epoch)
-            .bind(&secrets.master[..])
-            .bind(&secrets.recovery.to_bytes()[..])
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query("insert into counter values (?, 0, 0)").bind(&id.bytes()[..]).execute(&mut *tx).await?;
+        sqlx::query(
+            "insert into organisation (id, name, epoch, master_secret, recovery_secret) values ($1, $2, $3, $4, $5)",
+        )
+        .bind(&id.bytes()[..])
+        .bind(name)
+        .bind(epoch)
+        .bind(&secrets.master[..])
+        .bind(&secrets.recovery.to_bytes()[..])
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query("insert into counter values ($1, 0, 0)").bind(&id.bytes()[..]).execute(&mut *tx).await?;
         Ok(tx.commit().await?)
     }
 
     async fn secrets(&self, organisation: OrganisationId) -> Result<Secrets, LedgerError> {
-        let row = sqlx::query("select master_secret, recovery_secret from organisation where id = ?")
+        let row = sqlx::query("select master_secret, recovery_secret from organisation where id = $1")
             .bind(&organisation.bytes()[..])
             .fetch_optional(&self.readers)
             .await?
@@ -76,13 +78,13 @@ impl Register for SqliteLedger {
     async fn house(&self, organisation: OrganisationId) -> Result<House, LedgerError> {
         let mut tx = self.read().await?;
         let key = organisation.bytes();
-        let name: Option<String> = sqlx::query_scalar("select name from organisation where id = ?")
+        let name: Option<String> = sqlx::query_scalar("select name from organisation where id = $1")
             .bind(&key[..])
             .fetch_optional(&mut *tx)
             .await?;
         let venues =
-            sqlx::query("select * from venue where organisation = ?").bind(&key[..]).fetch_all(&mut *tx).await?;
-        let staff = sqlx::query("select id, name, role, venue, active from staff where organisation = ?")
+            sqlx::query("select * from venue where organisation = $1").bind(&key[..]).fetch_all(&mut *tx).await?;
+        let staff = sqlx::query("select id, name, role, venue, active from staff where organisation = $1")
             .bind(&key[..])
             .fetch_all(&mut *tx)
             .await?;
@@ -97,21 +99,21 @@ impl Register for SqliteLedger {
     }
 
     async fn keep_venue(&self, organisation: OrganisationId, venue: &Venue) -> Result<(), LedgerError> {
-        sqlx::query("insert into venue values (?, ?, ?, ?, ?, ?, ?)")
+        sqlx::query("insert into venue values ($1, $2, $3, $4, $5, $6, $7)")
             .bind(&organisation.bytes()[..])
             .bind(&venue.id.bytes()[..])
             .bind(&venue.name)
             .bind(&venue.pack)
-            .bind(venue.utc_offset_minutes)
-            .bind(venue.lease_days)
-            .bind(venue.lock_minutes)
+            .bind(i64::from(venue.utc_offset_minutes))
+            .bind(i64::from(venue.lease_days))
+            .bind(i64::from(venue.lock_minutes))
             .execute(&self.writer)
             .await?;
         Ok(())
     }
 
     async fn add_staff(&self, organisation: OrganisationId, staff: &Staff, pin_hash: &str) -> Result<(), LedgerError> {
-        sqlx::query("insert into staff values (?, ?, ?, ?, ?, ?, ?)")
+        sqlx::query("insert into staff values ($1, $2, $3, $4, $5, $6, $7)")
             .bind(&organisation.bytes()[..])
             .bind(&staff.id.bytes()[..])
             .bind(&staff.name)
@@ -124,9 +126,23 @@ impl Register for SqliteLedger {
         Ok(())
     }
 
+    async fn change_staff(&self, organisation: OrganisationId, staff: &Staff) -> Result<(), LedgerError> {
+        let mut tx = self.write().await?;
+        sqlx::query("update staff set name = $1, role = $2, venue = $3 where organisation = $4 and id = $5")
+            .bind(&staff.name)
+            .bind(staff.role.key())
+            .bind(&staff.venue.bytes()[..])
+            .bind(&organisation.bytes()[..])
+            .bind(&staff.id.bytes()[..])
+            .execute(&mut *tx)
+            .await?;
+        drop_tokens(&mut tx, organisation, staff.id).await?;
+        Ok(tx.commit().await?)
+    }
+
     async fn disable_staff(&self, organisation: OrganisationId, staff: StaffId) -> Result<(), LedgerError> {
         let mut tx = self.write().await?;
-        sqlx::query("update staff set active = 0 where organisation = ? and id = ?")
+        sqlx::query("update staff set active = 0 where organisation = $1 and id = $2")
             .bind(&organisation.bytes()[..])
             .bind(&staff.bytes()[..])
             .execute(&mut *tx)
@@ -137,7 +153,7 @@ impl Register for SqliteLedger {
 
     async fn set_pin(&self, organisation: OrganisationId, staff: StaffId, hash: &str) -> Result<(), LedgerError> {
         let mut tx = self.write().await?;
-        sqlx::query("update staff set pin_hash = ? where organisation = ? and id = ?")
+        sqlx::query("update staff set pin_hash = $1 where organisation = $2 and id = $3")
             .bind(hash)
             .bind(&organisation.bytes()[..])
             .bind(&staff.bytes()[..])
@@ -148,7 +164,7 @@ impl Register for SqliteLedger {
     }
 
     async fn pin_hash(&self, organisation: OrganisationId, staff: StaffId) -> Result<Option<String>, LedgerError> {
-        Ok(sqlx::query_scalar("select pin_hash from staff where organisation = ? and id = ?")
+        Ok(sqlx::query_scalar("select pin_hash from staff where organisation = $1 and id = $2")
             .bind(&organisation.bytes()[..])
             .bind(&staff.bytes()[..])
             .fetch_optional(&self.readers)
@@ -163,14 +179,18 @@ impl Register for SqliteLedger {
         uses: u32,
         expires_at: Millis,
     ) -> Result<(), LedgerError> {
-        sqlx::query("insert or replace into enrolment_code values (?, ?, ?, ?, ?)")
-            .bind(&code_hash[..])
-            .bind(&organisation.bytes()[..])
-            .bind(&venue.bytes()[..])
-            .bind(uses)
-            .bind(expires_at.0)
-            .execute(&self.writer)
-            .await?;
+        sqlx::query(
+            "insert into enrolment_code values ($1, $2, $3, $4, $5) on conflict (code_hash) do update set \
+             organisation = excluded.organisation, venue = excluded.venue, uses_left = excluded.uses_left, \
+             expires_at = excluded.expires_at",
+        )
+        .bind(&code_hash[..])
+        .bind(&organisation.bytes()[..])
+        .bind(&venue.bytes()[..])
+        .bind(i64::from(uses))
+        .bind(expires_at.0)
+        .execute(&self.writer)
+        .await?;
         Ok(())
     }
 
@@ -184,7 +204,7 @@ impl Register for SqliteLedger {
         let mut tx = self.write().await?;
         let code = sqlx::query(
             "update enrolment_code set uses_left = uses_left - 1 \
-             where code_hash = ? and uses_left > 0 and expires_at > ? returning organisation, venue",
+             where code_hash = $1 and uses_left > 0 and expires_at > $2 returning organisation, venue",
         )
         .bind(&code_hash[..])
         .bind(now.0)
@@ -193,14 +213,15 @@ impl Register for SqliteLedger {
         let Some(code) = code else { return Ok(None) };
         let organisation = OrganisationId::from_bytes(array(&code, "organisation")?);
         let venue = VenueId::from_bytes(array(&code, "venue")?);
-        // Rows of devices are never deleted, so a number is given once. 0 is the endpoint's own.
-        let number: i64 = sqlx::query_scalar("select coalesce(max(number), 0) + 1 from device where organisation = ?")
-            .bind(&organisation.bytes()[..])
-            .fetch_one(&mut *tx)
-            .await?;
+        // The organisation's row is locked until the end, and a number is given once. 0 is the endpoint's own.
+        let number: i64 =
+            sqlx::query_scalar("update organisation set devices = devices + 1 where id = $1 returning devices")
+                .bind(&organisation.bytes()[..])
+                .fetch_one(&mut *tx)
+                .await?;
         sqlx::query(
             "insert into device (organisation, number, venue, name, token_hash, enrolled_at, seen_at) \
-             values (?, ?, ?, ?, ?, ?, ?)",
+             values ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(&organisation.bytes()[..])
         .bind(number)
@@ -218,7 +239,7 @@ impl Register for SqliteLedger {
 
     async fn device(&self, token_hash: [u8; 32]) -> Result<Option<Device>, LedgerError> {
         let row = sqlx::query(
-            "select organisation, number, venue, name from device where token_hash = ? and revoked_at is null",
+            "select organisation, number, venue, name from device where token_hash = $1 and revoked_at is null",
         )
         .bind(&token_hash[..])
         .fetch_optional(&self.readers)
@@ -235,7 +256,7 @@ impl Register for SqliteLedger {
     }
 
     async fn devices(&self, organisation: OrganisationId) -> Result<Vec<DeviceRow>, LedgerError> {
-        sqlx::query("select * from device where organisation = ? order by number")
+        sqlx::query("select * from device where organisation = $1 order by number")
             .bind(&organisation.bytes()[..])
             .fetch_all(&self.readers)
             .await?
@@ -261,14 +282,14 @@ impl Register for SqliteLedger {
     ) -> Result<bool, LedgerError> {
         let mut tx = self.write().await?;
         let revoked = sqlx::query(
-            "update device set revoked_at = ? where organisation = ? and number = ? and revoked_at is null",
+            "update device set revoked_at = $1 where organisation = $2 and number = $3 and revoked_at is null",
         )
         .bind(now.0)
         .bind(&organisation.bytes()[..])
         .bind(i64::from(device.0))
         .execute(&mut *tx)
         .await?;
-        sqlx::query("delete from person_token where organisation = ? and device = ?")
+        sqlx::query("delete from person_token where organisation = $1 and device = $2")
             .bind(&organisation.bytes()[..])
             .bind(i64::from(device.0))
             .execute(&mut *tx)
@@ -285,12 +306,12 @@ impl Register for SqliteLedger {
         now: Millis,
     ) -> Result<(), LedgerError> {
         let mut tx = self.write().await?;
-        sqlx::query("delete from person_token where organisation = ? and expires_at <= ?")
+        sqlx::query("delete from person_token where organisation = $1 and expires_at <= $2")
             .bind(&organisation.bytes()[..])
             .bind(now.0)
             .execute(&mut *tx)
             .await?;
-        sqlx::query("insert into person_token values (?, ?, ?, ?, ?)")
+        sqlx::query("insert into person_token values ($1, $2, $3, $4, $5)")
             .bind(&organisation.bytes()[..])
             .bind(&token_hash[..])
             .bind(&token.staff.bytes()[..])
@@ -302,12 +323,13 @@ impl Register for SqliteLedger {
     }
 
     async fn token(&self, organisation: OrganisationId, hash: [u8; 32]) -> Result<Option<PersonToken>, LedgerError> {
-        let row =
-            sqlx::query("select staff, device, expires_at from person_token where organisation = ? and token_hash = ?")
-                .bind(&organisation.bytes()[..])
-                .bind(&hash[..])
-                .fetch_optional(&self.readers)
-                .await?;
+        let row = sqlx::query(
+            "select staff, device, expires_at from person_token where organisation = $1 and token_hash = $2",
+        )
+        .bind(&organisation.bytes()[..])
+        .bind(&hash[..])
+        .fetch_optional(&self.readers)
+        .await?;
         row.map(|row| {
             Ok(PersonToken {
                 staff: StaffId::from_bytes(array(&row, "staff")?),
@@ -319,7 +341,7 @@ impl Register for SqliteLedger {
     }
 
     async fn drop_token(&self, organisation: OrganisationId, hash: [u8; 32]) -> Result<(), LedgerError> {
-        sqlx::query("delete from person_token where organisation = ? and token_hash = ?")
+        sqlx::query("delete from person_token where organisation = $1 and token_hash = $2")
             .bind(&organisation.bytes()[..])
             .bind(&hash[..])
             .execute(&self.writer)
@@ -328,12 +350,8 @@ impl Register for SqliteLedger {
     }
 }
 
-async fn drop_tokens(
-    tx: &mut SqliteConnection,
-    organisation: OrganisationId,
-    staff: StaffId,
-) -> Result<(), LedgerError> {
-    sqlx::query("delete from person_token where organisation = ? and staff = ?")
+async fn drop_tokens(tx: &mut DbConnection, organisation: OrganisationId, staff: StaffId) -> Result<(), LedgerError> {
+    sqlx::query("delete from person_token where organisation = $1 and staff = $2")
         .bind(&organisation.bytes()[..])
         .bind(&staff.bytes()[..])
         .execute(tx)

@@ -1,0 +1,94 @@
+//! All that a database holds, read and written table by table.
+
+use async_trait::async_trait;
+use sqlx::{AssertSqlSafe, QueryBuilder, Row};
+use tokio_stream::StreamExt;
+use yingke_core::time::Millis;
+
+use super::{Db, DbRow, ThisLedger};
+use crate::ledger::{
+    Copies, LedgerError,
+    tables::{Cell, Holds, TABLES, Table, TableRow},
+};
+
+/// Rows of one statement: with nine columns they stay under what either database binds at once.
+const ROWS_AT_ONCE: usize = 400;
+/// Tablets that were enrolled since the copy was made keep their numbers to themselves.
+const DEVICES_SKIPPED: i64 = 1_000;
+
+#[async_trait]
+impl Copies for ThisLedger {
+    async fn read_all(
+        &self,
+        take: &mut (dyn FnMut(TableRow) -> Result<(), LedgerError> + Send),
+    ) -> Result<(), LedgerError> {
+        let mut tx = self.read().await?;
+        for (place, table) in TABLES.iter().enumerate() {
+            let order: Vec<&str> = table.columns.iter().take(table.keys).map(|(name, _)| *name).collect();
+            let select = format!("select {} from {} order by {}", table.names(), table.name, order.join(", "));
+            let mut rows = sqlx::query(AssertSqlSafe(select)).fetch(&mut *tx);
+            while let Some(row) = rows.next().await {
+                take((place, cells(table, &row?)?))?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn replace_all(
+        &self,
+        rows: &mut (dyn Iterator<Item = Result<TableRow, LedgerError>> + Send),
+        epoch: &str,
+        now: Millis,
+    ) -> Result<(), LedgerError> {
+        let mut tx = self.write().await?;
+        for table in TABLES.iter().rev() {
+            sqlx::query(AssertSqlSafe(format!("delete from {}", table.name))).execute(&mut *tx).await?;
+        }
+        let mut waiting: Vec<Vec<Cell>> = Vec::new();
+        let mut of = 0;
+        loop {
+            let row = rows.next().transpose()?;
+            let ends = row.as_ref().is_none_or(|(place, _)| *place != of) || waiting.len() == ROWS_AT_ONCE;
+            if ends && !waiting.is_empty() {
+                insert(&TABLES[of], std::mem::take(&mut waiting)).build().execute(&mut *tx).await?;
+            }
+            let Some((place, row)) = row else { break };
+            of = place;
+            waiting.push(row);
+        }
+        sqlx::query("update organisation set epoch = $1, epoch_at = $2, devices = devices + $3")
+            .bind(epoch)
+            .bind(now.0)
+            .bind(DEVICES_SKIPPED)
+            .execute(&mut *tx)
+            .await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+fn cells(table: &Table, row: &DbRow) -> Result<Vec<Cell>, LedgerError> {
+    let cell = |&(name, holds): &(&str, Holds)| {
+        Ok(match holds {
+            Holds::Bytes => Cell::Bytes(row.try_get(name)?),
+            Holds::Text => Cell::Text(row.try_get(name)?),
+            Holds::Int => Cell::Int(row.try_get(name)?),
+            Holds::Maybe => row.try_get::<Option<i64>, _>(name)?.map_or(Cell::Nothing, Cell::Int),
+        })
+    };
+    table.columns.iter().map(cell).collect()
+}
+
+fn insert(table: &Table, rows: Vec<Vec<Cell>>) -> QueryBuilder<Db> {
+    let mut builder = QueryBuilder::new(format!("insert into {} ({}) ", table.name, table.names()));
+    builder.push_values(rows, |mut one, row| {
+        for cell in row {
+            match cell {
+                Cell::Bytes(bytes) => one.push_bind(bytes),
+                Cell::Text(text) => one.push_bind(text),
+                Cell::Int(number) => one.push_bind(number),
+                Cell::Nothing => one.push_bind(None::<i64>),
+            };
+        }
+    });
+    builder
+}

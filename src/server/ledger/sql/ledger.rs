@@ -1,0 +1,301 @@
+//! The ledger's tables: what is asked alike of every database. Writing many rows is each database's own affair.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use sqlx::Row;
+use yingke_core::{
+    audience::Audience,
+    change::Hash,
+    id::{ChangeId, DeviceNumber, OrganisationId, RecordId},
+    record::Record,
+    stamp::Stamp,
+    time::Millis,
+    wire::v1::{StreamMark, Verdict},
+};
+
+use super::{
+    BODIES_BY_NUMBER, DbConnection, HEADS_BY_AUDIENCE, LEDGER_BY_CHANGE, LOCK_COUNTER, RECORDS_BY_ID, ThisLedger,
+    audience_list, id_list, keep, number_list,
+    rows::{array, audience, bits, mark, number, one_record, ranked, receipt},
+};
+use crate::ledger::{
+    Batch, EPOCH_MS_MIN, Ledger, LedgerError, LedgerPage, LedgerRow,
+    settle::{Found, settle, touched},
+};
+
+#[async_trait]
+impl Ledger for ThisLedger {
+    async fn epoch(&self, organisation: OrganisationId) -> Result<String, LedgerError> {
+        sqlx::query_scalar("select epoch from organisation where id = $1")
+            .bind(&organisation.bytes()[..])
+            .fetch_optional(&self.readers)
+            .await?
+            .ok_or(LedgerError::NoOrganisation)
+    }
+
+    async fn begin_epoch(
+        &self,
+        organisation: OrganisationId,
+        from: &str,
+        to: &str,
+        now: Millis,
+    ) -> Result<String, LedgerError> {
+        sqlx::query(
+            "update organisation set epoch = $1, epoch_at = $2 where id = $3 and epoch = $4 and epoch_at <= $5",
+        )
+        .bind(to)
+        .bind(now.0)
+        .bind(&organisation.bytes()[..])
+        .bind(from)
+        .bind(now.plus(-EPOCH_MS_MIN).0)
+        .execute(&self.writer)
+        .await?;
+        self.epoch(organisation).await
+    }
+
+    async fn append(&self, organisation: OrganisationId, batch: Batch) -> Result<Vec<Verdict>, LedgerError> {
+        let mut tx = self.write().await?;
+        // First of all: whoever waits here goes on from what was committed meanwhile, a restored copy too.
+        let counter_row =
+            sqlx::query(LOCK_COUNTER).bind(&organisation.bytes()[..]).fetch_optional(&mut *tx).await?.ok_or_else(
+                || LedgerError::Later { detail: "there is no counter; is a copy being restored?".into() },
+            )?;
+        if let Some((device, counter)) = batch.pushed {
+            let raised = sqlx::query(
+                "update device set push_counter = $1, seen_at = $2 \
+                 where organisation = $3 and number = $4 and push_counter <= $5",
+            )
+            .bind(bits(counter))
+            .bind(batch.now.0)
+            .bind(&organisation.bytes()[..])
+            .bind(i64::from(device.0))
+            .bind(bits(counter))
+            .execute(&mut *tx)
+            .await?;
+            if raised.rows_affected() == 0 {
+                return Err(LedgerError::Cloned { device });
+            }
+        }
+        let found = Found {
+            number: number(&counter_row, "number")?,
+            latest: Stamp::from_number(number(&counter_row, "stamp")?),
+            ..find(&mut tx, organisation, &batch).await?
+        };
+        let settled = settle(found, batch.candidates, batch.now);
+        keep(self, &mut tx, organisation, &settled, batch.now.0).await?;
+        tx.commit().await?;
+        Ok(settled.verdicts)
+    }
+
+    async fn check_counter(
+        &self,
+        organisation: OrganisationId,
+        device: DeviceNumber,
+        counter: u64,
+    ) -> Result<(), LedgerError> {
+        let kept: Option<i64> =
+            sqlx::query_scalar("select push_counter from device where organisation = $1 and number = $2")
+                .bind(&organisation.bytes()[..])
+                .bind(i64::from(device.0))
+                .fetch_optional(&self.readers)
+                .await?;
+        if kept.is_some_and(|kept| kept <= bits(counter)) { Ok(()) } else { Err(LedgerError::Cloned { device }) }
+    }
+
+    async fn heads(&self, organisation: OrganisationId) -> Result<BTreeMap<Audience, StreamMark>, LedgerError> {
+        let mut connection = self.readers.acquire().await?;
+        heads(&mut connection, organisation).await
+    }
+
+    async fn mark_at(
+        &self,
+        organisation: OrganisationId,
+        audience: &Audience,
+        number: u64,
+    ) -> Result<StreamMark, LedgerError> {
+        let mut connection = self.readers.acquire().await?;
+        mark_at(&mut connection, organisation, audience, number).await
+    }
+
+    async fn page(
+        &self,
+        organisation: OrganisationId,
+        since: &BTreeMap<Audience, u64>,
+        changes_max: usize,
+    ) -> Result<LedgerPage, LedgerError> {
+        // One read transaction: marks and changes are of one state.
+        let mut tx = self.read().await?;
+        let key = organisation.bytes();
+        let heads = heads(&mut tx, organisation).await?;
+        let mut numbers = BTreeSet::new();
+        for (audience, after) in since {
+            if heads.get(audience).is_none_or(|head| head.number <= *after) {
+                continue;
+            }
+            let found: Vec<i64> = sqlx::query_scalar(
+                "select number from stream where organisation = $1 and audience = $2 and number > $3 \
+                 order by number limit $4",
+            )
+            .bind(&key[..])
+            .bind(audience.to_string())
+            .bind(bits(*after))
+            .bind(changes_max as i64 + 1)
+            .fetch_all(&mut *tx)
+            .await?;
+            numbers.extend(found.into_iter().map(i64::cast_unsigned));
+        }
+        let more = numbers.len() > changes_max;
+        if let Some(beyond) = numbers.iter().nth(changes_max).copied() {
+            numbers.split_off(&beyond);
+        }
+        let end = if more { numbers.last().copied() } else { None };
+        let mut page = LedgerPage { more, ..LedgerPage::default() };
+        for audience in since.keys() {
+            let head = heads.get(audience).copied().unwrap_or_default();
+            let mark_here = match end {
+                Some(end) if head.number > end => mark_at(&mut tx, organisation, audience, end).await?,
+                _ => head,
+            };
+            page.streams.insert(audience.clone(), mark_here);
+        }
+        let rows = sqlx::query(BODIES_BY_NUMBER)
+            .bind(&key[..])
+            .bind(number_list(numbers.into_iter()))
+            .fetch_all(&mut *tx)
+            .await?;
+        for row in &rows {
+            page.changes.push((number(row, "number")?, ranked(row)?));
+        }
+        Ok(page)
+    }
+
+    async fn rows(
+        &self,
+        organisation: OrganisationId,
+        after: u64,
+        rows_max: usize,
+    ) -> Result<Vec<LedgerRow>, LedgerError> {
+        sqlx::query(
+            "select ledger.number, hash, bytes from ledger join body using (organisation, number) \
+             where organisation = $1 and number > $2 order by number limit $3",
+        )
+        .bind(&organisation.bytes()[..])
+        .bind(bits(after))
+        .bind(rows_max as i64)
+        .fetch_all(&self.readers)
+        .await?
+        .iter()
+        .map(|row| {
+            Ok(LedgerRow { number: number(row, "number")?, hash: Hash(array(row, "hash")?), ranked: ranked(row)? })
+        })
+        .collect()
+    }
+
+    async fn records(
+        &self,
+        organisation: OrganisationId,
+        kind: Option<&str>,
+        after: Option<RecordId>,
+        records_max: usize,
+    ) -> Result<Vec<Record>, LedgerError> {
+        let after = after.map(|id| id.bytes().to_vec()).unwrap_or_default();
+        let query = match kind {
+            Some(kind) => sqlx::query(
+                "select body from record where organisation = $1 and kind = $2 and id > $3 order by id limit $4",
+            )
+            .bind(organisation.bytes().to_vec())
+            .bind(kind),
+            None => sqlx::query("select body from record where organisation = $1 and id > $2 order by id limit $3")
+                .bind(organisation.bytes().to_vec()),
+        };
+        let rows = query.bind(after).bind(records_max as i64).fetch_all(&self.readers).await?;
+        rows.iter().map(|row| one_record(row.try_get("body")?)).collect()
+    }
+
+    async fn stream(
+        &self,
+        organisation: OrganisationId,
+        audience: &Audience,
+        after: u64,
+        rows_max: usize,
+    ) -> Result<Vec<(ChangeId, StreamMark)>, LedgerError> {
+        sqlx::query(
+            "select change, number, count, digest from stream \
+             where organisation = $1 and audience = $2 and number > $3 order by number limit $4",
+        )
+        .bind(&organisation.bytes()[..])
+        .bind(audience.to_string())
+        .bind(bits(after))
+        .bind(rows_max as i64)
+        .fetch_all(&self.readers)
+        .await?
+        .iter()
+        .map(|row| Ok((ChangeId::from_bytes(array(row, "change")?), mark(row)?)))
+        .collect()
+    }
+}
+
+async fn mark_at(
+    connection: &mut DbConnection,
+    organisation: OrganisationId,
+    audience: &Audience,
+    number: u64,
+) -> Result<StreamMark, LedgerError> {
+    let row = sqlx::query(
+        "select number, count, digest from stream \
+         where organisation = $1 and audience = $2 and number <= $3 order by number desc limit 1",
+    )
+    .bind(&organisation.bytes()[..])
+    .bind(audience.to_string())
+    .bind(i64::try_from(number).unwrap_or(i64::MAX))
+    .fetch_optional(connection)
+    .await?;
+    row.as_ref().map(mark).transpose().map(Option::unwrap_or_default)
+}
+
+async fn heads(
+    connection: &mut DbConnection,
+    organisation: OrganisationId,
+) -> Result<BTreeMap<Audience, StreamMark>, LedgerError> {
+    sqlx::query("select audience, number, count, digest from stream_head where organisation = $1")
+        .bind(&organisation.bytes()[..])
+        .fetch_all(connection)
+        .await?
+        .iter()
+        .map(|row| Ok((audience(row)?, mark(row)?)))
+        .collect()
+}
+
+/// Reads all that the batch touches. The counter is locked, so nothing of it can change before it is written.
+async fn find(tx: &mut DbConnection, organisation: OrganisationId, batch: &Batch) -> Result<Found, LedgerError> {
+    let key = organisation.bytes();
+    let mut found = Found::default();
+    let touched = touched(&batch.candidates);
+    let known = sqlx::query(LEDGER_BY_CHANGE)
+        .bind(&key[..])
+        .bind(id_list(touched.changes.iter().map(|id| id.bytes())))
+        .fetch_all(&mut *tx)
+        .await?;
+    for row in &known {
+        found.known.insert(ChangeId::from_bytes(array(row, "change")?), receipt(row)?);
+    }
+    let heads = sqlx::query(HEADS_BY_AUDIENCE)
+        .bind(&key[..])
+        .bind(audience_list(touched.audiences.into_iter()))
+        .fetch_all(&mut *tx)
+        .await?;
+    for row in &heads {
+        found.heads.insert(audience(row)?, mark(row)?);
+    }
+    let records = sqlx::query(RECORDS_BY_ID)
+        .bind(&key[..])
+        .bind(id_list(touched.records.iter().map(|id| id.bytes())))
+        .fetch_all(&mut *tx)
+        .await?;
+    for row in &records {
+        let record = one_record(row.try_get("body")?)?;
+        found.records.insert(record.id, record);
+    }
+    Ok(found)
+}

@@ -1,0 +1,131 @@
+//! Two organisations on one database: what one has, the other's credentials reach by no route.
+
+use yingke_core::{
+    audience::{Audience, Role},
+    fixture,
+    id::{OrganisationId, StaffId, VenueId},
+    time::Millis,
+    wire::v1::{Answer, Enrol, Enrolled, Push, SignIn, SignedIn, Staff, StreamMark, VERSION, Verdict, WireChange},
+};
+use yingke_server::{
+    admin::new_venue,
+    http::ROUTES,
+    keys::{self, Secrets},
+};
+
+use crate::world::{self, JSON, PIN, Reply, World};
+
+const CODE: &str = "87654321";
+
+struct Stranger {
+    organisation: OrganisationId,
+    enrolled: Enrolled,
+    signed_in: SignedIn,
+}
+
+/// Somebody of another organisation on the same database, signed in on a tablet of theirs.
+async fn stranger(world: &World) -> Stranger {
+    let organisation = OrganisationId::from_bytes([0x77; 16]);
+    let (venue, staff) = (VenueId::from_bytes([0x78; 16]), StaffId::from_bytes([0x79; 16]));
+    world.ledger.found(organisation, "别家", "e9", &Secrets::new()).await.unwrap();
+    world.ledger.keep_venue(organisation, &new_venue(venue, "别店", "fitness", 480)).await.unwrap();
+    let person = Staff { id: staff, name: "外人".into(), role: Role::StoreManager, venue, active: true };
+    world.ledger.add_staff(organisation, &person, &keys::pin_hash(PIN)).await.unwrap();
+    world.ledger.add_code(organisation, venue, keys::code_hash(CODE), 9, Millis(i64::MAX)).await.unwrap();
+    let asked = Enrol { version: VERSION, code: CODE.into(), name: "B-01".into() };
+    let enrolled: Enrolled = world::post(world.address, "/v1/enrol", &[], &asked).await.unwrap().json();
+    let bearer = format!("Bearer {}", enrolled.token);
+    let asked = SignIn { version: VERSION, staff, pin: PIN.into() };
+    let reply = world::post(world.address, "/v1/sign-in", &[("authorization", &bearer)], &asked).await.unwrap();
+    Stranger { organisation, enrolled, signed_in: reply.json() }
+}
+
+#[tokio::test]
+async fn a_strangers_credentials_reach_nothing_by_any_route() {
+    let world = World::new().await;
+    let ours = world.tablet_of(3).await;
+    let person = ours.new_record(world.now());
+    ours.save(3, &world.own(1), person, world.now(), &[("name", "李娜"), ("phone", "+8613800138000")]).await;
+    ours.settle().await;
+    let stranger = stranger(&world).await;
+    let bearer = format!("Bearer {}", stranger.enrolled.token);
+    let theirs = [("authorization", bearer.as_str()), ("yingke-person", stranger.signed_in.token.as_str())];
+    // What would give us away, in any answer whatever its form.
+    let ours_only = [
+        "李娜".to_owned(),
+        "13800138000".into(),
+        "松风体育".into(),
+        "林悦".into(),
+        fixture::organisation().to_string(),
+        world.venue.to_string(),
+        fixture::staff(1).to_string(),
+        person.to_string(),
+    ];
+    let check = |path: &str, reply: &Reply| {
+        let text = String::from_utf8_lossy(&reply.body);
+        for secret in &ours_only {
+            assert!(!text.contains(secret.as_str()), "{path} tells {secret}");
+        }
+        assert!(reply.status < 500, "{path}: {}", reply.status);
+    };
+    let since: std::collections::BTreeMap<Audience, StreamMark> =
+        [world.own(1), world.desk()].map(|audience| (audience, StreamMark::default())).into();
+    let foreign = ours.change(3, &world.own(1), person, world.now(), &[("name", "偷")]);
+    let push = Push {
+        version: VERSION,
+        epoch: None,
+        push_counter: 1,
+        changes: vec![WireChange::from(&foreign)],
+        sealed: Vec::new(),
+        since,
+    };
+    let mut walked = 0;
+    for (method, path) in ROUTES {
+        let body = match *path {
+            "/v1/sync" => serde_json::to_vec(&push).unwrap(),
+            "/v1/enrol" => {
+                serde_json::to_vec(&Enrol { version: VERSION, code: CODE.into(), name: "x".into() }).unwrap()
+            }
+            // Somebody of ours, with the right PIN, from a tablet of theirs.
+            "/v1/sign-in" => {
+                serde_json::to_vec(&SignIn { version: VERSION, staff: fixture::staff(1), pin: PIN.into() }).unwrap()
+            }
+            // An open stream: hints are counted below. Signing out would end the walk.
+            "/v1/events" | "/v1/sign-out" => continue,
+            _ => Vec::new(),
+        };
+        let headers: Vec<_> = theirs.iter().copied().chain([JSON]).collect();
+        let method = method.to_uppercase();
+        let reply = world::send(world.address, &method, path, &headers, &body).await.unwrap();
+        check(path, &reply);
+        match *path {
+            "/v1/sync" => {
+                let answer: Answer = reply.json();
+                assert!(matches!(answer.verdicts[0], Verdict::Refused { .. }), "{answer:?}");
+                assert!(answer.page.unwrap().changes.is_empty());
+                assert_eq!(answer.epoch, "e9");
+            }
+            "/v1/sign-in" => assert_eq!(reply.problem(), (403, "pin".into())),
+            "/v1/known-phones" => {
+                let filter = yingke_core::filter::Filter::read_with_key(&reply.body).unwrap();
+                let phone = yingke_core::phone::PhoneNumber::from_e164("+8613800138000").unwrap();
+                assert!(!filter.contains(&phone) && filter.phones() == 0);
+            }
+            _ => assert_eq!(reply.status, 200, "{path}"),
+        }
+        walked += 1;
+    }
+    assert_eq!(walked, ROUTES.len() - 2);
+    // Our credentials beside theirs: neither opens the other's door.
+    let our_person = ours.signed_in.as_ref().unwrap().token.as_str();
+    let mixed = [("authorization", bearer.as_str()), ("yingke-person", our_person)];
+    let reply = world::send(world.address, "GET", "/v1/me", &mixed, b"").await.unwrap();
+    assert_eq!(reply.problem(), (401, "person".into()));
+    let our_bearer = ours.bearer();
+    let mixed = [("authorization", our_bearer.as_str()), ("yingke-person", stranger.signed_in.token.as_str())];
+    let reply = world::send(world.address, "GET", "/v1/me", &mixed, b"").await.unwrap();
+    assert_eq!(reply.problem(), (401, "person".into()));
+    let rows = world.ledger.rows(stranger.organisation, 0, 10).await.unwrap();
+    assert!(rows.is_empty(), "nothing of it was kept");
+    assert_eq!(world.changes_kept().await, 1);
+}
