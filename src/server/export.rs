@@ -207,9 +207,11 @@ impl Table for Book {
             match value {
                 Json::Null => {}
                 Json::Number(number) => {
-                    drop(sheet.write_number(self.rows, column, number.as_f64().unwrap_or_default())?)
+                    sheet.write_number(self.rows, column, number.as_f64().unwrap_or_default())?;
                 }
-                other => drop(sheet.write_string(self.rows, column, shown(other))?),
+                other => {
+                    sheet.write_string(self.rows, column, shown(other))?;
+                }
             }
         }
         Ok(())
