@@ -199,7 +199,10 @@ mod tests {
     }
 
     /// Each fault alone, worst first: of two at once, the one further up is told.
-    fn faults() -> Vec<(fn(&mut Status), Finding)> {
+    /// Makes one thing wrong, and what is found then.
+    type Fault = (fn(&mut Status), Finding);
+
+    fn faults() -> Vec<Fault> {
         vec![
             (|it| it.save_failure = Some(AppendError::Full { free_bytes: None }), Finding::StorageFull),
             (|it| it.sync = stopped(Trouble::Revoked), Finding::Revoked),
