@@ -12,6 +12,7 @@ pub mod http;
 pub mod keys;
 pub mod known;
 pub mod ledger;
+pub mod pack_check;
 pub mod problem;
 pub mod register;
 pub mod sealed;

@@ -6,8 +6,8 @@ use clap::Parser;
 use tokio::{net::TcpListener, sync::watch};
 use yingke_server::{
     admin::{self, AdminError},
-    demo, http,
-    settings::{Command, Settings},
+    demo, http, pack_check,
+    settings::{Command, Pack, Settings},
     verify,
 };
 
@@ -36,6 +36,7 @@ async fn obey(command: Command) -> Result<String, AdminError> {
         Command::Venue(command) => admin::venue(command, now).await,
         Command::Staff(command) => admin::staff(command, now).await,
         Command::Device(command) => admin::device(command, now).await,
+        Command::Pack(Pack::Check { file }) => pack_check::run(&file),
         Command::Demo { data, show: true } => demo::show(&data.folder).await,
         Command::Demo { data, show: false } => demo::make(&data.folder, now).await,
         Command::Serve { data, listen, app } => serve(&data.folder, listen, app.as_deref()).await,

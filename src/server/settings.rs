@@ -50,6 +50,9 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         app: Option<PathBuf>,
     },
+    /// Packs: what a kind of venue asks for
+    #[command(subcommand)]
+    Pack(Pack),
     /// Recompute every record and stream from the ledger and compare
     Verify {
         #[command(flatten)]
@@ -62,6 +65,15 @@ pub enum Command {
         /// Make nothing, only say again who can sign in
         #[arg(long)]
         show: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Pack {
+    /// Say what is wrong with a pack's file, by line
+    Check {
+        /// Such as public/packs/fitness.toml
+        file: PathBuf,
     },
 }
 
