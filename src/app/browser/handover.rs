@@ -280,6 +280,7 @@ mod tests {
         for end in 0..whole.len() {
             assert!(HandOver::read(&whole[..end]).is_err(), "{end}");
         }
+        assert_eq!(HandOver::read(&[whole, vec![0]].concat()), Err(HandOverError::Altered));
         arbtest(|u| {
             let bytes: Vec<u8> = u.arbitrary()?;
             let _ = (HandOver::read(&bytes), sealed_in(&bytes, fixture::organisation()));
