@@ -85,6 +85,9 @@ struct Packed {
 
 /// Records in one block: a start costs by the number of values read, opening by their bytes.
 const BLOCK_RECORDS_MAX: usize = 4_096;
+/// A block of which nothing has changed is written again as it is from here on; smaller ones become one, since a start
+/// costs by the number of blocks.
+const BLOCK_KEPT_MIN: usize = BLOCK_RECORDS_MAX / 2;
 /// Records that are kept unpacked: packing so many takes a few milliseconds.
 const LOOSE_MAX: usize = 1_024;
 
@@ -424,6 +427,7 @@ impl Replica {
         for (number, packed) in (0..).zip(&self.blocks) {
             if let Some(Packed { block, standing }) = packed
                 && *standing == block.count()
+                && block.count() >= BLOCK_KEPT_MIN
                 && let Some(audience) = block.audience().filter(|audience| extent_of(audience) == Some(Extent::Whole))
             {
                 as_it_is.insert(number, (audience, Vec::new()));
