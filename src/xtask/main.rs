@@ -8,6 +8,7 @@ mod fingerprint;
 mod precache;
 mod run;
 mod shell;
+mod sim;
 mod size;
 mod styles;
 mod summary;
@@ -34,7 +35,11 @@ cargo xtask run    builds what is missing, starts the server with a demo club an
     --rough          a client that is built in a minute and is some times larger, to look at a change; dist and test e2e take it too
 cargo xtask test   format, lints, unit tests, the endpoint's tests, the build, its size, browsers
     --quick          without the build and the browsers
-    STEP             only this one: fmt, clippy, clippy-client, unit, endpoint, size, e2e
+    STEP             only this one: fmt, clippy, clippy-client, unit, endpoint, sim, size, e2e
+cargo xtask sim    many tablets and an endpoint in one process, with faults, by seed
+    --seeds N        how many worlds; 10000 unless said otherwise
+    --from S         the first seed
+    --sabotage       breaks named lines one at a time instead: each has to be noticed
 cargo xtask dist   builds the client into target/dist
 cargo xtask size   the same, then says what a first visit fetches, byte by byte
 cargo xtask styles joins style/ into target/style/app.css
@@ -50,9 +55,12 @@ struct Asked {
     quick: bool,
     rough: bool,
     yes: bool,
+    sabotage: bool,
     help: bool,
     port: Option<u16>,
     data: Option<PathBuf>,
+    seeds: Option<u64>,
+    from: Option<u64>,
 }
 
 fn main() -> ExitCode {
@@ -78,6 +86,7 @@ fn obey(asked: Asked) -> Outcome<ExitCode> {
         "size" => size::report(&workspace),
         "styles" => styles::write(&workspace).map(|_| ExitCode::SUCCESS),
         "run" => run::serve(&workspace, &run::Wish { empty: asked.empty, finish, port: asked.port, data: asked.data }),
+        "sim" => sim::run(&workspace, &sim::Wish { seeds: asked.seeds, from: asked.from, sabotage: asked.sabotage }),
         "test" => test::run(&workspace, &test::Wish { finish, quick: asked.quick, step: asked.step }),
         other => Err(Stop(format!("there is no command {other}; `cargo xtask --help` lists them"))),
     }
@@ -91,6 +100,9 @@ fn asked(mut arguments: lexopt::Parser) -> Outcome<Asked> {
             Long("empty") => asked.empty = true,
             Long("quick") => asked.quick = true,
             Long("rough") => asked.rough = true,
+            Long("sabotage") => asked.sabotage = true,
+            Long("seeds") => asked.seeds = Some(arguments.value().and_then(|value| value.parse()).map_err(wrong)?),
+            Long("from") => asked.from = Some(arguments.value().and_then(|value| value.parse()).map_err(wrong)?),
             Long("yes") | Short('y') => asked.yes = true,
             Long("help") | Short('h') => asked.help = true,
             Long("port") => asked.port = Some(arguments.value().and_then(|value| value.parse()).map_err(wrong)?),

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::dist::Finish;
 use crate::run;
 use crate::shell::{self, Outcome, Stop};
+use crate::sim;
 use crate::size;
 use crate::summary::Tally;
 use crate::system;
@@ -32,12 +33,21 @@ enum Step {
     ClientLints,
     Units,
     Endpoint,
+    Simulator,
     Size,
     Browsers,
 }
 
-const STEPS: [Step; 7] =
-    [Step::Format, Step::Lints, Step::ClientLints, Step::Units, Step::Endpoint, Step::Size, Step::Browsers];
+const STEPS: [Step; 8] = [
+    Step::Format,
+    Step::Lints,
+    Step::ClientLints,
+    Step::Units,
+    Step::Endpoint,
+    Step::Simulator,
+    Step::Size,
+    Step::Browsers,
+];
 
 impl Step {
     fn name(self) -> &'static str {
@@ -47,6 +57,7 @@ impl Step {
             Self::ClientLints => "clippy-client",
             Self::Units => "unit",
             Self::Endpoint => "endpoint",
+            Self::Simulator => "sim",
             Self::Size => "size",
             Self::Browsers => E2E,
         }
@@ -55,7 +66,7 @@ impl Step {
     /// Whether `--quick` has time for it.
     fn is_quick(self) -> bool {
         match self {
-            Self::Format | Self::Lints | Self::ClientLints | Self::Units | Self::Endpoint => true,
+            Self::Format | Self::Lints | Self::ClientLints | Self::Units | Self::Endpoint | Self::Simulator => true,
             Self::Size | Self::Browsers => false,
         }
     }
@@ -70,7 +81,11 @@ impl Step {
                 // Tests that a plain `cargo test` leaves out are none of all targets either.
                 let mut browsers = cargo(workspace, &["clippy", "--package", TESTS, "--test", E2E]);
                 browsers.args(["--locked", "--", "--deny", "warnings"]);
-                plain(clippy, "lints").and_then(|_| plain(browsers, "lints of the browser tests"))
+                let mut simulator = cargo(workspace, &["clippy", "--package", TESTS, "--test", "sim"]);
+                simulator.args(["--features", "sim", "--locked", "--", "--deny", "warnings"]);
+                plain(clippy, "lints")
+                    .and_then(|_| plain(browsers, "lints of the browser tests"))
+                    .and_then(|_| plain(simulator, "lints of the simulator"))
             }
             Self::ClientLints => client_lints(workspace),
             Self::Units => {
@@ -79,6 +94,7 @@ impl Step {
                 tallied(&mut units, "unit tests")
             }
             Self::Endpoint => endpoint(workspace),
+            Self::Simulator => tallied(&mut sim::command(workspace, sim::SEEDS, 0), "the simulator"),
             Self::Size => size::report(workspace).and_then(|code| {
                 if code == ExitCode::SUCCESS {
                     Ok(Tally::default())
@@ -141,10 +157,10 @@ fn client_lints(workspace: &Workspace) -> Outcome<Tally> {
     plain(clippy, "lints of the client")
 }
 
-/// The tests crate without its browsers: the endpoint, and the simulator once there is one.
+/// The tests crate without its browsers and its simulator, which are steps of their own.
 fn endpoint(workspace: &Workspace) -> Outcome<Tally> {
     let mut tests = cargo(workspace, &["test", "--package", TESTS, "--lib", "--locked", "--no-fail-fast"]);
-    for name in workspace.targets(TESTS, "test").filter(|&name| name != E2E) {
+    for name in workspace.targets(TESTS, "test").filter(|&name| name != E2E && name != "sim") {
         tests.args(["--test", name]);
     }
     tallied(&mut tests, "the endpoint's tests")
