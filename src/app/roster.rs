@@ -1017,10 +1017,12 @@ impl Roster {
     async fn let_in(self, news: &News) {
         let inner = self.inner();
         let mut touched = Touched::default();
+        let held = inner.browser.vault().audiences();
         {
             let mut replica = inner.replica.borrow_mut();
             for accepted in &news.accepted {
-                touched.and(replica.settle(accepted.id, accepted.stamp, accepted.device));
+                let holds = |audience: &yingke_core::audience::Audience| held.contains(audience);
+                touched.and(replica.settle(accepted.id, accepted.stamp, accepted.device, &holds));
             }
             for (id, _) in &news.refused {
                 touched.and(replica.refuse(*id));

@@ -10,6 +10,7 @@ use crate::{
     audience::Audience,
     change::Ranked,
     sync::News,
+    time::{DAY_MS, Millis},
     wire::v1::{SealedChange, StreamMark},
 };
 
@@ -54,6 +55,17 @@ pub struct Outgoing {
     pub since: BTreeMap<Audience, StreamMark>,
 }
 
+/// How long a device keeps its own changes after the endpoint has accepted them. An endpoint that is restored from a
+/// copy asks for them again; nobody restores one that is older.
+pub const KEPT_FOR_RESTORE_MS: i64 = 30 * DAY_MS;
+
+/// Whether a checkpoint leaves an own change where it is, though the endpoint has it. One that was made in the
+/// future, by a clock that was wrong, stays until then.
+#[must_use]
+pub fn is_kept_for_restore(made_at: Millis, now: Millis) -> bool {
+    now.since(made_at) < KEPT_FOR_RESTORE_MS
+}
+
 /// What a device keeps between two moments of power.
 #[expect(async_fn_in_trait, reason = "the browser has one thread, so futures need not be Send")]
 pub trait Journal {
@@ -67,6 +79,7 @@ pub trait Journal {
     /// their reason, pulled ones are kept together with the cursor.
     async fn take_in(&self, news: &News) -> Result<(), AppendError>;
 
-    /// The endpoint was restored or replaced: its numbers mean nothing any more, so reading starts again.
+    /// The endpoint was restored or replaced: its numbers and ranks mean nothing any more. Own changes that are still
+    /// here whole go back into the tail, what was pulled goes, and reading starts again.
     async fn begin_epoch(&self, epoch: &str) -> Result<(), AppendError>;
 }

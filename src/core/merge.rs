@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     change::{Edit, Key, Op, Ranked},
-    id::RecordId,
+    id::{ChangeId, RecordId},
+    probe,
     record::{Cell, CellTag, Head, RankIndex, Record},
     stamp::Rank,
     value::Value,
@@ -45,10 +46,16 @@ pub fn begin(rank: Rank, edit: &Edit) -> Record {
 /// Record + edit = record.
 pub fn apply(record: &mut Record, rank: Rank, edit: &Edit) {
     let at = intern(record, rank);
-    if (rank, &edit.kind) < (record.rank_at(record.kind.0), &record.kind.1) {
+    if probe::decide(
+        "merge: the first kind stands",
+        (rank, &edit.kind) < (record.rank_at(record.kind.0), &record.kind.1),
+    ) {
         record.kind = (at, edit.kind.clone());
     }
-    if (rank, &edit.audience) > (record.rank_at(record.audience.0), &record.audience.1) {
+    if probe::decide(
+        "merge: the latest audience stands",
+        (rank, &edit.audience) > (record.rank_at(record.audience.0), &record.audience.1),
+    ) {
         record.audience = (at, edit.audience.clone());
     }
     for write in &edit.writes {
@@ -104,12 +111,12 @@ fn settle(cell: &mut Cell, ranks: &[Rank], at: RankIndex, op: &Op) {
     let new = rank_at(at);
     match (cell, op) {
         (Cell::Latest { rank, value }, Op::Latest(written)) => {
-            if (new, written) > (rank_at(*rank), value) {
+            if probe::decide("merge: the later value stands", (new, written) > (rank_at(*rank), value)) {
                 (*rank, *value) = (at, written.clone());
             }
         }
         (Cell::First { rank, value }, Op::First(written)) => {
-            if (new, written) < (rank_at(*rank), value) {
+            if probe::decide("merge: the first value stands", (new, written) < (rank_at(*rank), value)) {
                 (*rank, *value) = (at, written.clone());
             }
         }
@@ -117,9 +124,9 @@ fn settle(cell: &mut Cell, ranks: &[Rank], at: RankIndex, op: &Op) {
             // Yes beats no; of two yeses the earlier stands, so that it says since when; of two noes the later.
             let is_yes = |value: &Value| *value == Value::Bool(true);
             let replaces = match (is_yes(written), is_yes(value)) {
-                (true, true) => new < rank_at(*rank),
-                (false, false) => (new, written) > (rank_at(*rank), value),
-                (now, _) => now,
+                (true, true) => probe::decide("merge: the earlier yes stands", new < rank_at(*rank)),
+                (false, false) => probe::decide("merge: the later no stands", (new, written) > (rank_at(*rank), value)),
+                (now, _) => probe::decide("merge: yes beats no", now),
             };
             if replaces {
                 (*rank, *value) = (at, written.clone());
@@ -127,16 +134,23 @@ fn settle(cell: &mut Cell, ranks: &[Rank], at: RankIndex, op: &Op) {
         }
         (Cell::Once(values), Op::Once(written)) => {
             match values.iter_mut().find(|(_, value)| value == written) {
-                Some((rank, _)) if new < rank_at(*rank) => *rank = at,
+                Some((rank, _)) if probe::decide("merge: once by the earlier of equals", new < rank_at(*rank)) => {
+                    *rank = at
+                }
                 Some(_) => {}
-                None => values.push((at, written.clone())),
+                None => {
+                    if probe::step("merge: a second value of once is kept") {
+                        values.push((at, written.clone()));
+                    }
+                }
             }
             values.sort_by(|(one, a), (other, b)| (rank_at(*one), a).cmp(&(rank_at(*other), b)));
         }
         (Cell::Set(elements), Op::Add(element) | Op::Remove(element)) => {
             let present = matches!(op, Op::Add(_));
             let place = elements.entry(element.clone()).or_insert((at, present));
-            if (new, present) > (rank_at(place.0), place.1) {
+            if probe::decide("merge: the later word on an element stands", (new, present) > (rank_at(place.0), place.1))
+            {
                 *place = (at, present);
             }
         }
@@ -149,18 +163,21 @@ fn settle(cell: &mut Cell, ranks: &[Rank], at: RankIndex, op: &Op) {
 
 fn guard(
     heads: &mut Vec<Head>,
-    replaced: &mut BTreeSet<crate::id::ChangeId>,
+    replaced: &mut BTreeSet<ChangeId>,
     rank_at: &impl Fn(RankIndex) -> Rank,
     at: RankIndex,
     values: &BTreeMap<Key, Value>,
-    replaces: &[crate::id::ChangeId],
+    replaces: &[ChangeId],
 ) {
     let new = rank_at(at);
-    replaced.extend(replaces.iter().filter(|id| **id != new.change));
-    if !heads.iter().any(|head| rank_at(head.rank).change == new.change && head.values == *values) {
+    if probe::step("merge: what is replaced is remembered") {
+        replaced.extend(replaces.iter().filter(|id| **id != new.change));
+    }
+    let is_head = heads.iter().any(|head| rank_at(head.rank).change == new.change && head.values == *values);
+    if !probe::decide("merge: a head that is here comes again", is_head) {
         heads.push(Head { rank: at, values: values.clone() });
     }
-    heads.retain(|head| !replaced.contains(&rank_at(head.rank).change));
+    heads.retain(|head| !probe::decide("merge: a head was replaced", replaced.contains(&rank_at(head.rank).change)));
     heads.sort_by(|one, other| (rank_at(one.rank), &one.values).cmp(&(rank_at(other.rank), &other.values)));
 }
 
@@ -302,7 +319,7 @@ mod tests {
 
     fn guarded_is_right(record: &Record, changes: &[Ranked]) {
         let mut written = BTreeMap::new();
-        let mut replaced: BTreeSet<crate::id::ChangeId> = BTreeSet::new();
+        let mut replaced: BTreeSet<ChangeId> = BTreeSet::new();
         for change in changes {
             for edit in change.change.edits().filter(|edit| edit.record == record.id) {
                 for write in &edit.writes {

@@ -164,6 +164,12 @@ impl Record {
         self.cells.iter().map(|(key, cell)| (key, cell))
     }
 
+    /// The rank of the change that began it.
+    #[must_use]
+    pub fn begun(&self) -> Rank {
+        self.rank_at(self.kind.0)
+    }
+
     /// The highest rank in it: who changed it last, and when.
     #[must_use]
     pub fn last_rank(&self) -> Option<Rank> {

@@ -341,11 +341,19 @@ impl Replica {
         touched
     }
 
-    /// The endpoint accepted an own change, and fixed its rank: it leaves the tail for the base.
-    pub fn settle(&mut self, id: ChangeId, stamp: Stamp, device: DeviceNumber) -> Touched {
-        match self.tail_place_by_change.get(&id).map(|place| self.tail[place].change.clone()) {
+    /// The endpoint accepted an own change, and fixed its rank: it leaves the tail for the base. What was written for
+    /// people who read other audiences than `holds` says is on show no longer: nothing more of it would arrive.
+    pub fn settle(
+        &mut self,
+        id: ChangeId,
+        stamp: Stamp,
+        device: DeviceNumber,
+        holds: &dyn Fn(&Audience) -> bool,
+    ) -> Touched {
+        let Some(place) = self.tail_place_by_change.get(&id) else { return Touched::default() };
+        match self.tail[place].change.part_for(holds) {
             Some(change) => self.take_in(&Ranked { stamp, device, change }),
-            None => Touched::default(),
+            None => self.refuse(id),
         }
     }
 

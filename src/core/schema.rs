@@ -128,6 +128,8 @@ const fn int(key: &'static str, min: i64, max: i64) -> FieldSpec {
 /// A capture that was taken back: lists leave it out, the ledger keeps it.
 const WITHDRAWN: FieldSpec = latest("withdrawn", Holds::Bool);
 
+const RULING: &[(&str, Holds)] = &[("owner", Holds::Staff), ("reason", Holds::Code), ("over", Holds::Record)];
+
 const PERSON: &[FieldSpec] = &[
     WITHDRAWN,
     latest("name", Holds::Name),
@@ -164,6 +166,10 @@ const PERSON: &[FieldSpec] = &[
     FieldSpec { key: "do_not_contact", merge: CellTag::Sticky, holds: Holds::Bool },
     note("note"),
     FieldSpec { key: "merging", merge: CellTag::Guarded, holds: Holds::Group(&[("merged_into", Holds::Record)]) },
+    // People that somebody looked at and found to be others: `duplicate.rs`.
+    set("not_the_same", Holds::Record),
+    // Who keeps a lead that two captured: `duplicate.rs`.
+    FieldSpec { key: "ruling", merge: CellTag::Guarded, holds: Holds::Group(RULING) },
 ];
 
 const VISIT: &[FieldSpec] = &[

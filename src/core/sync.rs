@@ -14,6 +14,7 @@ use crate::{
     change::Ranked,
     id::{ChangeId, DeviceNumber},
     journal::{AppendError, Journal, Outgoing, TailChange},
+    probe,
     stamp::Stamp,
     time::{MINUTE_MS, Millis},
     wire::v1::{Answer, Numbered, Push, Refusal, StreamMark, VERSION, Verdict, WireChange},
@@ -102,7 +103,8 @@ pub struct News {
 pub async fn turn(journal: &impl Journal, endpoint: &impl Endpoint) -> Result<News, TurnError> {
     let outgoing = journal.begin_push(PUSH_CHANGES_MAX).await?;
     let answer = endpoint.sync(push(&outgoing)).await?;
-    if outgoing.epoch.as_ref().is_some_and(|epoch| *epoch != answer.epoch) {
+    let other_epoch = outgoing.epoch.as_ref().is_some_and(|epoch| *epoch != answer.epoch);
+    if probe::decide("sync: another epoch", other_epoch) {
         journal.begin_epoch(&answer.epoch).await?;
         return Err(TurnError::NewEpoch);
     }
@@ -151,14 +153,18 @@ fn checked(outgoing: &Outgoing, answer: Answer) -> Result<News, TurnError> {
         ..News::default()
     };
     for verdict in answer.verdicts {
-        if !sent.contains(&verdict.id()) {
+        if probe::decide("sync: a verdict on what was not sent", !sent.contains(&verdict.id())) {
             return Err(strange("a verdict on a change that was not sent"));
         }
         match verdict {
             Verdict::Accepted { id, stamp, device, number, .. } => {
                 news.accepted.push(Accepted { id, stamp, device, number });
             }
-            Verdict::Refused { id, reason } => news.refused.push((id, reason)),
+            Verdict::Refused { id, reason } => {
+                if probe::step("sync: a refusal is told") {
+                    news.refused.push((id, reason));
+                }
+            }
             Verdict::Later { .. } => {}
         }
     }
@@ -172,7 +178,7 @@ fn checked(outgoing: &Outgoing, answer: Answer) -> Result<News, TurnError> {
         news.more = page.more;
     }
     // A tail of which nothing could be settled waits for the next occasion instead of going round.
-    news.more |= outgoing.more && settled > 0;
+    news.more |= probe::decide("sync: more of the tail", outgoing.more && settled > 0);
     Ok(news)
 }
 
@@ -195,14 +201,15 @@ fn proved(
         for audience in audiences {
             let mark = marks.get_mut(audience).ok_or_else(|| TurnError::Incomplete { audience: audience.clone() })?;
             // A change that was read before, for the sake of another audience, counts once.
-            if numbered.number > mark.number {
+            if probe::decide("sync: a change that this stream has not had", numbered.number > mark.number) {
                 *mark = mark.with(numbered.number, numbered.change.id);
             }
         }
     }
     for (audience, theirs) in streams {
         let ours = marks.get_mut(audience).expect("every stream of the page has a mark");
-        if (ours.count, ours.digest) != (theirs.count, theirs.digest) {
+        let differ = (ours.count, ours.digest) != (theirs.count, theirs.digest);
+        if probe::decide("sync: a page that is not complete", differ) {
             return Err(TurnError::Incomplete { audience: audience.clone() });
         }
         ours.number = theirs.number;

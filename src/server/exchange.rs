@@ -10,7 +10,7 @@ use yingke_core::{
     change::Ranked,
     codec,
     id::{ChangeId, OrganisationId},
-    schema,
+    probe, schema,
     time::Millis,
     wire::v1::{
         Answer, Numbered, PAGE_CHANGES_MAX, PUSH_CHANGES_MAX, Page, Refusal, SealedChange, StreamMark, VERSION,
@@ -100,7 +100,8 @@ pub async fn run(
             let mut since: BTreeMap<Audience, StreamMark> =
                 held.into_iter().map(|audience| (audience, StreamMark::default())).collect();
             // Numbers of another epoch mean nothing here.
-            if push.epoch.as_ref().is_none_or(|theirs| *theirs == epoch) {
+            let same_epoch = push.epoch.as_ref().is_none_or(|theirs| *theirs == epoch);
+            if probe::decide("exchange: cursors of this epoch", same_epoch) {
                 for (audience, mark) in &mut since {
                     *mark = push.since.get(&audience.to_string()).copied().unwrap_or_default();
                 }
@@ -255,7 +256,7 @@ pub fn check(house: &House, ranked: &Ranked) -> Result<(), Refusal> {
     }
     let author = house.active(change.header.author).ok_or(Refusal::UnknownAuthor)?;
     for edit in change.edits() {
-        if !house.may_write(author, &edit.audience) {
+        if probe::decide("exchange: not allowed to write there", !house.may_write(author, &edit.audience)) {
             return Err(Refusal::NotAllowed { audience: edit.audience.to_string() });
         }
     }
@@ -270,7 +271,9 @@ pub fn check(house: &House, ranked: &Ranked) -> Result<(), Refusal> {
 async fn page(ledger: &dyn Ledger, house: &House, since: &BTreeMap<Audience, u64>) -> Result<Page, LedgerError> {
     let news = ledger.page(house.organisation, since, PAGE_CHANGES_MAX).await?;
     let seen = |(number, ranked): (u64, Ranked)| {
-        let change = ranked.change.part_for(|audience| since.contains_key(audience))?;
+        let change = ranked
+            .change
+            .part_for(|audience| probe::decide("exchange: a reader may see it", since.contains_key(audience)))?;
         Some(Numbered { number, change: WireChange::from(&Ranked { change, ..ranked }) })
     };
     Ok(Page { changes: news.changes.into_iter().filter_map(seen).collect(), streams: news.streams, more: news.more })

@@ -10,6 +10,7 @@ mod postgres;
 mod precache;
 mod run;
 mod shell;
+mod sim;
 mod size;
 mod soak;
 mod styles;
@@ -39,6 +40,10 @@ cargo xtask test   format, lints, unit tests, the endpoint's tests, the build, i
     --quick          without the build and the browsers
     STEP             only this one: fmt, clippy, clippy-client, unit, endpoint, contract, size, e2e
 cargo xtask soak   the endpoint's tests at the size that is promised, on both databases; takes long
+cargo xtask sim    many tablets and an endpoint in one process, with faults, by seed
+    --seeds N        how many worlds; 10000 unless said otherwise
+    --from S         the first seed
+    --sabotage       breaks named lines one at a time instead: each has to be noticed
 cargo xtask dist   builds the client into target/dist
 cargo xtask size   the same, then says what a first visit fetches, byte by byte
 cargo xtask bench core
@@ -58,10 +63,13 @@ struct Asked {
     quick: bool,
     rough: bool,
     yes: bool,
+    sabotage: bool,
     help: bool,
     port: Option<u16>,
     data: Option<PathBuf>,
     sizes: Option<String>,
+    seeds: Option<u64>,
+    from: Option<u64>,
 }
 
 fn main() -> ExitCode {
@@ -88,6 +96,7 @@ fn obey(asked: Asked) -> Outcome<ExitCode> {
         "soak" => soak::run(&workspace, asked.step.as_deref()),
         "styles" => styles::write(&workspace).map(|_| ExitCode::SUCCESS),
         "run" => run::serve(&workspace, &run::Wish { empty: asked.empty, finish, port: asked.port, data: asked.data }),
+        "sim" => sim::run(&workspace, &sim::Wish { seeds: asked.seeds, from: asked.from, sabotage: asked.sabotage }),
         "test" => test::run(&workspace, &test::Wish { finish, quick: asked.quick, step: asked.step }),
         "bench" => bench::run(&workspace, &bench::Wish { what: asked.step, data: asked.data, sizes: asked.sizes }),
         other => Err(Stop(format!("there is no command {other}; `cargo xtask --help` lists them"))),
@@ -102,6 +111,9 @@ fn asked(mut arguments: lexopt::Parser) -> Outcome<Asked> {
             Long("empty") => asked.empty = true,
             Long("quick") => asked.quick = true,
             Long("rough") => asked.rough = true,
+            Long("sabotage") => asked.sabotage = true,
+            Long("seeds") => asked.seeds = Some(arguments.value().and_then(|value| value.parse()).map_err(wrong)?),
+            Long("from") => asked.from = Some(arguments.value().and_then(|value| value.parse()).map_err(wrong)?),
             Long("yes") | Short('y') => asked.yes = true,
             Long("help") | Short('h') => asked.help = true,
             Long("port") => asked.port = Some(arguments.value().and_then(|value| value.parse()).map_err(wrong)?),

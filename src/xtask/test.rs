@@ -83,7 +83,11 @@ impl Step {
                 // Tests that a plain `cargo test` leaves out are none of all targets either.
                 let mut browsers = cargo(workspace, &["clippy", "--package", TESTS, "--test", E2E]);
                 browsers.args(["--locked", "--", "--deny", "warnings"]);
-                plain(clippy, "lints").and_then(|_| plain(browsers, "lints of the browser tests"))
+                let mut simulator = cargo(workspace, &["clippy", "--package", TESTS, "--test", "sim"]);
+                simulator.args(["--features", "sim", "--locked", "--", "--deny", "warnings"]);
+                plain(clippy, "lints")
+                    .and_then(|_| plain(browsers, "lints of the browser tests"))
+                    .and_then(|_| plain(simulator, "lints of the simulator"))
             }
             Self::ClientLints => client_lints(workspace),
             Self::Units => {
@@ -159,10 +163,10 @@ fn client_lints(workspace: &Workspace) -> Outcome<Tally> {
     plain(clippy, "lints of the client")
 }
 
-/// The tests crate without its browsers: the endpoint, and the simulator once there is one.
+/// The tests crate without its browsers and its simulator, which are steps of their own.
 fn endpoint(workspace: &Workspace) -> Outcome<Tally> {
     let mut tests = cargo(workspace, &["test", "--package", TESTS, "--lib", "--locked", "--no-fail-fast"]);
-    for name in workspace.targets(TESTS, "test").filter(|&name| name != E2E) {
+    for name in workspace.targets(TESTS, "test").filter(|&name| name != E2E && name != "sim") {
         tests.args(["--test", name]);
     }
     if system::has_apt() && shell::on_path("strace").is_none() {

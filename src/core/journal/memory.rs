@@ -1,17 +1,37 @@
 //! The journal's twin in memory, for tests and the simulator.
+//!
+//! A [`Disk`] is what survives, a [`MemoryJournal`] a tab on it. Rows live here as they do in the browser's journal:
+//! an own row from the save until long after the endpoint has it, pages as they were pulled, blocks of records per
+//! audience. What a row is sealed with is told by the audiences that are unlocked ([`Unlocked`]). The disk can be
+//! told to be full, to be closed, to tear rows, and to forget what was not strict.
 
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    future::poll_fn,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Poll,
+};
 
 use super::{AppendError, Journal, Outgoing, TailChange};
 use crate::{
     audience::Audience,
     change::Ranked,
-    id::ChangeId,
+    id::{ChangeId, DeviceNumber, StaffId},
+    journal::is_kept_for_restore,
+    probe,
+    record::Record,
+    stamp::Stamp,
     sync::News,
-    wire::v1::{Refusal, StreamMark},
+    time::Millis,
+    wire::v1::{Refusal, SealedChange, StreamMark},
 };
 
-/// What it has kept.
+/// What it has kept, in sum.
 #[derive(Debug, Clone, Default)]
 pub struct Kept {
     pub tail: Vec<Ranked>,
@@ -22,65 +42,679 @@ pub struct Kept {
     pub since: BTreeMap<Audience, StreamMark>,
 }
 
-/// A journal without a disk.
+/// What a disk will do with the next transactions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mood {
+    #[default]
+    Well,
+    Full,
+    Closed,
+}
+
+/// Whose unlock it is, and which audiences it opens.
+#[derive(Debug, Clone, Default)]
+pub struct Unlocked {
+    pub staff: Option<StaffId>,
+    pub audiences: BTreeSet<Audience>,
+}
+
+/// Makes the recovery seal of a change, which only the endpoint opens.
+pub type Seal = Box<dyn Fn(&Ranked) -> SealedChange + Send + Sync>;
+
+/// What survives: shared by the tabs of one tablet.
+#[derive(Default)]
+pub struct Disk {
+    lies: Mutex<Lies>,
+    /// What would be left if the power went now, where that is less than what lies there.
+    synced: Mutex<Option<Box<Lies>>>,
+    mood: Mutex<Mood>,
+    /// Whether each transaction lets others go on before and after it.
+    pauses: AtomicBool,
+    /// Changes in one push, where that is fewer than the caller asks for: the browser's limit in bytes.
+    push_changes_max: Mutex<Option<usize>>,
+    seal: Mutex<Option<Seal>>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Lies {
+    rows: BTreeMap<u64, Row>,
+    last_row: u64,
+    blocks: BTreeMap<Audience, Vec<Record>>,
+    /// Audiences whose block is torn.
+    torn_blocks: BTreeSet<Audience>,
+    tray: BTreeMap<ChangeId, (OwnRow, Refusal)>,
+    epoch: Option<String>,
+    push_counter: u64,
+    since: BTreeMap<Audience, StreamMark>,
+    leader: u64,
+    checkpoints: u64,
+}
+
+#[derive(Debug, Clone)]
+enum Row {
+    Own(OwnRow),
+    Page { changes: Vec<Ranked>, torn: bool },
+}
+
+#[derive(Debug, Clone)]
+struct OwnRow {
+    ranked: Ranked,
+    accepted: bool,
+    /// Audiences that its author could not read when it was saved: its parts for them open for the author alone.
+    for_author: BTreeSet<Audience>,
+    torn: bool,
+}
+
+/// What the disk holds, as far as the present unlock opens it.
+#[derive(Debug, Default)]
+pub struct Contents {
+    pub blocks: Vec<Vec<Record>>,
+    pub accepted: Vec<Ranked>,
+    pub tail: Vec<Ranked>,
+    /// Changes that were in the tail when this tab last read and are on show no longer: in the tray now, or accepted
+    /// and for other people's eyes.
+    pub gone: Vec<ChangeId>,
+    pub damages: Vec<Damage>,
+    /// Rows that this tab had not read are gone: it has to read everything again.
+    pub trimmed: bool,
+}
+
+/// A place that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Damage {
+    Row { sequence: u64, audiences: BTreeSet<Audience>, unsent: bool },
+    Block(Audience),
+}
+
+impl Disk {
+    pub fn set_mood(&self, mood: Mood) {
+        *locked(&self.mood) = mood;
+    }
+
+    #[must_use]
+    pub fn mood(&self) -> Mood {
+        *locked(&self.mood)
+    }
+
+    pub fn set_pauses(&self, pauses: bool) {
+        self.pauses.store(pauses, Ordering::Relaxed);
+    }
+
+    pub fn set_push_changes_max(&self, changes: usize) {
+        *locked(&self.push_changes_max) = Some(changes);
+    }
+
+    pub fn set_seal(&self, seal: Seal) {
+        *locked(&self.seal) = Some(seal);
+    }
+
+    /// The power goes: what was not strict is gone. Whether anything was.
+    pub fn lose_power(&self) -> bool {
+        let synced = locked(&self.synced).take();
+        let lost = synced.is_some();
+        if let Some(synced) = synced {
+            *self.lies() = *synced;
+        }
+        lost
+    }
+
+    /// A copy as a backup of the profile makes it: [`Disk::restore`].
+    #[must_use]
+    pub fn copy(&self) -> DiskCopy {
+        DiskCopy(self.lies().clone())
+    }
+
+    /// The profile is put back as it was.
+    pub fn restore(&self, copy: &DiskCopy) {
+        *self.lies() = copy.0.clone();
+        *locked(&self.synced) = None;
+    }
+
+    /// Damages one row or block, chosen by `chance`. Whether there was one.
+    pub fn tear(&self, chance: u64) -> bool {
+        let mut lies = self.lies();
+        let places = lies.rows.len() + lies.blocks.len();
+        if places == 0 {
+            return false;
+        }
+        let place = (chance % places as u64) as usize;
+        if let Some(row) = lies.rows.values_mut().nth(place) {
+            match row {
+                Row::Own(row) => row.torn = true,
+                Row::Page { torn, .. } => *torn = true,
+            }
+        } else {
+            let audience = lies.blocks.keys().nth(place - lies.rows.len()).cloned();
+            lies.torn_blocks.extend(audience);
+        }
+        true
+    }
+
+    /// The ids of what the tablet has not had an answer for.
+    #[must_use]
+    pub fn unsent(&self) -> Vec<ChangeId> {
+        self.lies().tail().map(|(_, row)| row.ranked.change.id()).collect()
+    }
+
+    /// The unsent changes themselves, as a hand-over file carries them.
+    #[must_use]
+    pub fn hand_over(&self) -> Vec<Ranked> {
+        self.lies().tail().filter(|(_, row)| !row.torn).map(|(_, row)| row.ranked.clone()).collect()
+    }
+
+    /// Refused changes and why.
+    #[must_use]
+    pub fn tray(&self) -> Vec<(ChangeId, Refusal)> {
+        self.lies().tray.iter().map(|(id, (_, reason))| (*id, reason.clone())).collect()
+    }
+
+    /// The ids of accepted own changes that are still here whole.
+    #[must_use]
+    pub fn own_accepted(&self) -> Vec<ChangeId> {
+        let lies = self.lies();
+        let own = lies.rows.values().filter_map(|row| if let Row::Own(row) = row { Some(row) } else { None });
+        own.filter(|row| row.accepted && !row.torn).map(|row| row.ranked.change.id()).collect()
+    }
+
+    /// The ids of all own changes that lie here, in the tray too.
+    #[must_use]
+    pub fn all_own(&self) -> Vec<ChangeId> {
+        let lies = self.lies();
+        let own = lies.rows.values().filter_map(|row| if let Row::Own(row) = row { Some(row) } else { None });
+        own.map(|row| row.ranked.change.id()).chain(lies.tray.keys().copied()).collect()
+    }
+
+    fn lies(&self) -> MutexGuard<'_, Lies> {
+        locked(&self.lies)
+    }
+
+    async fn pause(&self) {
+        let mut waited = !self.pauses.load(Ordering::Relaxed);
+        poll_fn(|context| {
+            if std::mem::replace(&mut waited, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// One transaction. `strict` ones survive the power going.
+    async fn write<T>(
+        &self,
+        strict: bool,
+        transaction: impl FnOnce(&mut Lies) -> Result<T, AppendError>,
+    ) -> Result<T, AppendError> {
+        self.pause().await;
+        match *locked(&self.mood) {
+            Mood::Well => {}
+            Mood::Full => return Err(AppendError::Full { free_bytes: Some(0) }),
+            Mood::Closed => return Err(AppendError::Closed),
+        }
+        if strict {
+            *locked(&self.synced) = None;
+        } else {
+            locked(&self.synced).get_or_insert_with(|| Box::new(self.lies().clone()));
+        }
+        let done = transaction(&mut self.lies())?;
+        self.pause().await;
+        Ok(done)
+    }
+}
+
+/// A test that failed while it held the lock has said so already.
+fn locked<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    what.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a disk held at one time.
+#[derive(Debug, Clone)]
+pub struct DiskCopy(Lies);
+
+impl Lies {
+    fn add(&mut self, row: Row) -> u64 {
+        self.last_row += 1;
+        self.rows.insert(self.last_row, row);
+        self.last_row
+    }
+
+    fn tail(&self) -> impl Iterator<Item = (u64, &OwnRow)> {
+        self.rows.iter().filter_map(|(sequence, row)| match row {
+            Row::Own(row) if !row.accepted => Some((*sequence, row)),
+            Row::Own(_) | Row::Page { .. } => None,
+        })
+    }
+}
+
+impl fmt::Debug for Disk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Disk({} rows)", self.lies().rows.len())
+    }
+}
+
+/// One tab's way to the disk.
 #[derive(Debug, Default)]
 pub struct MemoryJournal {
-    kept: RefCell<Kept>,
+    disk: Arc<Disk>,
+    /// `None` opens everything: a test that is not about who may see what.
+    unlocked: RefCell<Option<Unlocked>>,
+    read_to: Cell<u64>,
+    /// Rows of the tail that this tab has read or written, and of which it has not heard more.
+    tail: RefCell<BTreeMap<u64, ChangeId>>,
+    checkpoints: Cell<u64>,
+    leader: Cell<Option<u64>>,
 }
 
 impl MemoryJournal {
+    /// A tab. It has read nothing yet.
+    #[must_use]
+    pub fn on(disk: Arc<Disk>) -> Self {
+        Self { disk, ..Self::default() }
+    }
+
+    /// Somebody unlocks, or nobody is: then only the endpoint opens what goes out.
+    pub fn unlock(&self, unlocked: Unlocked) {
+        self.unlocked.replace(Some(unlocked));
+    }
+
     #[must_use]
     pub fn kept(&self) -> Kept {
-        self.kept.borrow().clone()
+        let lies = self.disk.lies();
+        let mut kept = Kept {
+            epoch: lies.epoch.clone(),
+            push_counter: lies.push_counter,
+            since: lies.since.clone(),
+            tray: lies.tray.values().map(|(row, reason)| (row.ranked.clone(), reason.clone())).collect(),
+            ..Kept::default()
+        };
+        for row in lies.rows.values() {
+            match row {
+                Row::Own(row) if row.accepted => kept.accepted.push(row.ranked.clone()),
+                Row::Own(row) => kept.tail.push(row.ranked.clone()),
+                Row::Page { changes, .. } => kept.accepted.extend(changes.iter().cloned()),
+            }
+        }
+        kept
+    }
+
+    // ---- Reading --------------------------------------------------------------------------------------------
+
+    /// Everything that the present unlock opens.
+    ///
+    /// # Errors
+    /// [`AppendError::Closed`]
+    pub async fn read_all(&self) -> Result<Contents, AppendError> {
+        self.disk.pause().await;
+        self.is_open()?;
+        let lies = self.disk.lies();
+        self.read_to.set(lies.last_row);
+        self.checkpoints.set(lies.checkpoints);
+        self.tail.replace(lies.tail().map(|(sequence, row)| (sequence, row.ranked.change.id())).collect());
+        let mut contents = Contents::default();
+        for (audience, records) in lies.blocks.iter().filter(|(audience, _)| self.opens(audience)) {
+            if lies.torn_blocks.contains(audience) {
+                contents.damages.push(Damage::Block(audience.clone()));
+            } else {
+                contents.blocks.push(records.clone());
+            }
+        }
+        lies.rows.iter().for_each(|(sequence, row)| self.read_row(*sequence, row, &mut contents));
+        Ok(contents)
+    }
+
+    /// What other tabs have written since, and what became of the tail.
+    ///
+    /// # Errors
+    /// [`AppendError::Closed`]
+    pub async fn read_new(&self) -> Result<Contents, AppendError> {
+        self.disk.pause().await;
+        self.is_open()?;
+        let lies = self.disk.lies();
+        let trimmed = lies.checkpoints != self.checkpoints.get();
+        if probe::decide("journal: rows were trimmed meanwhile", trimmed) {
+            return Ok(Contents { trimmed: true, ..Contents::default() });
+        }
+        let mut contents = Contents::default();
+        self.tail.borrow_mut().retain(|sequence, id| match lies.rows.get(sequence) {
+            Some(Row::Own(row)) if !row.accepted => true,
+            Some(row) => {
+                let before = contents.accepted.len();
+                self.read_row(*sequence, row, &mut contents);
+                let shown = contents.accepted.len() > before;
+                if !probe::decide("journal: what another tab saw accepted is on show", shown) {
+                    contents.gone.push(*id);
+                }
+                false
+            }
+            None => {
+                if probe::decide("journal: another tab heard of a refusal", lies.tray.contains_key(id)) {
+                    contents.gone.push(*id);
+                }
+                false
+            }
+        });
+        for (sequence, row) in lies.rows.range(self.read_to.get() + 1..) {
+            self.read_row(*sequence, row, &mut contents);
+            if let Row::Own(row) = row
+                && !row.accepted
+            {
+                self.tail.borrow_mut().insert(*sequence, row.ranked.change.id());
+            }
+        }
+        self.read_to.set(lies.last_row);
+        Ok(contents)
+    }
+
+    fn read_row(&self, sequence: u64, row: &Row, contents: &mut Contents) {
+        match row {
+            Row::Own(row) => {
+                let audiences: BTreeSet<Audience> =
+                    row.ranked.change.edits().map(|edit| edit.audience.clone()).collect();
+                if row.torn {
+                    contents.damages.push(Damage::Row { sequence, audiences, unsent: !row.accepted });
+                    return;
+                }
+                let opens = |audience: &Audience| {
+                    // What was written for others is there to be sent, and not shown once the endpoint has it.
+                    if row.for_author.contains(audience) {
+                        !row.accepted && self.is_author(row)
+                    } else {
+                        self.opens(audience)
+                    }
+                };
+                let Some(change) = row.ranked.change.part_for(opens) else { return };
+                let ranked = Ranked { change, ..row.ranked };
+                if row.accepted { contents.accepted.push(ranked) } else { contents.tail.push(ranked) }
+            }
+            Row::Page { changes, torn } => {
+                let parts = changes.iter().filter_map(|ranked| {
+                    let change = ranked.change.part_for(|audience| self.opens(audience))?;
+                    Some(Ranked { change, ..*ranked })
+                });
+                if *torn {
+                    let audiences = changes.iter().flat_map(|ranked| ranked.change.edits());
+                    let audiences = audiences.map(|edit| edit.audience.clone()).collect();
+                    contents.damages.push(Damage::Row { sequence, audiences, unsent: false });
+                } else {
+                    contents.accepted.extend(parts);
+                }
+            }
+        }
+    }
+
+    fn opens(&self, audience: &Audience) -> bool {
+        self.unlocked.borrow().as_ref().is_none_or(|unlocked| unlocked.audiences.contains(audience))
+    }
+
+    fn is_author(&self, row: &OwnRow) -> bool {
+        let unlocked = self.unlocked.borrow();
+        unlocked.as_ref().is_none_or(|unlocked| unlocked.staff == Some(row.ranked.change.header.author))
+    }
+
+    fn is_open(&self) -> Result<(), AppendError> {
+        if self.disk.mood() == Mood::Closed { Err(AppendError::Closed) } else { Ok(()) }
+    }
+
+    // ---- The tray -------------------------------------------------------------------------------------------
+
+    /// Puts a refused change back into the tail as it is.
+    ///
+    /// # Errors
+    /// [`AppendError`]
+    pub async fn resend(&self, id: ChangeId) -> Result<(), AppendError> {
+        let write = self.disk.write(true, |lies| {
+            if let Some((row, _)) = lies.tray.remove(&id) {
+                lies.add(Row::Own(row));
+            }
+            Ok(())
+        });
+        write.await
+    }
+
+    // ---- Leading --------------------------------------------------------------------------------------------
+
+    /// This tab leads from here on: what the leader before it writes fails.
+    ///
+    /// # Errors
+    /// [`AppendError`]
+    pub async fn lead(&self) -> Result<(), AppendError> {
+        let taken = self.disk.write(true, |lies| {
+            lies.leader += 1;
+            Ok(lies.leader)
+        });
+        self.leader.set(Some(taken.await?));
+        Ok(())
+    }
+
+    fn check_leader(&self, lies: &Lies) -> Result<(), AppendError> {
+        let deposed = self.leader.get().is_some_and(|ours| ours != lies.leader);
+        if probe::decide("journal: another tab leads", deposed) {
+            Err(AppendError::Aborted { detail: "another tab leads".into() })
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Writes every record of some audiences as blocks and trims what they now hold, as far as this tab has read it.
+    /// Own changes stay for as long as a restored endpoint may ask for them.
+    ///
+    /// # Errors
+    /// [`AppendError`]
+    pub async fn checkpoint(
+        &self,
+        by_audience: BTreeMap<Audience, Vec<Record>>,
+        now: Millis,
+    ) -> Result<(), AppendError> {
+        let up_to = self.read_to.get();
+        let unheard: BTreeSet<u64> = self.tail.borrow().keys().copied().collect();
+        let write = self.disk.write(true, |lies| {
+            self.check_leader(lies)?;
+            lies.rows.retain(|sequence, row| {
+                if *sequence > up_to {
+                    return true;
+                }
+                match row {
+                    Row::Own(row) if !row.accepted => true,
+                    // Another tab saw it accepted, and this one's records do not hold it yet.
+                    Row::Own(_) if probe::decide("journal: not heard of yet", unheard.contains(sequence)) => true,
+                    Row::Own(row) => {
+                        let held = row.ranked.change.edits().all(|edit| by_audience.contains_key(&edit.audience));
+                        let for_restore = is_kept_for_restore(row.ranked.change.header.made_at, now);
+                        !held || row.torn || probe::decide("journal: an own change stays for a restore", for_restore)
+                    }
+                    Row::Page { torn: true, .. } => true,
+                    Row::Page { changes, .. } => {
+                        changes.retain_mut(|ranked| {
+                            let left = ranked.change.part_for(|audience| !by_audience.contains_key(audience));
+                            let left = left.map(|change| ranked.change = change);
+                            probe::decide("journal: a page holds what no block holds", left.is_some())
+                        });
+                        !changes.is_empty()
+                    }
+                }
+            });
+            for (audience, records) in by_audience {
+                lies.torn_blocks.remove(&audience);
+                lies.blocks.insert(audience, records);
+            }
+            lies.checkpoints += 1;
+            Ok(lies.checkpoints)
+        });
+        self.checkpoints.set(write.await?);
+        Ok(())
+    }
+
+    /// Throws away what is damaged and can be had again, and begins to read its audiences anew.
+    ///
+    /// # Errors
+    /// [`AppendError`]
+    pub async fn fetch_again(&self, damages: &[Damage]) -> Result<(), AppendError> {
+        let write = self.disk.write(true, |lies| {
+            for damage in damages {
+                match damage {
+                    Damage::Row { unsent: true, .. } => {}
+                    Damage::Row { sequence, audiences, unsent: false } => {
+                        lies.rows.remove(sequence);
+                        lies.since.retain(|audience, _| !audiences.contains(audience));
+                    }
+                    Damage::Block(audience) => {
+                        lies.blocks.remove(audience);
+                        lies.torn_blocks.remove(audience);
+                        lies.since.remove(audience);
+                    }
+                }
+            }
+            Ok(())
+        });
+        write.await
+    }
+
+    fn note_appended(&self, sequence: u64, id: ChangeId) {
+        self.tail.borrow_mut().insert(sequence, id);
+        if sequence == self.read_to.get() + 1 {
+            self.read_to.set(sequence);
+        }
+    }
+
+    fn outgoing(&self, row: &OwnRow) -> TailChange {
+        let opens = |audience: &Audience| {
+            if row.for_author.contains(audience) { self.is_author(row) } else { self.opens(audience) }
+        };
+        let open = !row.torn && row.ranked.change.edits().all(|edit| opens(&edit.audience));
+        match &*locked(&self.disk.seal) {
+            Some(seal) if !probe::decide("journal: a change that is open goes out open", open) => {
+                TailChange::Sealed(seal(&row.ranked))
+            }
+            _ => TailChange::Open(row.ranked.clone()),
+        }
     }
 }
 
 impl Journal for MemoryJournal {
     async fn append(&self, change: &Ranked) -> Result<(), AppendError> {
-        self.kept.borrow_mut().tail.push(change.clone());
+        let strict = probe::step("journal: a save is strict");
+        let for_author = change.change.edits().map(|edit| &edit.audience).filter(|audience| !self.opens(audience));
+        let row =
+            OwnRow { ranked: change.clone(), accepted: false, for_author: for_author.cloned().collect(), torn: false };
+        let write = self.disk.write(strict, |lies| {
+            if !probe::step("journal: a save is kept") {
+                return Ok(lies.last_row);
+            }
+            Ok(lies.add(Row::Own(row)))
+        });
+        let sequence = write.await?;
+        self.note_appended(sequence, change.change.id());
         Ok(())
     }
 
     async fn begin_push(&self, changes_max: usize) -> Result<Outgoing, AppendError> {
-        let mut kept = self.kept.borrow_mut();
-        kept.push_counter += 1;
-        Ok(Outgoing {
-            epoch: kept.epoch.clone(),
-            push_counter: kept.push_counter,
-            tail: kept.tail.iter().take(changes_max).cloned().map(TailChange::Open).collect(),
-            more: kept.tail.len() > changes_max,
-            since: kept.since.clone(),
-        })
+        let changes_max = locked(&self.disk.push_changes_max).unwrap_or(changes_max).min(changes_max);
+        let write = self.disk.write(true, |lies| {
+            self.check_leader(lies)?;
+            if probe::step("journal: a push is counted") {
+                lies.push_counter += 1;
+            }
+            let mut since = lies.since.clone();
+            if let Some(unlocked) = &*self.unlocked.borrow() {
+                since.retain(|audience, _| unlocked.audiences.contains(audience));
+                for audience in &unlocked.audiences {
+                    since.entry(audience.clone()).or_default();
+                }
+            }
+            Ok(Outgoing {
+                epoch: lies.epoch.clone(),
+                push_counter: lies.push_counter,
+                tail: lies.tail().take(changes_max).map(|(_, row)| self.outgoing(row)).collect(),
+                more: lies.tail().nth(changes_max).is_some(),
+                since,
+            })
+        });
+        write.await
     }
 
     async fn take_in(&self, news: &News) -> Result<(), AppendError> {
-        let mut kept = self.kept.borrow_mut();
-        let mut leaves = |id: ChangeId| {
-            let place = kept.tail.iter().position(|change| change.change.id() == id)?;
-            Some(kept.tail.remove(place))
-        };
-        let accepted: Vec<Ranked> = news
-            .accepted
-            .iter()
-            .filter_map(|accepted| {
-                let change = leaves(accepted.id)?;
-                Some(Ranked { stamp: accepted.stamp, device: accepted.device, ..change })
-            })
-            .collect();
-        let refused: Vec<_> =
-            news.refused.iter().filter_map(|(id, reason)| Some((leaves(*id)?, reason.clone()))).collect();
-        kept.accepted.extend(accepted);
-        kept.tray.extend(refused);
-        kept.accepted.extend(news.pulled.iter().cloned());
-        kept.since.extend(news.streams.clone());
-        kept.epoch = Some(news.epoch.clone());
+        let accepted: BTreeMap<ChangeId, (Stamp, DeviceNumber)> =
+            news.accepted.iter().map(|it| (it.id, (it.stamp, it.device))).collect();
+        let refused: BTreeMap<ChangeId, &Refusal> = news.refused.iter().map(|(id, reason)| (*id, reason)).collect();
+        let write = self.disk.write(true, |lies| {
+            self.check_leader(lies)?;
+            let mut read_to = self.read_to.get();
+            let mut kept_own = BTreeSet::new();
+            let mut settled = Vec::new();
+            let Lies { rows, tray, .. } = lies;
+            rows.retain(|sequence, row| {
+                let Row::Own(own) = row else { return true };
+                let id = own.ranked.change.id();
+                if own.accepted {
+                    kept_own.extend(own.for_author.is_empty().then_some(id));
+                } else if let Some((stamp, device)) = accepted.get(&id)
+                    && probe::step("journal: what was accepted leaves the tail")
+                {
+                    own.accepted = true;
+                    if probe::step("journal: an accepted change gets its rank") {
+                        (own.ranked.stamp, own.ranked.device) = (*stamp, *device);
+                    }
+                    kept_own.extend(own.for_author.is_empty().then_some(id));
+                    settled.push(*sequence);
+                } else if let Some(reason) = refused.get(&id) {
+                    if probe::step("journal: what was refused goes to the tray") {
+                        tray.insert(id, (own.clone(), (*reason).clone()));
+                    }
+                    settled.push(*sequence);
+                    return false;
+                }
+                true
+            });
+            // An own change that lies here whole need not be kept twice.
+            let parts = news.pulled.iter().filter(|ranked| !kept_own.contains(&ranked.change.id()));
+            let parts = parts.filter_map(|ranked| {
+                let change = ranked.change.part_for(|audience| self.opens(audience))?;
+                Some(Ranked { change, ..*ranked })
+            });
+            let changes: Vec<Ranked> = parts.collect();
+            if !changes.is_empty() && probe::step("journal: a page is kept") {
+                let sequence = lies.add(Row::Page { changes, torn: false });
+                if sequence == read_to + 1 {
+                    read_to = sequence;
+                }
+            }
+            if probe::step("journal: the cursor is kept with the page") {
+                let held = news.streams.iter().filter(|(audience, _)| self.opens(audience));
+                lies.since.extend(held.map(|(audience, mark)| (audience.clone(), *mark)));
+            }
+            lies.epoch = Some(news.epoch.clone());
+            Ok((read_to, settled))
+        });
+        let (read_to, settled) = write.await?;
+        self.read_to.set(read_to);
+        self.tail.borrow_mut().retain(|sequence, _| !settled.contains(sequence));
         Ok(())
     }
 
+    /// Own changes go back into the tail: the endpoint may have lost them, and has them already if not. What was
+    /// pulled is read again, since ranks and numbers may be others now.
     async fn begin_epoch(&self, epoch: &str) -> Result<(), AppendError> {
-        let mut kept = self.kept.borrow_mut();
-        kept.since.clear();
-        kept.epoch = Some(epoch.into());
-        Ok(())
+        let write = self.disk.write(true, |lies| {
+            self.check_leader(lies)?;
+            if probe::step("journal: another epoch is read from its start") {
+                lies.since.clear();
+            }
+            lies.rows.retain(|_, row| match row {
+                Row::Own(row) => {
+                    if probe::step("journal: another epoch is offered what was accepted") {
+                        row.accepted = false;
+                    }
+                    true
+                }
+                Row::Page { .. } => false,
+            });
+            lies.blocks.clear();
+            lies.torn_blocks.clear();
+            lies.checkpoints += 1;
+            lies.epoch = Some(epoch.into());
+            Ok(())
+        });
+        write.await
     }
 }

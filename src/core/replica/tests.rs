@@ -53,7 +53,7 @@ impl World {
                 let fixed = Ranked { stamp, device: DeviceNumber(u.int_in_range(1..=3)?), change: own.change };
                 self.accepted.push(fixed.clone());
                 if u.arbitrary()? {
-                    self.replica.settle(fixed.change.id(), fixed.stamp, fixed.device)
+                    self.replica.settle(fixed.change.id(), fixed.stamp, fixed.device, &|_| true)
                 } else {
                     self.replica.take_in(&fixed)
                 }
@@ -63,7 +63,7 @@ impl World {
                 let mut touched = Touched::default();
                 for change in &self.accepted {
                     touched.and(self.replica.take_in(change));
-                    touched.and(self.replica.settle(change.change.id(), change.stamp, change.device));
+                    touched.and(self.replica.settle(change.change.id(), change.stamp, change.device, &|_| true));
                     touched.and(self.replica.refuse(change.change.id()));
                 }
                 for change in &self.tail {

@@ -9,6 +9,7 @@ use yingke_core::{
     change::Ranked,
     id::{ChangeId, DeviceNumber, ENDPOINT_DEVICE, RecordId},
     merge::{self, Records},
+    probe,
     stamp::{Stamp, Stamper},
     time::{DAY_MS, MINUTE_MS, Millis},
     wire::v1::{Refusal, StreamMark, Verdict, hex_text},
@@ -80,20 +81,24 @@ pub fn settle(mut found: Found, candidates: Vec<Candidate>, now: Millis) -> Sett
     let mut records_touched = BTreeSet::new();
     for Candidate { mut ranked, hash, refusal } in candidates {
         let id = ranked.change.id();
-        if let Some(receipt) = found.known.get(&id) {
-            settled.verdicts.push(if receipt.hash == hash {
+        let known = found.known.get(&id).filter(|_| probe::step("exchange: what is known is not taken twice"));
+        if let Some(receipt) = known {
+            settled.verdicts.push(if probe::decide("exchange: had, and the same", receipt.hash == hash) {
                 accepted(id, receipt, true)
             } else {
                 Verdict::Refused { id, reason: Refusal::Different }
             });
             continue;
         }
-        if let Some(reason) = refusal {
+        if let Some(reason) = refusal.filter(|_| probe::step("exchange: what may not be is refused")) {
             settled.verdicts.push(Verdict::Refused { id, reason });
             continue;
         }
         let made_on = ranked.change.header.device;
-        if is_off(ranked.stamp, now) || corrected.get(&made_on).is_some_and(|last| ranked.stamp <= *last) {
+        let overtakes = corrected.get(&made_on).is_some_and(|last| ranked.stamp <= *last);
+        if is_off(ranked.stamp, now)
+            || probe::decide("exchange: made after a corrected one, ranked before it", overtakes)
+        {
             ranked.stamp = stamper.next(now);
             ranked.device = ENDPOINT_DEVICE;
             corrected.insert(made_on, ranked.stamp);
@@ -122,7 +127,8 @@ pub fn settle(mut found: Found, candidates: Vec<Candidate>, now: Millis) -> Sett
 
 /// Whether a stamp can only come from a wrong clock.
 fn is_off(stamp: Stamp, now: Millis) -> bool {
-    stamp > Stamp::at(now.plus(AHEAD_MAX_MS)) || stamp < Stamp::at(now.plus(-BEHIND_MAX_MS))
+    probe::decide("exchange: a clock far ahead", stamp > Stamp::at(now.plus(AHEAD_MAX_MS)))
+        || probe::decide("exchange: a clock far behind", stamp < Stamp::at(now.plus(-BEHIND_MAX_MS)))
 }
 
 fn accepted(id: ChangeId, receipt: &Receipt, had: bool) -> Verdict {

@@ -1,0 +1,176 @@
+//! The endpoint: the exchange that ships, over the ledger's twin in memory, with its club and its backups.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
+
+use p256::SecretKey;
+use yingke_core::{
+    audience::{Audience, Role},
+    change::Ranked,
+    codec, fixture,
+    id::{ChangeId, DeviceNumber, RecordId, StaffId, VenueId},
+    probe,
+    sync::{Trouble, now_or_never},
+    time::Millis,
+    wire::v1::{SealedChange, Staff, Venue},
+};
+use yingke_server::{
+    exchange::{self, Caller, Push, PushError, Versions},
+    house::House,
+    keys::Secrets,
+    ledger::{Ledger, LedgerError, LedgerRow, memory::MemoryLedger},
+    register::Device,
+    sealed, verify,
+};
+
+/// Who works here: number, role, venue.
+const STAFF: [(u8, Role, u8); 6] = [
+    (1, Role::Consultant, 1),
+    (2, Role::Consultant, 1),
+    (3, Role::FrontDesk, 1),
+    (4, Role::FrontDeskSupervisor, 1),
+    (5, Role::StoreManager, 1),
+    (6, Role::Consultant, 2),
+];
+
+#[must_use]
+pub fn venue(number: u8) -> VenueId {
+    VenueId::from_bytes(fixture::id_bytes(number))
+}
+
+pub struct Club {
+    pub house: House,
+    pub ledger: MemoryLedger,
+    secrets: Rc<Secrets>,
+    epochs: u32,
+    devices: u32,
+    backup: Option<MemoryLedger>,
+}
+
+thread_local! {
+    // Keys of the curve cost more than all the rest of a seed, and any will do.
+    static SECRETS: Rc<Secrets> = {
+        let recovery = SecretKey::from_slice(&[7; 32]).expect("a key of the curve");
+        Rc::new(Secrets { master: [7; 32], recovery })
+    };
+    static EPHEMERAL: SecretKey = SecretKey::from_slice(&[9; 32]).expect("a key of the curve");
+}
+
+/// Seals as a tablet does for the endpoint alone.
+#[must_use]
+pub fn seal(ranked: &Ranked) -> SealedChange {
+    let recovery = SECRETS.with(|secrets| secrets.recovery.public_key());
+    EPHEMERAL.with(|ephemeral| sealed::seal(&recovery, fixture::organisation(), ranked, ephemeral, [5; 12]))
+}
+
+impl Club {
+    #[must_use]
+    pub fn new() -> Self {
+        let staff = STAFF.map(|(number, role, place)| {
+            let id = fixture::staff(number);
+            (id, Staff { id, name: "林悦".into(), role, venue: venue(place), active: true })
+        });
+        let venues = [1, 2].map(|number| {
+            let id = venue(number);
+            let venue = Venue {
+                id,
+                name: "未来店".into(),
+                pack: "fitness".into(),
+                utc_offset_minutes: 480,
+                lease_days: 14,
+                lock_minutes: 5,
+            };
+            (id, venue)
+        });
+        let house = House {
+            organisation: fixture::organisation(),
+            name: "松风体育".into(),
+            venues: venues.into(),
+            staff: staff.into(),
+        };
+        let secrets = SECRETS.with(Rc::clone);
+        Self { house, ledger: MemoryLedger::new("e1"), secrets, epochs: 1, devices: 0, backup: None }
+    }
+
+    pub fn new_device(&mut self) -> DeviceNumber {
+        self.devices += 1;
+        DeviceNumber(self.devices)
+    }
+
+    /// Answers one request, as `http.rs` and `exchange.rs` do together.
+    pub fn answer(
+        &self,
+        device: DeviceNumber,
+        place: VenueId,
+        person: Option<StaffId>,
+        body: &[u8],
+        now: Millis,
+    ) -> Result<Rc<[u8]>, Trouble> {
+        let works_here = |id: StaffId| self.house.active(id).is_some_and(|staff| staff.venue == place);
+        if person.is_some_and(|person| !works_here(person)) {
+            probe::note("fault: a credential has run out", true);
+            return Err(Trouble::SignIn);
+        }
+        let push: Push = serde_json::from_slice(body).expect("what core pushes can be read");
+        let device =
+            Device { organisation: self.house.organisation, number: device, venue: place, name: "A-01".into() };
+        let caller = Caller { device: &device, person };
+        let run = exchange::run(&self.ledger, &self.house, &self.secrets, caller, push, Versions::default(), now);
+        match now_or_never(run) {
+            Ok(answer) => Ok(serde_json::to_vec(&answer).expect("an answer is plain data").into()),
+            Err(PushError::Ledger(LedgerError::Cloned { .. })) => Err(Trouble::Cloned),
+            Err(other) => panic!("the exchange failed: {other}"),
+        }
+    }
+
+    pub fn back_up(&mut self) {
+        self.epochs += 1;
+        self.backup = Some(self.ledger.copy(&format!("e{}", self.epochs)));
+    }
+
+    /// Puts the last backup in place, if there is one.
+    pub fn restore(&mut self) -> bool {
+        let Some(backup) = self.backup.take() else { return false };
+        self.ledger = backup;
+        true
+    }
+
+    /// Which audiences somebody may hold now, and whether they work at this venue at all.
+    #[must_use]
+    pub fn held(&self, person: StaffId, place: VenueId) -> Option<BTreeSet<Audience>> {
+        let staff = self.house.active(person).filter(|staff| staff.venue == place)?;
+        let written = now_or_never(self.ledger.heads(self.house.organisation)).expect("the twin answers");
+        Some(self.house.held(staff, written.keys()))
+    }
+
+    /// The whole ledger.
+    #[must_use]
+    pub fn rows(&self) -> Vec<LedgerRow> {
+        self.rows_after(0)
+    }
+
+    #[must_use]
+    pub fn rows_after(&self, number: u64) -> Vec<LedgerRow> {
+        now_or_never(self.ledger.rows(self.house.organisation, number, usize::MAX)).expect("the twin answers")
+    }
+
+    /// The current records as bytes.
+    #[must_use]
+    pub fn records(&self) -> BTreeMap<RecordId, Vec<u8>> {
+        let records = now_or_never(self.ledger.records(self.house.organisation, None, None, usize::MAX));
+        records.expect("the twin answers").iter().map(|record| (record.id, codec::record_bytes(record))).collect()
+    }
+
+    /// What `verify` finds.
+    #[must_use]
+    pub fn faults(&self) -> Vec<String> {
+        now_or_never(verify::run(&self.ledger, self.house.organisation)).expect("the twin answers").faults
+    }
+
+    #[must_use]
+    pub fn accepted(&self) -> BTreeSet<ChangeId> {
+        self.rows().iter().map(|row| row.ranked.change.id()).collect()
+    }
+}

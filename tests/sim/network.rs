@@ -1,0 +1,115 @@
+//! The network between tablets and endpoint: it delivers late, twice, in any order, or not at all.
+
+use std::{cell::RefCell, collections::BTreeMap, future::poll_fn, rc::Rc, task::Poll};
+
+use yingke_core::{
+    id::StaffId,
+    sync::{Endpoint, Trouble},
+    wire::v1::{Answer, Push},
+};
+
+/// One request on its way, and what becomes of it.
+#[derive(Debug)]
+pub struct Call {
+    /// Which tablet asks, by its place in the world.
+    pub tablet: usize,
+    /// Whose credential came with it.
+    pub person: Option<StaffId>,
+    pub body: Rc<[u8]>,
+    /// Whether somebody still waits for the reply.
+    awaited: bool,
+    reply: Option<Result<Rc<[u8]>, Trouble>>,
+}
+
+/// Requests that are under way, and old ones that may turn up again.
+#[derive(Debug, Default)]
+pub struct Network {
+    calls: BTreeMap<u64, Call>,
+    last: u64,
+}
+
+pub type Shared = Rc<RefCell<Network>>;
+
+/// Old requests that the network may repeat.
+const OLD_CALLS_MAX: usize = 6;
+
+impl Network {
+    pub fn call(&self, id: u64) -> &Call {
+        &self.calls[&id]
+    }
+
+    /// Requests that somebody waits for.
+    pub fn awaited(&self) -> Vec<u64> {
+        self.calls.iter().filter(|(_, call)| call.awaited && call.reply.is_none()).map(|(id, _)| *id).collect()
+    }
+
+    /// Requests that nobody waits for any more.
+    pub fn old(&self) -> Vec<u64> {
+        self.calls.iter().filter(|(_, call)| !call.awaited).map(|(id, _)| *id).collect()
+    }
+
+    /// What a tablet waits for, if it does.
+    pub fn of(&self, tablet: usize) -> Option<u64> {
+        self.awaited().into_iter().find(|id| self.calls[id].tablet == tablet)
+    }
+
+    pub fn answer(&mut self, id: u64, reply: Result<Rc<[u8]>, Trouble>) {
+        if let Some(call) = self.calls.get_mut(&id).filter(|call| call.awaited) {
+            call.reply = Some(reply);
+        }
+    }
+
+    fn send(&mut self, tablet: usize, person: Option<StaffId>, body: Rc<[u8]>) -> u64 {
+        self.last += 1;
+        self.calls.insert(self.last, Call { tablet, person, body, awaited: true, reply: None });
+        let old = self.old();
+        for id in &old[..old.len().saturating_sub(OLD_CALLS_MAX)] {
+            self.calls.remove(id);
+        }
+        self.last
+    }
+
+    fn take_reply(&mut self, id: u64) -> Option<Result<Rc<[u8]>, Trouble>> {
+        let call = self.calls.get_mut(&id)?;
+        let reply = call.reply.take()?;
+        call.awaited = false;
+        Some(reply)
+    }
+
+    fn give_up(&mut self, id: u64) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.awaited = false;
+        }
+    }
+}
+
+/// A tablet's way to the endpoint, with somebody's credential.
+pub struct Wire {
+    pub network: Shared,
+    pub tablet: usize,
+    pub person: Option<StaffId>,
+}
+
+/// Nobody waits for a reply once its turn is gone.
+struct Waiting<'a>(&'a Shared, u64);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.borrow_mut().give_up(self.1);
+    }
+}
+
+impl Endpoint for Wire {
+    async fn sync(&self, push: Push) -> Result<Answer, Trouble> {
+        let body = serde_json::to_vec(&push).expect("a push is plain data");
+        let id = self.network.borrow_mut().send(self.tablet, self.person, body.into());
+        let waiting = Waiting(&self.network, id);
+        let reply = poll_fn(|_| match self.network.borrow_mut().take_reply(id) {
+            Some(reply) => Poll::Ready(reply),
+            None => Poll::Pending,
+        });
+        let reply = reply.await;
+        drop(waiting);
+        serde_json::from_slice(&reply?).map_err(|error| Trouble::NotUnderstood { detail: error.to_string() })
+    }
+}
