@@ -370,7 +370,7 @@ pub async fn restore(
     let mut iterator = std::iter::from_fn(|| again.read().transpose())
         .map(|row| row.map_err(|error| LedgerError::Later { detail: error.to_string() }));
     ledger.replace_all(&mut iterator, &new_epoch(), now).await?;
-    let mut told = format!("{rows} rows are back, under a new epoch: tablets offer again what they hold.\n");
+    let mut told = format!("{rows} rows are back, under a new epoch: tablets read it from its start.\n");
     for organisation in ledger.organisations().await? {
         let findings = verify::run(&*ledger, organisation).await?;
         told += &findings.to_string();

@@ -157,7 +157,7 @@ pub trait Ledger: Send + Sync + fmt::Debug {
     async fn epoch(&self, organisation: OrganisationId) -> Result<String, LedgerError>;
 
     /// Begins a new epoch if `from` is still the current one and has lasted for [`EPOCH_MS_MIN`]; gives the current
-    /// one either way. Devices that meet it read from the start and offer again what they hold.
+    /// one either way. Devices that meet it read from the start.
     async fn begin_epoch(
         &self,
         organisation: OrganisationId,

@@ -70,7 +70,7 @@ async fn a_copy_made_under_load_is_one_moment_and_comes_back_whole() {
     let (tablet, own) = writer(address).await;
     let before = push(&tablet, &own, 1, 20).await;
     let secret = place.path().join("passphrase");
-    fs::write(&secret, "松风体育的备份放在这里\n第二行\n").unwrap();
+    fs::write(&secret, "松风体育的备份都放在这里面\n第二行\n").unwrap();
     let file = place.path().join("one.backup").display().to_string();
     let sealed = ["--passphrase-file", secret.to_str().unwrap()];
     // Somebody writes all the while.

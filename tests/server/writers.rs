@@ -133,6 +133,19 @@ async fn eight_writers_on_several_processes_and_no_number_seen_late() {
     }
     let addresses: Vec<_> = servers.iter().map(|(_, address)| *address).collect();
     let pushes = changes_in_all() / WRITERS / BATCH;
+    let expected = pushes * WRITERS * BATCH;
+    let reader = async |address, staff: &str, pin: &str| {
+        let mut tablet = Tablet::enrol(address).await;
+        let id = tablet.enrolled.directory.staff.iter().find(|other| other.name == staff).unwrap().id;
+        tablet.signed_in = Some(tablet.try_sign_in(id, pin).await.json());
+        tablet
+    };
+    let (mut one, mut other) =
+        (reader(addresses[0], "林悦", "260711").await, reader(addresses[0], "吴珊", "730416").await);
+    // Those of the demo are read before the first writer begins.
+    one.settle().await;
+    other.settle().await;
+    let begun = (one.journal.kept().accepted.len(), other.journal.kept().accepted.len());
     let mut writers = tokio::task::JoinSet::new();
     for writer in 0..WRITERS {
         let tablet = Tablet::enrol(addresses[writer % addresses.len()]).await;
@@ -173,19 +186,6 @@ async fn eight_writers_on_several_processes_and_no_number_seen_late() {
             sent
         });
     }
-    let reader = async |address, staff: &str, pin: &str| {
-        let mut tablet = Tablet::enrol(address).await;
-        let id = tablet.enrolled.directory.staff.iter().find(|other| other.name == staff).unwrap().id;
-        tablet.signed_in = Some(tablet.try_sign_in(id, pin).await.json());
-        tablet
-    };
-    let expected = pushes * WRITERS * BATCH;
-    let (mut one, mut other) =
-        (reader(addresses[0], "林悦", "260711").await, reader(addresses[0], "吴珊", "730416").await);
-    // Those of the demo are there already.
-    one.settle().await;
-    other.settle().await;
-    let begun = (one.journal.kept().accepted.len(), other.journal.kept().accepted.len());
     let (mut turns, mut read) = (0, [0, 0]);
     while read.iter().any(|read| *read < expected) {
         turns += 1;
