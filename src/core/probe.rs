@@ -31,10 +31,13 @@ mod simulated {
         collections::{BTreeMap, HashMap},
     };
 
+    /// A decision's name, and how often it fell either way.
+    type Count = (&'static str, [u64; 2]);
+
     thread_local! {
         static SABOTAGE: Cell<Option<&'static str>> = const { Cell::new(None) };
         static BROKEN: Cell<u64> = const { Cell::new(0) };
-        static COUNTS: RefCell<HashMap<(usize, usize), (&'static str, [u64; 2])>> = RefCell::default();
+        static COUNTS: RefCell<HashMap<(usize, usize), Count>> = RefCell::default();
     }
 
     /// A decision: `holds`, or the opposite while it is sabotaged.
