@@ -386,8 +386,11 @@ impl Draw {
 
     /// One field of the form; several values become the elements of a set.
     fn copy(&mut self, filled: &Filled, from: &str, to: &str) {
+        let is_set = schema::field(self.kind, to).is_some_and(|spec| spec.merge == CellTag::Set);
         match filled.get(from) {
-            Some(Value::List(elements)) => elements.iter().for_each(|element| self.put(to, element.clone())),
+            Some(Value::List(elements)) if is_set => {
+                elements.iter().for_each(|element| self.put(to, element.clone()));
+            }
             Some(value) => self.put(to, value.clone()),
             None => {}
         }

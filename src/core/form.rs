@@ -13,16 +13,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     change::Key,
-    id::{RecordId, StaffId},
+    id::{RecordId, StaffId, VenueId},
     identity::{IdentityError, Passport, ResidentId},
     money::{Money, MoneyError},
     name::{NameError, PersonName},
-    pack::{Condition, DefaultValue, Field, FieldType, Form, Pack, Reference, Required, Rule, Test},
+    pack::{Condition, DefaultValue, Field, FieldType, Form, ListOf, Pack, Reference, Required, Rule, Test},
     phone::{PhoneError, PhoneNumber, Region},
     record::{CellTag, Record},
     schema::{self, PHONE_TYPED_CHARACTERS_MAX},
-    time::{MINUTE_MS, Millis},
-    typed::{self, NOTE_CHARACTERS_MAX, WholeError},
+    time::{HOUR_MS, MINUTE_MS, Millis},
+    typed::{self, NOTE_CHARACTERS_MAX, Signature, WholeError},
     value::Value,
 };
 
@@ -98,6 +98,8 @@ pub struct Context<'a> {
     pub me: StaffId,
     /// The outing that is under way.
     pub outing: Option<RecordId>,
+    /// The venue that the tablet belongs to.
+    pub venue: Option<VenueId>,
     pub pack: &'a Pack,
 }
 
@@ -227,6 +229,24 @@ pub enum ProblemCode {
     ConsentNeeded {
         field: Key,
     },
+    NotAnEmail,
+    NotATimeOfDay,
+    NotAMonth,
+    /// A form of address stands where the contract needs the whole name.
+    FullNameNeeded,
+    /// It must be agreed to.
+    AgreementNeeded,
+    /// This or that field.
+    OneOfTwoNeeded {
+        field: Key,
+    },
+    NotAfterField {
+        field: Key,
+    },
+    /// More than what is left of it.
+    MoreThanRest,
+    /// It was not signed, or what was taken is no picture.
+    NotTaken,
 }
 
 /// A draft with the form's defaults, to begin with.
@@ -234,7 +254,7 @@ pub enum ProblemCode {
 pub fn begin(form: &Form, context: &Context<'_>) -> Draft {
     let mut draft = Draft::default();
     for field in form.fields().filter(|field| field.required != Required::Auto) {
-        if let Some(value) = field.default.and_then(|default| default_value(field, default, context)) {
+        if let Some(value) = field.default.as_ref().and_then(|default| default_value(field, default, context)) {
             draft.set(&field.key, typed_form(&field.kind, &value, context.offset_minutes));
         }
     }
@@ -311,18 +331,19 @@ fn check_where(
         for field in &section.fields {
             let missing = || {
                 // What was typed and cannot be read counts as filled in for the conditions of others.
-                let holds = |condition: &Condition| condition_holds(condition, &values, &code_by_field);
+                let holds = |condition: &Condition| condition_holds(condition, &values, &code_by_field, context.pack);
                 let required = match &field.required {
                     Required::Yes => true,
-                    Required::No | Required::Auto => false,
+                    Required::No | Required::Auto | Required::Later => false,
                     Required::When(conditions) => conditions.iter().any(holds),
                     Required::Unless(conditions) => !conditions.iter().any(holds),
                 };
                 if due && required { check_present(field, values.get(&field.key), context.pack) } else { None }
             };
-            let code = code_by_field.get(&field.key).cloned().or_else(missing).or_else(|| {
-                field.rule.as_ref().and_then(|rule| check_rule(rule, values.get(&field.key), &values, context))
-            });
+            let code =
+                code_by_field.get(&field.key).cloned().or_else(missing).or_else(|| {
+                    field.rules().find_map(|rule| check_rule(rule, values.get(&field.key), &values, context))
+                });
             problems.extend(code.map(|code| Problem { field: field.key.clone(), code }));
         }
     }
@@ -332,11 +353,15 @@ fn check_where(
 /// One field's text as a value; `None` if nothing was typed.
 fn read(field: &Field, typed: &str, context: &Context<'_>) -> Result<Option<Value>, ProblemCode> {
     if typed.chars().all(|c| c.is_whitespace() || typed::is_unseen(c)) {
-        let auto = field.default.filter(|_| field.required == Required::Auto);
+        let auto = field.default.as_ref().filter(|_| field.required == Required::Auto);
         return Ok(auto.and_then(|default| default_value(field, default, context)));
     }
     let in_list = |list: &str, code: &str| context.pack.list(list).iter().any(|item| &*item.key == code);
     let value = match &field.kind {
+        FieldType::Text(_) if field.rule == Some(Rule::YearMonth) => {
+            typed::year_month(typed).ok_or(ProblemCode::NotAMonth)?.into_string().into()
+        }
+        FieldType::Text(_) if matches!(field.rule, Some(Rule::IdNumber | Rule::IdNumberOf(_))) => id_number(typed)?,
         FieldType::Text(max) => typed::line(typed, *max as usize).map_err(too_long)?.into_string().into(),
         FieldType::LongText => typed::lines(typed, NOTE_CHARACTERS_MAX).map_err(too_long)?.into_string().into(),
         FieldType::Phone => PhoneNumber::parse(typed, Region::China).map_err(phone_problem)?.e164().into(),
@@ -363,13 +388,21 @@ fn read(field: &Field, typed: &str, context: &Context<'_>) -> Result<Option<Valu
             several(typed, |code| items.iter().any(|item| &*item.key == code))?
         }
         FieldType::StaffList => several(typed, |code| code.parse::<StaffId>().is_ok())?,
-        FieldType::Ref(Reference::Staff) => {
-            let staff: StaffId = typed.trim().parse().map_err(|_| ProblemCode::NotInList)?;
-            staff.to_string().into()
+        FieldType::Ref(reference) => reference_value(*reference, typed.trim(), context.pack)?,
+        FieldType::Email => typed::email(typed).ok_or(ProblemCode::NotAnEmail)?.into_string().into(),
+        FieldType::Time => typed::time_of_day(typed).ok_or(ProblemCode::NotATimeOfDay)?.into(),
+        FieldType::Decimal => typed::decimal(typed).ok_or(ProblemCode::NotANumber)?.into(),
+        FieldType::Rating => typed::whole(typed, 1, 5).map_err(whole_problem)?.into(),
+        FieldType::Score => typed::whole(typed, 0, 100).map_err(whole_problem)?.into(),
+        FieldType::Signature => Signature::parse(typed).ok_or(ProblemCode::NotTaken)?.value(),
+        FieldType::Photo | FieldType::File => blob(typed)?,
+        // Which route it is, another field says; a stop that another route has is none of this one's.
+        FieldType::Stops(_) => {
+            let known =
+                |code: &str| context.pack.routes.iter().any(|route| route.stops.iter().any(|stop| &*stop.key == code));
+            several(typed, known)?
         }
-        FieldType::Ref(Reference::Person | Reference::Outing | Reference::Campaign) => {
-            typed.trim().parse::<RecordId>().map_err(|_| ProblemCode::NotInList)?.into()
-        }
+        FieldType::List(of) => list_value(*of, typed, context)?,
         FieldType::ResidentId => {
             let id = ResidentId::parse(typed).map_err(identity_problem)?;
             if id.birth_date() > context.now.day(context.offset_minutes) {
@@ -382,6 +415,86 @@ fn read(field: &Field, typed: &str, context: &Context<'_>) -> Result<Option<Valu
     // Unseen characters alone are nothing.
     Ok(Some(value).filter(|value| value.as_text() != Some("") && *value != Value::List(Vec::new())))
 }
+
+/// The number of whichever document it is, in its written form; whether it is right, the field's rule says.
+fn id_number(typed: &str) -> Result<Value, ProblemCode> {
+    if let Ok(card) = ResidentId::parse(typed) {
+        return Ok(card.as_str().into());
+    }
+    if let Ok(passport) = Passport::parse(typed) {
+        return Ok(passport.as_str().into());
+    }
+    Ok(typed::line(typed, 20).map_err(too_long)?.into_string().into())
+}
+
+fn blob(typed: &str) -> Result<Value, ProblemCode> {
+    let hash = typed.trim();
+    if typed::is_hash(hash) { Ok(hash.into()) } else { Err(ProblemCode::NotTaken) }
+}
+
+fn reference_value(reference: Reference, code: &str, pack: &Pack) -> Result<Value, ProblemCode> {
+    let known = |is_known: bool| if is_known { Ok(code.into()) } else { Err(ProblemCode::NotInList) };
+    match reference {
+        Reference::Staff => known(code.parse::<StaffId>().is_ok()),
+        Reference::Venue => known(code.parse::<VenueId>().is_ok()),
+        Reference::Department => known(pack.list("dept_kind").iter().any(|item| &*item.key == code)),
+        Reference::Route => known(pack.route(code).is_some()),
+        Reference::Prompt => known(pack.prompt(code).is_some()),
+        Reference::Person
+        | Reference::Outing
+        | Reference::Campaign
+        | Reference::Visit
+        | Reference::Product
+        | Reference::Membership
+        | Reference::Case
+        | Reference::Negotiation
+        | Reference::Segment
+        | Reference::Offer
+        | Reference::Equipment
+        | Reference::Resource
+        | Reference::Booking
+        | Reference::Course
+        | Reference::Subject => Ok(code.parse::<RecordId>().map_err(|_| ProblemCode::NotInList)?.into()),
+    }
+}
+
+/// What stands on the lines of a list, or between its commas, in that order. A gift is `what*how many`, a charge
+/// `what=yuan`.
+fn list_value(of: ListOf, typed: &str, context: &Context<'_>) -> Result<Value, ProblemCode> {
+    let by_line = matches!(of, ListOf::Texts | ListOf::Gifts | ListOf::Charges);
+    let mut values = Vec::new();
+    for part in typed.split(if by_line { '\n' } else { ',' }) {
+        let part = part.trim();
+        if part.is_empty() {
+            continue;
+        }
+        if values.len() == schema::LIST_VALUES_MAX {
+            return Err(ProblemCode::TooLong { max: schema::LIST_VALUES_MAX });
+        }
+        let text = |part: &str| -> Result<Value, ProblemCode> {
+            Ok(typed::line(part, LINE_CHARACTERS_MAX).map_err(too_long)?.into_string().into())
+        };
+        values.push(match of {
+            ListOf::Texts => text(part)?,
+            ListOf::Numbers => typed::whole(part, -1_000_000, 1_000_000).map_err(whole_problem)?.into(),
+            ListOf::Datetimes => typed::instant(part, context.offset_minutes).ok_or(ProblemCode::NotADate)?.into(),
+            ListOf::Photos => blob(part)?,
+            ListOf::Gifts => {
+                let (what, count) = part.rsplit_once(['*', '×']).unwrap_or((part, "1"));
+                Value::List(vec![text(what.trim())?, typed::whole(count, 1, 10_000).map_err(whole_problem)?.into()])
+            }
+            ListOf::Charges => {
+                let (what, fen) = part.rsplit_once(['=', '＝']).ok_or(ProblemCode::NotANumber)?;
+                Value::List(vec![text(what.trim())?, Money::parse(fen).map_err(money_problem)?.fen().into()])
+            }
+            ListOf::Refs(reference) => reference_value(reference, part, context.pack)?,
+        });
+    }
+    Ok(Value::List(values))
+}
+
+/// Characters of one line of a list.
+const LINE_CHARACTERS_MAX: usize = 200;
 
 /// Codes with commas between, each once, in the order of their keys.
 fn several(typed: &str, is_known: impl Fn(&str) -> bool) -> Result<Value, ProblemCode> {
@@ -401,6 +514,11 @@ fn typed_form(kind: &FieldType, value: &Value, offset_minutes: i32) -> String {
         Value::Int(number) if *kind == FieldType::Money => {
             Money::from_fen(*number).map_or(String::new(), |money| money.shown())
         }
+        Value::Int(number) if *kind == FieldType::Decimal => {
+            let sign = if *number < 0 { "-" } else { "" };
+            format!("{sign}{}.{:02}", number.unsigned_abs() / 100, number.unsigned_abs() % 100)
+        }
+        Value::Int(number) if *kind == FieldType::Time => format!("{:02}:{:02}", number / 60, number % 60),
         Value::Int(number) => number.to_string(),
         Value::Text(text) if *kind == FieldType::Phone => {
             PhoneNumber::from_e164(text).map_or(text.to_string(), |phone| phone.shown())
@@ -409,6 +527,13 @@ fn typed_form(kind: &FieldType, value: &Value, offset_minutes: i32) -> String {
         Value::At(at) => typed::instant_field(*at, offset_minutes),
         Value::Day(day) => day.to_string(),
         Value::Id(id) => id.to_string(),
+        Value::List(_) if *kind == FieldType::Signature => {
+            Signature::from_value(value).map_or(String::new(), |signature| signature.typed())
+        }
+        Value::List(lines) if matches!(kind, FieldType::List(ListOf::Texts | ListOf::Gifts | ListOf::Charges)) => {
+            let texts: Vec<String> = lines.iter().map(|line| line_form(kind, line)).collect();
+            texts.join("\n")
+        }
         Value::List(elements) => {
             let texts: Vec<String> = elements.iter().map(|value| typed_form(kind, value, offset_minutes)).collect();
             texts.join(",")
@@ -416,7 +541,20 @@ fn typed_form(kind: &FieldType, value: &Value, offset_minutes: i32) -> String {
     }
 }
 
-fn default_value(field: &Field, default: DefaultValue, context: &Context<'_>) -> Option<Value> {
+fn line_form(kind: &FieldType, line: &Value) -> String {
+    match line {
+        Value::List(parts) => match (&parts[..], kind) {
+            ([Value::Text(what), Value::Int(fen)], FieldType::List(ListOf::Charges)) => {
+                format!("{what}={}", Money::from_fen(*fen).map_or(String::new(), |money| money.shown()))
+            }
+            ([Value::Text(what), Value::Int(count)], _) => format!("{what}*{count}"),
+            _ => String::new(),
+        },
+        line => line.as_text().unwrap_or_default().to_owned(),
+    }
+}
+
+fn default_value(field: &Field, default: &DefaultValue, context: &Context<'_>) -> Option<Value> {
     Some(match default {
         DefaultValue::Now => context.now.into(),
         DefaultValue::Today => context.now.day(context.offset_minutes).into(),
@@ -426,6 +564,8 @@ fn default_value(field: &Field, default: DefaultValue, context: &Context<'_>) ->
         DefaultValue::One => 1.into(),
         DefaultValue::Yes => true.into(),
         DefaultValue::No => false.into(),
+        DefaultValue::Venue => context.venue?.to_string().into(),
+        DefaultValue::Code(code) => (&**code).into(),
     })
 }
 
@@ -433,6 +573,7 @@ fn condition_holds(
     condition: &Condition,
     values: &BTreeMap<Key, Value>,
     unreadable: &BTreeMap<&Key, ProblemCode>,
+    pack: &Pack,
 ) -> bool {
     let value = values.get(&condition.field);
     let is_one_of = |codes: &[Box<str>], value: &Value| codes.iter().any(|code| value.as_text() == Some(&**code));
@@ -440,6 +581,16 @@ fn condition_holds(
         Test::Yes => value.and_then(Value::as_bool) == Some(true),
         Test::No => value.and_then(Value::as_bool) == Some(false),
         Test::Filled => value.is_some() || unreadable.contains_key(&condition.field),
+        Test::Empty => value.is_none() && !unreadable.contains_key(&condition.field),
+        Test::Below(limit) => value.and_then(Value::as_int).is_some_and(|number| number < *limit),
+        Test::HoursAfter { field, parameter } => {
+            let from = values.get(field).and_then(Value::as_at);
+            let hours = pack.number(parameter, i64::MAX / HOUR_MS);
+            match (from, value.and_then(Value::as_at)) {
+                (Some(from), Some(at)) => at.since(from) > hours.saturating_mul(HOUR_MS),
+                _ => false,
+            }
+        }
         Test::Is(codes) => match value {
             Some(Value::List(elements)) => elements.iter().any(|value| is_one_of(codes, value)),
             Some(value) => is_one_of(codes, value),
@@ -488,12 +639,77 @@ fn check_rule(
             };
             breaks(earlier, ProblemCode::BeforeField { field: other.clone() })
         }
+        (Rule::After(other), Some(value)) => {
+            let later = match (value, values.get(other)) {
+                (Value::At(at), Some(Value::At(other))) => minute(*at) > minute(*other),
+                (Value::Day(day), Some(Value::Day(other))) => day > other,
+                (Value::Int(minutes), Some(Value::Int(other))) => minutes > other,
+                _ => true,
+            };
+            breaks(!later, ProblemCode::NotAfterField { field: other.clone() })
+        }
+        (Rule::YearMonth, Some(Value::Text(text))) => {
+            breaks(typed::year_month(text).as_deref() != Some(&**text), ProblemCode::NotAMonth)
+        }
+        (Rule::FullName, Some(Value::Text(name))) => breaks(is_address(name), ProblemCode::FullNameNeeded),
+        (Rule::Agreed, value) => breaks(value.and_then(Value::as_bool) == Some(false), ProblemCode::AgreementNeeded),
+        (Rule::IdNumber, Some(Value::Text(number))) => {
+            // Eighteen digits are meant as a card; anything else may be a passport.
+            let card = ResidentId::parse(number);
+            if card.is_ok() || Passport::parse(number).is_ok() && number.chars().count() != 18 {
+                return None;
+            }
+            card.err().map(identity_problem)
+        }
+        (Rule::IdNumberOf(other), Some(Value::Text(number))) => match values.get(other).and_then(Value::as_text) {
+            Some("passport") => Passport::parse(number).err().map(identity_problem),
+            Some(_) => match ResidentId::parse(number) {
+                Ok(card) if card.birth_date() > today => Some(ProblemCode::IdBirthDate),
+                Ok(_) => None,
+                Err(error) => Some(identity_problem(error)),
+            },
+            None => None,
+        },
+        (Rule::YesIf(other), value) => {
+            let asked = values.get(other).and_then(Value::as_bool) == Some(true);
+            breaks(asked && value.and_then(Value::as_bool) != Some(true), ProblemCode::AgreementNeeded)
+        }
+        (Rule::OneOf(other), value) => {
+            breaks(value.is_none() && !values.contains_key(other), ProblemCode::OneOfTwoNeeded { field: other.clone() })
+        }
+        (Rule::AtMostRest(whole, used), Some(Value::Int(number))) => {
+            let sum = |key: &Key| values.get(key).and_then(Value::as_int);
+            let rest = sum(whole).map(|whole| whole - sum(used).unwrap_or(0));
+            breaks(rest.is_some_and(|rest| *number > rest), ProblemCode::MoreThanRest)
+        }
         (Rule::AtMost(other), Some(Value::Int(number))) => {
             let most = values.get(other).and_then(Value::as_int);
             breaks(most.is_some_and(|most| *number > most), ProblemCode::MoreThanField { field: other.clone() })
         }
-        (Rule::Past | Rule::Future | Rule::Positive | Rule::NotBefore(_) | Rule::AtMost(_), _) => None,
+        (
+            Rule::Past
+            | Rule::Future
+            | Rule::Positive
+            | Rule::NotBefore(_)
+            | Rule::AtMost(_)
+            | Rule::After(_)
+            | Rule::YearMonth
+            | Rule::FullName
+            | Rule::IdNumber
+            | Rule::IdNumberOf(_)
+            | Rule::AtMostRest(..),
+            _,
+        ) => None,
     }
+}
+
+/// Whether a name is a surname with a form of address, which does for a guest and not for a contract.
+fn is_address(name: &str) -> bool {
+    let ends = ["先生", "女士", "小姐", "太太", "老师", "老師", "师傅", "師傅", "总", "經理", "经理"];
+    let begins = ["Mr ", "Mr. ", "Ms ", "Ms. ", "Mrs ", "Mrs. ", "Miss "];
+    let rest = ends.iter().find_map(|title| name.strip_suffix(title));
+    let one_word = begins.iter().find_map(|title| name.strip_prefix(title)).is_some_and(|rest| !rest.contains(' '));
+    rest.is_some_and(|surname| surname.chars().count() <= 2) || one_word
 }
 
 fn too_long(error: typed::TooLong) -> ProblemCode {

@@ -1,13 +1,18 @@
 //! Packs: what one kind of venue asks for, as data.
 //!
-//! People write packs as TOML in `public/packs`; the build checks them and turns them into the JSON that is read
-//! here, once. Data wires, Rust decides: conditions, defaults and rules are named things with typed parameters.
+//! People write packs as TOML in `public/packs`; the build checks them and turns each into one text of lines, which
+//! is read here, once, by hand: a parser made by derivation would cost the client more than the packs themselves.
+//! Data wires, Rust decides: conditions, defaults and rules are named things with typed parameters.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use serde::{Deserialize, Serialize};
 
 use crate::change::Key;
+#[cfg(any(test, feature = "check"))]
+use crate::named;
+
+pub(crate) mod read;
 
 /// The languages that everything which people read is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -34,8 +39,7 @@ impl Language {
 }
 
 /// The same said in every language.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(from = "[Box<str>; 3]")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Words {
     pub zh_hans: Box<str>,
     pub zh_hant: Box<str>,
@@ -50,12 +54,6 @@ impl Words {
             Language::ZhHant => &self.zh_hant,
             Language::En => &self.en,
         }
-    }
-}
-
-impl From<[Box<str>; 3]> for Words {
-    fn from([zh_hans, zh_hant, en]: [Box<str>; 3]) -> Self {
-        Self { zh_hans, zh_hant, en }
     }
 }
 
@@ -81,6 +79,16 @@ impl VenueKind {
             _ => Self::Fitness,
         }
     }
+
+    /// How the built text writes it.
+    fn letter(self) -> char {
+        match self {
+            Self::Fitness => 'f',
+            Self::Sports => 's',
+            Self::Billiards => 'b',
+            Self::Postpartum => 'p',
+        }
+    }
 }
 
 /// One kind of venue: the forms that it fills in, with all they name.
@@ -96,6 +104,14 @@ pub struct Pack {
     parameters: BTreeMap<Box<str>, Parameter>,
     pub checklists: Vec<Checklist>,
     pub prompts: Vec<Prompt>,
+    pub routes: Vec<Route>,
+}
+
+/// A built text that this version cannot read, by the line of the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("line {line} of the built pack cannot be read")]
+pub struct PackError {
+    pub line: usize,
 }
 
 impl Pack {
@@ -103,14 +119,23 @@ impl Pack {
     #[must_use]
     pub fn of(kind: VenueKind) -> &'static Pack {
         static PACKS: LazyLock<[Pack; 2]> = LazyLock::new(|| {
-            let source: BTreeMap<Box<str>, Source> = serde_json::from_str(JSON).expect("the build has checked it");
-            [build(&source, VenueKind::Fitness, "fitness"), build(&source, VenueKind::Sports, "sports")]
+            let read = |kind, own| Pack::read(kind, CORE, own).expect("the build has checked it");
+            [read(VenueKind::Fitness, FITNESS), read(VenueKind::Sports, SPORTS)]
         });
         match kind {
             // Billiards clubs and postpartum centres get their own packs; until then they work with the club's.
             VenueKind::Fitness | VenueKind::Billiards | VenueKind::Postpartum => &PACKS[0],
             VenueKind::Sports => &PACKS[1],
         }
+    }
+
+    /// Reads what is common to all and what is a kind's own, as the build writes them, without the fields of
+    /// other kinds.
+    ///
+    /// # Errors
+    /// Names the first line that cannot be read.
+    pub fn read(kind: VenueKind, common: &str, own: &str) -> Result<Self, PackError> {
+        read::pack(kind, common, own)
     }
 
     #[must_use]
@@ -135,10 +160,14 @@ impl Pack {
         self.parameters.get(key)
     }
 
+    pub fn parameters(&self) -> impl Iterator<Item = (&str, &Parameter)> {
+        self.parameters.iter().map(|(key, parameter)| (&**key, parameter))
+    }
+
     /// The value of a parameter, or `default` where the pack has none.
     #[must_use]
     pub fn number(&self, key: &str, default: i64) -> i64 {
-        self.parameter(key).map_or(default, |parameter| parameter.value)
+        self.parameter(key).and_then(|parameter| parameter.values.first().copied()).unwrap_or(default)
     }
 
     #[must_use]
@@ -150,38 +179,60 @@ impl Pack {
     pub fn prompt(&self, id: &str) -> Option<&Prompt> {
         self.prompts.iter().find(|prompt| &*prompt.id == id)
     }
+
+    #[must_use]
+    pub fn route(&self, key: &str) -> Option<&Route> {
+        self.routes.iter().find(|route| &*route.key == key)
+    }
 }
 
 /// One code of a list.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(from = "(Box<str>, Words)")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
     pub key: Box<str>,
     pub words: Words,
 }
 
-impl From<(Box<str>, Words)> for Item {
-    fn from((key, words): (Box<str>, Words)) -> Self {
-        Self { key, words }
-    }
-}
-
-/// A number that a venue may set otherwise. Source: domain catalogue 1.4.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// Numbers that a venue may set otherwise. Source: domain catalogue 1.4.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameter {
-    pub value: i64,
+    /// One number or several; none where each venue must set its own.
+    pub values: Vec<i64>,
+    pub unit: Unit,
     pub label: Words,
 }
 
+/// What a parameter counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    Seconds,
+    Minutes,
+    Hours,
+    Days,
+    Months,
+    /// Hour of the day, 0 to 23.
+    OClock,
+    /// Minutes since midnight.
+    TimeOfDay,
+    Fen,
+    /// Millionths: 0.6 % is 6,000.
+    Ppm,
+    Percent,
+    Degrees,
+    Times,
+    /// 0 or 1.
+    Yes,
+}
+
 /// Things to tick off.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checklist {
     pub id: Box<str>,
     pub title: Words,
     pub items: Vec<ChecklistItem>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChecklistItem {
     pub key: Box<str>,
     pub label: Words,
@@ -189,21 +240,39 @@ pub struct ChecklistItem {
 }
 
 /// Points to cover in a talk, in order; never a text to read out.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prompt {
     pub id: Box<str>,
     pub title: Words,
     pub points: Vec<Words>,
 }
 
+/// The stops of a tour, in order. Each venue walks its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    pub key: Box<str>,
+    pub title: Words,
+    pub stops: Vec<Stop>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stop {
+    pub key: Box<str>,
+    /// Floor of the house; 0 is the entrance.
+    pub floor: i32,
+    pub label: Words,
+}
+
 /// What a venue asks for on one occasion.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Form {
     /// `F-01`
     pub id: Box<str>,
     pub title: Words,
-    packs: Vec<VenueKind>,
-    optional: Vec<VenueKind>,
+    /// The kind of record it writes.
+    pub record: Box<str>,
+    /// Sheets that are printed to be signed.
+    pub copies: u8,
     pub sections: Vec<Section>,
 }
 
@@ -218,48 +287,58 @@ impl Form {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Section {
     pub key: Box<str>,
     pub title: Words,
+    /// What is read before it is filled in or signed: a declaration, a notice.
+    pub text: Option<Words>,
+    /// Fields beside each other on the printed sheet.
+    pub columns: u8,
     pub fields: Vec<Field>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
     pub key: Key,
     pub label: Words,
     /// A word of help under the field.
-    #[serde(default)]
     pub note: Option<Words>,
-    #[serde(rename = "type")]
     pub kind: FieldType,
     pub required: Required,
-    #[serde(default)]
     pub default: Option<DefaultValue>,
-    #[serde(default)]
     pub rule: Option<Rule>,
-    /// The kinds of venue that have it; all of them if none is named.
-    #[serde(default)]
-    packs: Vec<VenueKind>,
+    /// What else must hold.
+    pub more_rules: Vec<Rule>,
     /// Not in the catalogue's table of the form: another field's condition needs it.
-    #[serde(default)]
     pub added: bool,
+    /// Left out of the printed sheet: it is the house's own.
+    pub unprinted: bool,
+}
+
+impl Field {
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.rule.iter().chain(&self.more_rules)
+    }
 }
 
 /// What a field takes, and so which control it gets.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FieldType {
     /// One line of at most so many characters.
     Text(u32),
     LongText,
     Phone,
     Name,
+    Email,
     Date,
     Datetime,
+    /// A time of the day, in minutes since midnight.
+    Time,
     /// From and to.
     Int(i64, i64),
+    /// A number with two decimals, in hundredths.
+    Decimal,
     Money,
     Bool,
     /// A code of this list.
@@ -273,26 +352,103 @@ pub enum FieldType {
     Checklist(Box<str>),
     ResidentId,
     Passport,
+    /// What was drawn, by whom, in which role, when, on which tablet: [`crate::typed::Signature`].
+    Signature,
+    /// The hash of a picture's bytes, 64 hexadecimal digits.
+    Photo,
+    /// The hash of a file's bytes.
+    File,
+    /// One to five stars.
+    Rating,
+    /// 0 to 100 points.
+    Score,
+    /// Stops of the route that this field names.
+    Stops(Key),
+    /// Several, in the order in which they were put in.
+    List(ListOf),
+}
+
+/// What a list holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListOf {
+    Texts,
+    Numbers,
+    Datetimes,
+    Photos,
+    /// What it is and how many of it.
+    Gifts,
+    /// What it is and what it costs.
+    Charges,
+    Refs(Reference),
 }
 
 /// What a field may point to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reference {
     Person,
     Staff,
     Outing,
     Campaign,
+    Visit,
+    Product,
+    Membership,
+    Case,
+    Negotiation,
+    Venue,
+    /// A code of the list `dept_kind`.
+    Department,
+    /// A route of the pack.
+    Route,
+    /// Talking points of the pack.
+    Prompt,
+    Segment,
+    Offer,
+    Equipment,
+    Resource,
+    Booking,
+    Course,
+    /// Whatever was rated: a case, a contact, a lesson, a contract.
+    Subject,
+}
+
+impl Reference {
+    #[must_use]
+    pub fn from_key(key: &str) -> Option<Self> {
+        Some(match key {
+            "person" => Self::Person,
+            "staff" => Self::Staff,
+            "outing" => Self::Outing,
+            "campaign" => Self::Campaign,
+            "visit" => Self::Visit,
+            "product" => Self::Product,
+            "membership" => Self::Membership,
+            "case" => Self::Case,
+            "negotiation" => Self::Negotiation,
+            "venue" => Self::Venue,
+            "department" => Self::Department,
+            "route" => Self::Route,
+            "prompt" => Self::Prompt,
+            "segment" => Self::Segment,
+            "offer" => Self::Offer,
+            "equipment" => Self::Equipment,
+            "resource" => Self::Resource,
+            "booking" => Self::Booking,
+            "course" => Self::Course,
+            "subject" => Self::Subject,
+            _ => return None,
+        })
+    }
 }
 
 /// Whether a form can be saved without the field.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Required {
     Yes,
     No,
     /// Filled in by the app.
     Auto,
+    /// A step of the workflow asks for it; the form can be saved before.
+    Later,
     /// If one of these holds.
     When(Vec<Condition>),
     /// If none of these holds.
@@ -300,25 +456,31 @@ pub enum Required {
 }
 
 /// Something about another field of the form.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
     pub field: Key,
     pub test: Test,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Test {
     Yes,
     No,
     Filled,
+    Empty,
     /// It is one of these codes, or has one of them among others.
     Is(Vec<Box<str>>),
+    /// A number below this.
+    Below(i64),
+    /// More than so many hours, by this parameter, after that field.
+    HoursAfter {
+        field: Key,
+        parameter: Box<str>,
+    },
 }
 
 /// What a field begins with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DefaultValue {
     Now,
     Today,
@@ -328,11 +490,14 @@ pub enum DefaultValue {
     One,
     Yes,
     No,
+    /// The venue that the tablet belongs to.
+    Venue,
+    /// A code, or the key of a route.
+    Code(Box<str>),
 }
 
 /// What must hold beyond the type.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rule {
     /// Not later than now.
     Past,
@@ -340,297 +505,43 @@ pub enum Rule {
     Future,
     /// More than zero.
     Positive,
+    /// A year and a month, `2026-11`.
+    YearMonth,
+    /// Surname and given name, since it stands on a contract: no form of address.
+    FullName,
+    /// It must be yes.
+    Agreed,
+    /// The number of a resident ID card or of a passport.
+    IdNumber,
+    /// The number of the document that this field names.
+    IdNumberOf(Key),
     /// Not earlier than this field.
     NotBefore(Key),
+    /// Later than this field.
+    After(Key),
     /// Not more than this field.
     AtMost(Key),
     /// Yes, if this field is filled in: consent where a phone number is kept.
     YesWith(Key),
+    /// Yes, if this field says yes.
+    YesIf(Key),
+    /// This field or that one.
+    OneOf(Key),
+    /// Not more than this field less that field.
+    AtMostRest(Key, Key),
 }
 
-/// One file of `public/packs`, as the build wrote it.
-#[derive(Deserialize)]
-struct Source {
-    version: u32,
-    title: Words,
-    lists: BTreeMap<Box<str>, Vec<Item>>,
-    parameters: BTreeMap<Box<str>, Parameter>,
-    checklists: Vec<Checklist>,
-    prompts: Vec<Prompt>,
-    forms: Vec<Form>,
-}
+const CORE: &str = include_str!(concat!(env!("OUT_DIR"), "/core.pack"));
+const FITNESS: &str = include_str!(concat!(env!("OUT_DIR"), "/fitness.pack"));
+const SPORTS: &str = include_str!(concat!(env!("OUT_DIR"), "/sports.pack"));
 
-const JSON: &str = include_str!(concat!(env!("OUT_DIR"), "/packs.json"));
-
-/// What is common to all and what is a kind's own, without the fields of other kinds.
-fn build(sources: &BTreeMap<Box<str>, Source>, kind: VenueKind, name: &str) -> Pack {
-    let (common, own) = (&sources["core"], &sources[name]);
-    let both = [common, own];
-    let shown = |kinds: &[VenueKind]| kinds.is_empty() || kinds.contains(&kind);
-    let mut forms: Vec<Form> = both
-        .iter()
-        .flat_map(|source| &source.forms)
-        .filter(|form| shown(&form.packs) || form.optional.contains(&kind))
-        .cloned()
-        .collect();
-    for form in &mut forms {
-        for section in &mut form.sections {
-            section.fields.retain(|field| shown(&field.packs));
-        }
-        form.sections.retain(|section| !section.fields.is_empty());
-    }
-    Pack {
-        kind,
-        version: own.version,
-        title: own.title.clone(),
-        forms,
-        lists: both.iter().flat_map(|source| source.lists.clone()).collect(),
-        parameters: both.iter().flat_map(|source| source.parameters.clone()).collect(),
-        checklists: both.iter().flat_map(|source| source.checklists.clone()).collect(),
-        prompts: both.iter().flat_map(|source| source.prompts.clone()).collect(),
-    }
-}
-
-/// What the build does with the files, so that its faults are tested too.
-#[cfg(test)]
-#[expect(dead_code, reason = "only the build writes")]
+/// What the build does with the files, and what `yingke-server pack check` says of them.
+#[cfg(any(test, feature = "check"))]
 #[path = "build/packs.rs"]
-mod source;
+#[allow(dead_code, reason = "the kinds of record are the build's alone")]
+pub mod source;
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-    use crate::schema;
-
-    /// The kind of record that a form writes.
-    pub(crate) fn record_kind(form: &str) -> &'static str {
-        match form {
-            "F-01" => "visit",
-            "F-02" => "consultation",
-            "F-04" => "outing",
-            "person" => "person",
-            other => panic!("form {other} writes no record of its own name"),
-        }
-    }
-
-    /// A type as the catalogue's tables write it. Names are `text(40)` there, and whole numbers have no bounds.
-    fn as_in_catalogue(kind: &FieldType) -> String {
-        match kind {
-            FieldType::Text(max) => format!("text({max})"),
-            FieldType::LongText => "long_text".into(),
-            FieldType::Phone => "phone".into(),
-            FieldType::Name => "text(40)".into(),
-            FieldType::Date => "date".into(),
-            FieldType::Datetime => "datetime".into(),
-            FieldType::Int(_, _) => "int".into(),
-            FieldType::Money => "money".into(),
-            FieldType::Bool => "bool".into(),
-            FieldType::Enum(list) => format!("enum({list})"),
-            FieldType::Multi(list) => format!("multi({list})"),
-            FieldType::Ref(Reference::Person) => "ref(Party)".into(),
-            FieldType::Ref(Reference::Staff) => "ref(Staff)".into(),
-            FieldType::Ref(Reference::Outing) => "ref(Outing)".into(),
-            FieldType::Ref(Reference::Campaign) => "ref(Campaign)".into(),
-            FieldType::StaffList => "list<ref(Staff)>".into(),
-            FieldType::Checklist(_) => "ref(ChecklistRun)".into(),
-            FieldType::ResidentId => "id_card".into(),
-            FieldType::Passport => "passport".into(),
-        }
-    }
-
-    /// Every field of a form in any pack, as a table of key, type and the catalogue's letter.
-    fn table(form_id: &str) -> Vec<(String, String, char)> {
-        let source: BTreeMap<Box<str>, Source> = serde_json::from_str(JSON).unwrap();
-        let form = source.values().flat_map(|source| &source.forms).find(|form| &*form.id == form_id).unwrap();
-        form.fields()
-            .filter(|field| !field.added)
-            .map(|field| {
-                let letter = match field.required {
-                    Required::Yes => 'Y',
-                    Required::No => 'N',
-                    Required::Auto => 'A',
-                    Required::When(_) | Required::Unless(_) => 'C',
-                };
-                (field.key.to_string(), as_in_catalogue(&field.kind), letter)
-            })
-            .collect()
-    }
-
-    fn check_table(form: &str, expected: &[(&str, &str, char)]) {
-        let expected: Vec<_> =
-            expected.iter().map(|(key, kind, letter)| ((*key).to_owned(), (*kind).to_owned(), *letter)).collect();
-        assert_eq!(table(form), expected, "{form}");
-    }
-
-    #[test]
-    fn visit_registration_asks_what_the_catalogue_asks() {
-        check_table(
-            "F-01",
-            &[
-                ("visit_at", "datetime", 'A'),
-                ("visitor_name", "text(40)", 'Y'),
-                ("gender", "enum(gender)", 'N'),
-                ("mobile", "phone", 'C'),
-                ("mobile_refused", "bool", 'N'),
-                ("visit_purpose", "enum(visit_purpose)", 'Y'),
-                ("party_size", "int", 'Y'),
-                ("is_first_visit", "bool", 'Y'),
-                ("lead_source", "enum(lead_source)", 'N'),
-                ("referrer", "ref(Party)", 'C'),
-                ("trial_pass_code", "text(20)", 'C'),
-                ("interests", "multi(interest)", 'N'),
-                ("exercised_before", "bool", 'N'),
-                ("visitee_room", "text(10)", 'C'),
-                ("visitee_surname", "text(20)", 'C'),
-                ("shoe_cover_given", "bool", 'C'),
-                ("visitor_pass_code", "text(20)", 'C'),
-                ("host_staff", "ref(Staff)", 'Y'),
-                ("privacy_ack", "bool", 'Y'),
-                ("outcome", "enum(visit_outcome)", 'C'),
-                ("left_at", "datetime", 'N'),
-            ],
-        );
-    }
-
-    #[test]
-    fn the_consultation_register_asks_what_the_catalogue_asks() {
-        check_table(
-            "F-02",
-            &[
-                ("consult_date", "date", 'Y'),
-                ("consult_mode", "enum(consult_mode)", 'Y'),
-                ("customer_name", "text(40)", 'Y'),
-                ("phone", "phone", 'Y'),
-                ("address", "text(120)", 'N'),
-                ("consult_items", "multi(interest)", 'Y'),
-                ("info_source", "multi(info_source)", 'Y'),
-                ("first_deal", "bool", 'Y'),
-                ("first_deal_amount", "money", 'C'),
-                ("received_by", "ref(Staff)", 'Y'),
-                ("remark", "long_text", 'N'),
-                ("next_contact_at", "datetime", 'C'),
-            ],
-        );
-    }
-
-    #[test]
-    fn the_quick_lead_card_asks_what_the_catalogue_asks() {
-        check_table(
-            "F-03",
-            &[
-                ("outing", "ref(Outing)", 'A'),
-                ("mobile", "phone", 'C'),
-                ("name", "text(40)", 'N'),
-                ("salutation", "enum(salutation)", 'N'),
-                ("cooperation", "enum(cooperation)", 'Y'),
-                ("interests", "multi(interest)", 'N'),
-                ("intent", "enum(intent_level)", 'N'),
-                ("leaflet_given", "bool", 'Y'),
-                ("card_given", "bool", 'Y'),
-                ("trial_pass_promised", "bool", 'N'),
-                ("bring_companions", "bool", 'N'),
-                ("visit_plan_at", "datetime", 'N'),
-                ("consent_contact", "bool", 'Y'),
-                ("duration_s", "int", 'A'),
-                ("note", "long_text", 'N'),
-            ],
-        );
-    }
-
-    #[test]
-    fn the_outing_plan_asks_what_the_catalogue_asks() {
-        check_table(
-            "F-04",
-            &[
-                ("outing_date", "date", 'Y'),
-                ("area_kind", "enum(area_kind)", 'Y'),
-                ("place", "text(80)", 'Y'),
-                ("form", "enum(outing_form)", 'Y'),
-                ("related_event", "ref(Campaign)", 'C'),
-                ("leader", "ref(Staff)", 'Y'),
-                ("team", "list<ref(Staff)>", 'Y'),
-                ("planned_arrival", "datetime", 'Y'),
-                ("actual_arrival", "datetime", 'Y'),
-                ("kit_checked", "ref(ChecklistRun)", 'Y'),
-                ("leaflets_out", "int", 'N'),
-                ("leaflets_back", "int", 'N'),
-                ("numbers_collected", "int", 'A'),
-                ("passes_issued", "int", 'A'),
-                ("ended_at", "datetime", 'Y'),
-                ("summary", "long_text", 'N'),
-                ("supervisor_comment", "long_text", 'N'),
-            ],
-        );
-    }
-
-    #[test]
-    fn code_lists_have_the_codes_of_the_catalogue() {
-        let pack = Pack::of(VenueKind::Fitness);
-        for (list, codes) in [
-            ("gender", "male female unspecified"),
-            ("salutation", "mr ms miss other"),
-            ("cooperation", "cooperative short_on_time refused"),
-            ("intent_level", "A B C D"),
-            ("area_kind", "event_place office residence shopping enterprise_gov other"),
-            ("outing_form", "fixed_desk roaming_leaflet roadshow lecture"),
-            ("visit_purpose", "tour trial sign renewal resident_visit complaint delivery training other"),
-            ("visit_outcome", "signed follow_up trial no_interest announced other"),
-            ("consult_mode", "phone onsite"),
-            ("info_source", "outdoor_ad media newspaper post other"),
-            (
-                "lead_source",
-                "outdoor_ad leaflet salesperson newspaper radio friend_referral pass_by media post outing roadshow \
-                 partner phone_in walk_in other",
-            ),
-            (
-                "interest",
-                "fitness slimming hobby spinning group_class yoga strength running table_tennis court billiards \
-                 body_test personal_training other",
-            ),
-            ("channel", "phone sms wechat app online message_book onsite home hotline group"),
-            ("contact_result", "reached no_answer refused wrong_number call_later"),
-            ("consent_purpose", "contact contract id_data health photo publish marketing minor"),
-        ] {
-            let mut expected: Vec<&str> = codes.split_whitespace().collect();
-            let mut found: Vec<&str> = pack.list(list).iter().map(|item| &*item.key).collect();
-            expected.sort_unstable();
-            found.sort_unstable();
-            assert_eq!(found, expected, "{list}");
-        }
-    }
-
-    #[test]
-    fn every_field_of_a_form_has_its_field_in_the_schema() {
-        let source: BTreeMap<Box<str>, Source> = serde_json::from_str(JSON).unwrap();
-        for form in source.values().flat_map(|source| &source.forms).filter(|form| &*form.id != "F-03") {
-            for field in form.fields() {
-                let key = field.key.as_str();
-                assert!(schema::field(record_kind(&form.id), key).is_some(), "{} of {}", key, form.id);
-            }
-        }
-    }
-
-    #[test]
-    fn a_pack_shows_the_fields_of_its_kind_of_venue() {
-        let (fitness, sports) = (Pack::of(VenueKind::Fitness), Pack::of(VenueKind::Sports));
-        let ids = |pack: &Pack| pack.forms.iter().map(|form| form.id.to_string()).collect::<Vec<_>>().join(" ");
-        assert_eq!(ids(fitness), "F-01 F-02 person F-03 F-04");
-        assert_eq!(ids(sports), "F-01 F-02 person");
-        let has = |pack: &Pack, key: &str| pack.form("F-01").unwrap().field(key).is_some();
-        assert!(has(fitness, "exercised_before") && !has(sports, "exercised_before"));
-        assert!(!has(fitness, "visitor_pass_code") && has(sports, "visitor_pass_code"));
-        assert!(!has(fitness, "visitee_room") && !has(sports, "visitee_room"));
-    }
-
-    #[test]
-    fn parameters_kit_and_prompts_are_there() {
-        let pack = Pack::of(VenueKind::Fitness);
-        assert_eq!(pack.number("outing.min_numbers", 0), 20);
-        assert_eq!(pack.number("outing.flow_max_minutes", 0), 5);
-        assert_eq!(pack.number("no.such", 7), 7);
-        assert!(pack.checklist("CL-03").is_some_and(|kit| kit.items.iter().any(|item| &*item.key == "handbook")));
-        assert!(pack.prompt("S-08").is_some_and(|prompt| prompt.points.len() >= 7));
-        assert_eq!(pack.word("interest", "yoga", Language::En), "Yoga");
-        assert_eq!(pack.word("interest", "from_a_later_pack", Language::En), "from_a_later_pack");
-    }
-}
+mod coverage;
+#[cfg(test)]
+mod tests;

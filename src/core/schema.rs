@@ -17,7 +17,7 @@ use crate::{
     name::PersonName,
     phone::PhoneNumber,
     record::CellTag,
-    typed::NOTE_CHARACTERS_MAX,
+    typed::{NOTE_CHARACTERS_MAX, Signature},
     value::Value,
 };
 
@@ -62,6 +62,10 @@ pub enum Holds {
     /// A [`StaffId`] as text.
     Staff,
     Record,
+    /// What [`crate::typed::Signature`] writes.
+    Signature,
+    /// Several values, or pairs of them, in the order in which they were put in.
+    List,
     /// The fields of a guarded group.
     Group(&'static [(&'static str, Holds)]),
 }
@@ -92,6 +96,8 @@ const CODE_LETTERS_MAX: usize = 40;
 pub const PHONE_TYPED_CHARACTERS_MAX: usize = 60;
 /// Nobody is in contact with somebody for longer than a day.
 pub const CONTACT_SECONDS_MAX: i64 = 86_400;
+/// Values in a list: nobody puts in more by hand.
+pub const LIST_VALUES_MAX: usize = 200;
 /// Leaflets that one outing can carry.
 const LEAFLETS_MAX: i64 = 100_000;
 
@@ -142,6 +148,8 @@ const PERSON: &[FieldSpec] = &[
     latest("intent", Holds::Code),
     latest("stage", Holds::OneOf(LEAD_STAGES)),
     text("lost_reason", 200),
+    int("failed_calls", 0, 999),
+    latest("contract", Holds::Record),
     latest("cooperation", Holds::Code),
     latest("exercised_before", Holds::Bool),
     latest("leaflet_given", Holds::Bool),
@@ -183,6 +191,7 @@ const VISIT: &[FieldSpec] = &[
     latest("privacy_ack", Holds::Bool),
     latest("outcome", Holds::Code),
     latest("left_at", Holds::At),
+    latest("documents_given", Holds::Bool),
     first("captured_by", Holds::Staff),
     first("captured_at", Holds::At),
 ];
@@ -253,6 +262,7 @@ const INTERACTION: &[FieldSpec] = &[
     latest("card_given", Holds::Bool),
     note("summary"),
     latest("next_contact_at", Holds::At),
+    first("entered_at", Holds::At),
 ];
 
 const CONSENT: &[FieldSpec] = &[
@@ -265,10 +275,11 @@ const CONSENT: &[FieldSpec] = &[
     first("captured_by", Holds::Staff),
     first("captured_at", Holds::At),
     latest("withdrawn_at", Holds::At),
+    FieldSpec { key: "sign", merge: CellTag::Once, holds: Holds::Signature },
 ];
 
-/// Every kind of record that this version knows.
-pub static KINDS: &[KindSpec] = &[
+/// Every kind of record that stands here.
+static OWN_KINDS: &[KindSpec] = &[
     KindSpec { key: "person", fields: PERSON },
     KindSpec { key: "visit", fields: VISIT },
     KindSpec { key: "consultation", fields: CONSULTATION },
@@ -277,10 +288,18 @@ pub static KINDS: &[KindSpec] = &[
     KindSpec { key: "consent", fields: CONSENT },
 ];
 
+/// Kinds of record that name their fields as the packs' forms do, made of the packs when the program is built.
+static PACK_KINDS: &[KindSpec] = include!(concat!(env!("OUT_DIR"), "/kinds.rs"));
+
+/// Every kind of record that this version knows.
+pub fn kinds() -> impl Iterator<Item = &'static KindSpec> {
+    OWN_KINDS.iter().chain(PACK_KINDS)
+}
+
 /// A kind by its key; `None` if a later version made it up.
 #[must_use]
 pub fn kind(key: &str) -> Option<&'static KindSpec> {
-    KINDS.iter().find(|kind| kind.key == key)
+    kinds().find(|kind| kind.key == key)
 }
 
 /// A field of a kind; `None` if this version does not know it.
@@ -409,9 +428,24 @@ pub fn check_value(holds: Holds, value: &Value) -> Result<(), FaultCode> {
         (Holds::Phone, Value::Text(text)) => PhoneNumber::from_e164(text).is_some(),
         (Holds::Name, Value::Text(text)) => PersonName::parse(text).is_ok_and(|name| name.as_str() == &**text),
         (Holds::Staff, Value::Text(text)) => text.parse::<StaffId>().is_ok(),
+        (Holds::Signature, value @ Value::List(_)) => Signature::from_value(value).is_some(),
+        (Holds::List, Value::List(values)) => values.len() <= LIST_VALUES_MAX && values.iter().all(is_plain),
         _ => return Err(FaultCode::ValueType),
     };
     if fits { Ok(()) } else { Err(FaultCode::OutOfBounds) }
+}
+
+/// One value of a list, or two or three that belong together, such as what was given and how many.
+fn is_plain(value: &Value) -> bool {
+    let is_short = |value: &Value| match value {
+        Value::Text(text) => text.chars().count() <= NOTE_CHARACTERS_MAX,
+        Value::Bool(_) | Value::Int(_) | Value::At(_) | Value::Day(_) | Value::Id(_) => true,
+        Value::Empty | Value::Bytes(_) | Value::List(_) => false,
+    };
+    match value {
+        Value::List(parts) => (2..=3).contains(&parts.len()) && parts.iter().all(is_short),
+        value => is_short(value),
+    }
 }
 
 /// Codes are keys of a pack's lists; `A` to `D` are capitals.
@@ -435,7 +469,7 @@ mod tests {
 
     #[test]
     fn every_key_can_name_a_field_and_stands_once() {
-        for kind in KINDS {
+        for kind in kinds() {
             let mut seen = std::collections::BTreeSet::new();
             assert!(Key::parse(kind.key).is_ok());
             for field in kind.fields {

@@ -3,7 +3,13 @@
 //! Everything here is a plain function from text to a value or to the reason why there is none. Types with
 //! rules of their own have a file each: [`crate::phone`], [`crate::name`], [`crate::identity`], [`crate::money`].
 
-use crate::time::{Day, HOUR_MS, MINUTE_MS, Millis, SECOND_MS};
+use std::fmt;
+
+use crate::{
+    id::DeviceNumber,
+    time::{Day, HOUR_MS, MINUTE_MS, Millis, SECOND_MS},
+    value::Value,
+};
 
 /// Characters of a note: some five pages. Source: domain catalogue, `long_text`, bounded here.
 pub const NOTE_CHARACTERS_MAX: usize = 10_000;
@@ -139,6 +145,129 @@ pub fn instant(typed: &str, offset_minutes: i32) -> Option<Millis> {
 pub fn instant_field(at: Millis, offset_minutes: i32) -> String {
     let (hour, minute) = at.hour_minute(offset_minutes);
     format!("{}T{hour:02}:{minute:02}", at.day(offset_minutes))
+}
+
+/// An address for electronic mail, as far as its form tells: one `@`, no spaces, a dot after it.
+#[must_use]
+pub fn email(typed: &str) -> Option<Box<str>> {
+    let text = line(typed, EMAIL_CHARACTERS_MAX).ok()?;
+    let text: String = text.chars().map(half_width).collect();
+    let (name, place) = text.split_once('@')?;
+    let plain = |part: &str| !part.is_empty() && !part.contains([' ', '@', ',', ';', '<', '>', '"']);
+    let dotted = !place.starts_with('.') && !place.ends_with('.') && !place.contains("..") && place.contains('.');
+    (plain(name) && plain(place) && dotted).then(|| format!("{name}@{}", place.to_ascii_lowercase()).into())
+}
+
+/// Characters of an address, at most; longer ones nobody types.
+pub const EMAIL_CHARACTERS_MAX: usize = 120;
+
+/// A time of the day, `09:30` or `9:30`, in minutes since midnight.
+#[must_use]
+pub fn time_of_day(typed: &str) -> Option<i64> {
+    let text: String = typed.chars().map(half_width).filter(|c| !is_unseen(*c) && *c != ' ').collect();
+    let (hour, minute) = text.split_once(':').or_else(|| text.split_once('：'))?;
+    let number = |part: &str, below: i64| {
+        let digits = (1..=2).contains(&part.len()) && part.bytes().all(|c| c.is_ascii_digit());
+        digits.then(|| part.parse().ok()).flatten().filter(|number: &i64| *number < below)
+    };
+    Some(number(hour, 24)? * 60 + number(minute, 60)?)
+}
+
+/// A number with at most two decimals, in hundredths; a little more than a billion at most.
+#[must_use]
+pub fn decimal(typed: &str) -> Option<i64> {
+    let text: String = typed.chars().map(half_width).filter(|c| !is_unseen(*c) && *c != ' ').collect();
+    let (negative, text) = text.strip_prefix(['-', '−']).map_or((false, &*text), |rest| (true, rest));
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let whole = without_thousands(whole)?;
+    let digits = |part: &str| part.bytes().all(|c| c.is_ascii_digit());
+    let part = part.trim_end_matches('0');
+    if whole.is_empty() || whole.len() > 7 || part.len() > 2 || !digits(&whole) || !digits(part) {
+        return None;
+    }
+    let number: i64 = format!("{whole}{part:0<2}").parse().ok()?;
+    Some(if negative { -number } else { number })
+}
+
+/// A year and a month, `2026-11`, `2026/11` or `2026年11月`, as `2026-11`.
+#[must_use]
+pub fn year_month(typed: &str) -> Option<Box<str>> {
+    let text: String = typed.chars().map(half_width).filter(|c| !is_unseen(*c) && *c != ' ').collect();
+    let text = text.strip_suffix('月').unwrap_or(&text);
+    let (year, month) = text.split_once(['-', '/', '.', '年'])?;
+    let fits = year.len() == 4 && (1..=2).contains(&month.len());
+    let first = if fits { Day::from_ymd(year.parse().ok()?, month.parse().ok()?, 1)? } else { return None };
+    Some(first.to_string()[..7].into())
+}
+
+/// Whether a text is the hash of a blob: 64 lower-case hexadecimal digits.
+#[must_use]
+pub fn is_hash(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|c| c.is_ascii_digit() || matches!(c, b'a'..=b'f'))
+}
+
+/// A signature: what was drawn (the hash of the picture), who drew it, in which role, when, on which tablet. It is
+/// never changed after it was saved. Source: domain catalogue 0.2, V-SIGN. Its `Debug` shows no name.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Signature {
+    pub image: Box<str>,
+    pub signer: Box<str>,
+    /// `member`, `transferee`, or the key of a post.
+    pub role: Box<str>,
+    pub at: Millis,
+    pub device: DeviceNumber,
+}
+
+impl Signature {
+    /// As it stands in a draft: hash, milliseconds, tablet, role and name, with spaces between.
+    #[must_use]
+    pub fn typed(&self) -> String {
+        format!("{} {} {} {} {}", self.image, self.at.0, self.device.0, self.role, self.signer)
+    }
+
+    /// Reads what [`Signature::typed`] wrote.
+    #[must_use]
+    pub fn parse(typed: &str) -> Option<Self> {
+        let mut parts = typed.trim().splitn(5, ' ');
+        let image = parts.next()?;
+        let at = Millis(parts.next()?.parse().ok()?);
+        let device = DeviceNumber(parts.next()?.parse().ok()?);
+        let (role, signer) = (parts.next()?, parts.next()?);
+        let signature = Self { image: image.into(), signer: signer.into(), role: role.into(), at, device };
+        signature.is_sound().then_some(signature)
+    }
+
+    #[must_use]
+    pub fn value(&self) -> Value {
+        let device = Value::Int(i64::from(self.device.0));
+        Value::List(vec![(&*self.image).into(), self.at.into(), device, (&*self.role).into(), (&*self.signer).into()])
+    }
+
+    /// Reads a record's value; `None` if it is no signature.
+    #[must_use]
+    pub fn from_value(value: &Value) -> Option<Self> {
+        let Value::List(parts) = value else { return None };
+        let [Value::Text(image), Value::At(at), Value::Int(device), Value::Text(role), Value::Text(signer)] =
+            &parts[..]
+        else {
+            return None;
+        };
+        let device = DeviceNumber(u32::try_from(*device).ok()?);
+        let signature = Self { image: image.clone(), signer: signer.clone(), role: role.clone(), at: *at, device };
+        signature.is_sound().then_some(signature)
+    }
+
+    fn is_sound(&self) -> bool {
+        let code =
+            |text: &str| (1..=40).contains(&text.len()) && text.bytes().all(|c| c == b'_' || c.is_ascii_lowercase());
+        is_hash(&self.image) && code(&self.role) && (1..=40).contains(&self.signer.chars().count())
+    }
+}
+
+impl fmt::Debug for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signature").field("role", &self.role).field("at", &self.at).finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]

@@ -143,7 +143,8 @@ pub fn save_failed(words: Words, error: &AppendError) -> &'static str {
 }
 
 fn context(roster: Roster, me: &Me, outing: Option<RecordId>) -> Context<'static> {
-    Context { now: roster.now(), offset_minutes: me.venue.utc_offset_minutes, me: me.id, outing, pack: roster.pack() }
+    let (offset_minutes, venue) = (me.venue.utc_offset_minutes, Some(me.venue.id));
+    Context { now: roster.now(), offset_minutes, me: me.id, outing, venue, pack: roster.pack() }
 }
 /// A form of the pack, section by section, with its draft, its problems and its save button.
 #[component]

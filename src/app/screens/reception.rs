@@ -650,7 +650,17 @@ fn fact(roster: Roster, words: Words, record: &Record, field: &FormField) -> Opt
         | FieldType::Checklist(_)
         | FieldType::ResidentId
         | FieldType::Passport
-        | FieldType::Ref(Reference::Outing | Reference::Campaign) => return None,
+        | FieldType::Email
+        | FieldType::Time
+        | FieldType::Decimal
+        | FieldType::Signature
+        | FieldType::Photo
+        | FieldType::File
+        | FieldType::Rating
+        | FieldType::Score
+        | FieldType::Stops(_)
+        | FieldType::List(_)
+        | FieldType::Ref(_) => return None,
     };
     Some(text).filter(|text| !text.is_empty())
 }

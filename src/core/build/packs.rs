@@ -1,31 +1,61 @@
-//! Reads `public/packs/*.toml`, checks them, and writes them as one compact JSON for [`pack.rs`](../pack.rs).
+//! Reads `public/packs/*.toml`, checks them, and writes each as one text of lines for [`pack.rs`](../pack.rs).
 //!
-//! People edit the packs, so every fault is told with file and line. What is read at run time is JSON, so that
-//! the client carries no second parser.
+//! People edit the packs, so every fault is told with file and line. What is read at run time are lines that a few
+//! plain functions take apart, so that the client carries no second parser; `yingke-server pack check` runs the very
+//! same checks.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
-    fs,
-    path::Path,
-    process,
 };
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
 use toml::Spanned;
 
-/// The packs that ship, the common one first: the others may use its lists.
-const PACKS: [&str; 3] = ["core", "fitness", "sports"];
+use super::named;
+
+#[path = "work.rs"]
+mod work;
+
+/// The packs that ship, the common one first: the others may use what it names.
+pub const PACKS: [&str; 3] = ["core", "fitness", "sports"];
 /// Kinds of venue that a field or form may name.
 const KINDS: [&str; 4] = ["fitness", "sports", "billiards", "postpartum"];
-const REFERENCES: [&str; 4] = ["person", "staff", "outing", "campaign"];
+const REFERENCES: [&str; 20] = [
+    "person",
+    "staff",
+    "outing",
+    "campaign",
+    "visit",
+    "product",
+    "membership",
+    "case",
+    "negotiation",
+    "venue",
+    "department",
+    "route",
+    "prompt",
+    "segment",
+    "offer",
+    "equipment",
+    "resource",
+    "booking",
+    "course",
+    "subject",
+];
+const UNITS: [&str; 13] =
+    ["s", "min", "h", "day", "month", "oclock", "time", "fen", "ppm", "percent", "deg", "times", "yes"];
+/// Kinds of record whose fields stand in the schema itself.
+const OWN_SCHEMA: [&str; 5] = ["person", "visit", "consultation", "outing", "consent"];
 
 type Words = [String; 3];
 
+/// A whole file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Pack {
+    /// `core`, or the kind of venue that it is for.
+    key: Spanned<String>,
     version: u32,
     title: Spanned<Words>,
     #[serde(default)]
@@ -37,7 +67,21 @@ struct Pack {
     #[serde(default)]
     prompt: Vec<Spanned<Prompt>>,
     #[serde(default)]
+    route: Vec<Spanned<Route>>,
+    #[serde(default)]
     form: Vec<Spanned<Form>>,
+    #[serde(default)]
+    record: Vec<Spanned<work::Record>>,
+    #[serde(default)]
+    machine: Vec<Spanned<work::Machine>>,
+    #[serde(default)]
+    rule: Vec<Spanned<work::Rule>>,
+    #[serde(default)]
+    task: Vec<Spanned<work::Task>>,
+    #[serde(default)]
+    kpi: Vec<Spanned<work::Kpi>>,
+    #[serde(default)]
+    report: Vec<Spanned<work::Report>>,
 }
 
 #[derive(Deserialize)]
@@ -51,8 +95,19 @@ struct List {
 #[serde(deny_unknown_fields)]
 struct Parameter {
     key: String,
-    value: i64,
+    #[serde(default)]
+    value: Number,
+    unit: String,
     label: Words,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(untagged)]
+enum Number {
+    #[default]
+    Unset,
+    One(i64),
+    Several(Vec<i64>),
 }
 
 #[derive(Deserialize)]
@@ -60,6 +115,8 @@ struct Parameter {
 struct Checklist {
     id: String,
     title: Words,
+    #[serde(default)]
+    packs: Vec<String>,
     items: Vec<Spanned<ChecklistItem>>,
 }
 
@@ -77,14 +134,36 @@ struct ChecklistItem {
 struct Prompt {
     id: String,
     title: Words,
+    #[serde(default)]
+    packs: Vec<String>,
     points: Vec<Spanned<Words>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Route {
+    key: String,
+    title: Words,
+    stops: Vec<Spanned<Stop>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stop {
+    key: String,
+    floor: i32,
+    label: Words,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Form {
     id: String,
+    record: String,
     title: Words,
+    /// Sheets that are printed to be signed.
+    #[serde(default = "one")]
+    copies: u8,
     #[serde(default)]
     packs: Vec<String>,
     #[serde(default)]
@@ -92,11 +171,23 @@ struct Form {
     section: Vec<Spanned<Section>>,
 }
 
+fn one() -> u8 {
+    1
+}
+
+fn two() -> u8 {
+    2
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Section {
     key: String,
     title: Words,
+    text: Option<Words>,
+    /// Fields beside each other on paper.
+    #[serde(default = "two")]
+    columns: u8,
     fields: Vec<Spanned<Field>>,
 }
 
@@ -109,12 +200,15 @@ struct Field {
     r#type: String,
     required: Required,
     default: Option<String>,
-    rule: Option<Rule>,
+    rule: Option<Rules>,
     #[serde(default)]
     packs: Vec<String>,
     /// Not in the catalogue's table: a field that its conditions need.
     #[serde(default)]
     added: bool,
+    /// Not on the printed sheet.
+    #[serde(default)]
+    unprinted: bool,
 }
 
 #[derive(Deserialize)]
@@ -128,237 +222,446 @@ enum Required {
 #[serde(untagged)]
 enum Test {
     Yes(bool),
-    Filled(String),
+    Word(String),
     Is(Vec<String>),
+    Below { below: i64 },
+    HoursAfter { hours_after: String, parameter: String },
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Rules {
+    One(Rule),
+    Several(Vec<Rule>),
 }
 
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Rule {
     Plain(String),
-    With(BTreeMap<String, String>),
+    With(BTreeMap<String, OneOrTwo>),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrTwo {
+    One(String),
+    Two([String; 2]),
 }
 
 /// A fault and the byte it begins at.
-type Fault = (usize, String);
+pub type Fault = (usize, String);
 
-/// Writes `packs.json`, or says what is wrong and ends the build.
-pub fn write(packs_dir: &Path, out_dir: &Path) {
-    let mut lists = BTreeMap::new();
-    let mut all = Map::new();
-    for name in PACKS {
-        let path = packs_dir.join(format!("{name}.toml"));
-        println!("cargo::rerun-if-changed={}", path.display());
-        let text = fs::read_to_string(&path).unwrap_or_else(|error| {
-            eprintln!("error: {}: {error}", path.display());
-            process::exit(1);
-        });
-        match compile(&text, &mut lists) {
-            Ok(pack) => all.insert(name.into(), pack),
-            Err((at, fault)) => {
-                eprintln!("error: public/packs/{name}.toml:{}: {fault}", line(&text, at));
-                process::exit(1);
-            }
-        };
-    }
-    let json = serde_json::to_string(&all).expect("a tree of texts and numbers is JSON");
-    fs::write(out_dir.join("packs.json"), json).expect("OUT_DIR can be written");
+/// What the build writes of one file.
+#[derive(Debug, Default)]
+pub struct Built {
+    /// What forms need.
+    pub text: String,
+    /// Machines, rules, tasks, figures, reports.
+    pub work: String,
+}
+
+/// The kinds of record that packs add, as Rust for the schema.
+#[must_use]
+pub fn kinds(names: &Names) -> String {
+    work::kinds(names)
+}
+
+/// What files that were read before have named, and so what this one may name.
+#[derive(Debug, Default)]
+pub struct Names {
+    lists: BTreeMap<String, BTreeSet<String>>,
+    checklists: BTreeSet<String>,
+    prompts: BTreeSet<String>,
+    routes: BTreeSet<String>,
+    parameters: BTreeSet<String>,
+    forms: BTreeSet<String>,
+    /// Kind of record, field, what it holds and how it merges.
+    records: BTreeMap<String, BTreeMap<String, (String, String)>>,
+    groups: BTreeMap<String, BTreeMap<String, Vec<(String, String)>>>,
+    machines: BTreeMap<String, work::Known>,
+    kpis: BTreeSet<String>,
+    rules: BTreeSet<String>,
+    tasks: BTreeSet<String>,
+}
+
+/// What a build without the whole work ships: the forms, and beside them these.
+#[derive(Debug, Clone, Copy)]
+pub struct Only {
+    pub forms: &'static [&'static str],
+    pub lists: &'static [&'static str],
+    pub checklists: &'static [&'static str],
+    pub prompts: &'static [&'static str],
+    pub parameters: &'static [&'static str],
 }
 
 /// The line, from 1, on which a byte stands.
-fn line(text: &str, at: usize) -> usize {
+#[must_use]
+pub fn line(text: &str, at: usize) -> usize {
     text.bytes().take(at).filter(|c| *c == b'\n').count() + 1
 }
 
-/// One pack as JSON. Its lists join those that later packs may use.
-fn compile(text: &str, lists: &mut BTreeMap<String, BTreeSet<String>>) -> Result<Value, Fault> {
-    let pack: Pack = toml::from_str(text)
-        .map_err(|error| (error.span().map_or(0, |span| span.start), error.message().to_owned()))?;
-    check_words(pack.title.span().start, pack.title.get_ref())?;
-    let mut json_lists = Map::new();
+/// Which pack a text says it is: `core`, or a kind of venue.
+///
+/// # Errors
+/// Names the place of the first fault.
+#[allow(dead_code, reason = "the build knows the files that it reads")]
+pub fn key_of(text: &str) -> Result<String, Fault> {
+    Ok(parse(text)?.key.into_inner())
+}
+
+fn parse(text: &str) -> Result<Pack, Fault> {
+    toml::from_str(text).map_err(|error| (error.span().map_or(0, |span| span.start), error.message().to_owned()))
+}
+
+/// One pack as lines. What it names joins what later packs may use.
+///
+/// # Errors
+/// Names the place of the first fault.
+pub fn compile(text: &str, names: &mut Names, only: Option<Only>) -> Result<Built, Fault> {
+    let pack = parse(text)?;
+    let (at, key) = (pack.key.span().start, pack.key.get_ref());
+    expect(at, key == "core" || KINDS.contains(&&**key), || format!("`{key}` is no pack: core, {}", KINDS.join(", ")))?;
+    // What stands in a kind's own file is of this kind, if it names none.
+    let mut built = Built::default();
+    let out = &mut built.text;
+    line_of(out, 'p', &[&pack.version.to_string()], &[(pack.title.span().start, pack.title.get_ref())])?;
     for list in &pack.list {
         let (at, list) = (list.span().start, list.get_ref());
+        check_code(at, &list.key)?;
         let mut keys = BTreeSet::new();
-        let mut items = Vec::new();
+        let mut lines = String::new();
+        line_of(&mut lines, 'l', &[&list.key], &[])?;
         for item in &list.items {
             let (at, [key, words @ ..]) = (item.span().start, item.get_ref());
             check_code(at, key)?;
-            check_words(at, words)?;
-            expect(at, keys.insert(key.clone()), || format!("`{key}` stands twice in list `{}`", list.key))?;
-            items.push(json!([key, words]));
+            expect(at, keys.insert(key.clone()), || format!("list {} has two items `{key}`", list.key))?;
+            line_of(&mut lines, 'i', &[key], &[(at, words)])?;
         }
-        expect(at, !lists.contains_key(&list.key), || format!("there are two lists `{}`", list.key))?;
-        json_lists.insert(list.key.clone(), items.into());
-        lists.insert(list.key.clone(), keys);
+        let twice = names.lists.insert(list.key.clone(), keys).is_some();
+        expect(at, !twice, || format!("there are two lists `{}`", list.key))?;
+        if only.is_none_or(|only| only.lists.contains(&&*list.key)) {
+            out.push_str(&lines);
+        }
     }
-    let mut parameters = Map::new();
     for parameter in &pack.parameter {
         let (at, parameter) = (parameter.span().start, parameter.get_ref());
-        check_words(at, &parameter.label)?;
-        let json = json!({ "value": parameter.value, "label": parameter.label });
-        let twice = parameters.insert(parameter.key.clone(), json).is_some();
+        let values = match &parameter.value {
+            Number::Unset => String::new(),
+            Number::One(one) => one.to_string(),
+            Number::Several(several) => several.iter().map(i64::to_string).collect::<Vec<_>>().join(","),
+        };
+        let unit = &*parameter.unit;
+        expect(at, UNITS.contains(&unit), || format!("`{unit}` is no unit: {}", UNITS.join(", ")))?;
+        let twice = !names.parameters.insert(parameter.key.clone());
         expect(at, !twice, || format!("there are two parameters `{}`", parameter.key))?;
+        let mut lines = String::new();
+        line_of(&mut lines, 'n', &[&parameter.key, unit, &values], &[(at, &parameter.label)])?;
+        if only.is_none_or(|only| only.parameters.contains(&&*parameter.key)) {
+            out.push_str(&lines);
+        }
     }
-    let mut checklists = Vec::new();
     for checklist in &pack.checklist {
-        let checklist = checklist.get_ref();
-        let mut items = Vec::new();
+        let (at, checklist) = (checklist.span().start, checklist.get_ref());
+        let twice = !names.checklists.insert(checklist.id.clone());
+        expect(at, !twice, || format!("there are two checklists `{}`", checklist.id))?;
+        let mut lines = String::new();
+        let letters = letters(at, &checklist.packs)?;
+        line_of(&mut lines, 'c', &[&letters, &checklist.id], &[(at, &checklist.title)])?;
         for item in &checklist.items {
             let (at, item) = (item.span().start, item.get_ref());
             check_code(at, &item.key)?;
-            check_words(at, &item.label)?;
-            items.push(json!({ "key": item.key, "label": item.label, "optional": item.optional }));
+            line_of(&mut lines, 'k', &[&item.key, if item.optional { "o" } else { "" }], &[(at, &item.label)])?;
         }
-        checklists.push(json!({ "id": checklist.id, "title": checklist.title, "items": items }));
+        if only.is_none_or(|only| only.checklists.contains(&&*checklist.id)) {
+            out.push_str(&lines);
+        }
     }
-    let checklist_ids: BTreeSet<&str> = pack.checklist.iter().map(|checklist| &*checklist.get_ref().id).collect();
-    let mut prompts = Vec::new();
     for prompt in &pack.prompt {
-        let prompt = prompt.get_ref();
+        let (at, prompt) = (prompt.span().start, prompt.get_ref());
+        let twice = !names.prompts.insert(prompt.id.clone());
+        expect(at, !twice, || format!("there are two talks `{}`", prompt.id))?;
+        let mut lines = String::new();
+        line_of(&mut lines, 't', &[&letters(at, &prompt.packs)?, &prompt.id], &[(at, &prompt.title)])?;
         for point in &prompt.points {
-            check_words(point.span().start, point.get_ref())?;
+            line_of(&mut lines, 'o', &[], &[(point.span().start, point.get_ref())])?;
         }
-        let points: Vec<&Words> = prompt.points.iter().map(Spanned::get_ref).collect();
-        prompts.push(json!({ "id": prompt.id, "title": prompt.title, "points": points }));
+        if only.is_none_or(|only| only.prompts.contains(&&*prompt.id)) {
+            out.push_str(&lines);
+        }
     }
-    let mut forms = Vec::new();
-    let mut ids = BTreeSet::new();
+    for route in &pack.route {
+        let (at, route) = (route.span().start, route.get_ref());
+        check_code(at, &route.key)?;
+        let twice = !names.routes.insert(route.key.clone());
+        expect(at, !twice, || format!("there are two routes `{}`", route.key))?;
+        let mut lines = String::new();
+        line_of(&mut lines, 'r', &[&route.key], &[(at, &route.title)])?;
+        let mut keys = BTreeSet::new();
+        for stop in &route.stops {
+            let (at, stop) = (stop.span().start, stop.get_ref());
+            check_code(at, &stop.key)?;
+            expect(at, keys.insert(&stop.key), || format!("route {} has two stops `{}`", route.key, stop.key))?;
+            line_of(&mut lines, 'w', &[&stop.key, &stop.floor.to_string()], &[(at, &stop.label)])?;
+        }
+        if only.is_none() {
+            out.push_str(&lines);
+        }
+    }
     for form in &pack.form {
         let (at, form) = (form.span().start, form.get_ref());
-        expect(at, ids.insert(&form.id), || format!("there are two forms `{}`", form.id))?;
-        forms.push(compile_form(at, form, &Names { lists, checklists: &checklist_ids })?);
+        expect(at, names.forms.insert(form.id.clone()), || format!("there are two forms `{}`", form.id))?;
+        let mut lines = String::new();
+        compile_form(at, form, names, &mut lines)?;
+        if only.is_none_or(|only| only.forms.contains(&&*form.id)) {
+            out.push_str(&lines);
+        }
     }
-    Ok(json!({
-        "version": pack.version, "title": pack.title.get_ref(), "lists": json_lists, "parameters": parameters,
-        "checklists": checklists, "prompts": prompts, "forms": forms,
-    }))
+    work::compile(&pack, names, &mut built)?;
+    if only.is_some() {
+        built.work.clear();
+    }
+    Ok(built)
 }
 
-/// What a type may name.
-struct Names<'a> {
-    lists: &'a BTreeMap<String, BTreeSet<String>>,
-    checklists: &'a BTreeSet<&'a str>,
+/// Writes a line: its letter, its columns, then words of three columns each, the second empty where it is as the
+/// first.
+fn line_of(out: &mut String, letter: char, columns: &[&str], words: &[(usize, &[String; 3])]) -> Result<(), Fault> {
+    out.push(letter);
+    for column in columns {
+        out.push('\t');
+        out.push_str(column);
+    }
+    for (at, words) in words {
+        check_words(*at, *words)?;
+        let [zh_hans, zh_hant, en] = *words;
+        let zh_hant = if zh_hant == zh_hans { "" } else { zh_hant };
+        write!(out, "\t{zh_hans}\t{zh_hant}\t{en}").expect("a String takes all");
+    }
+    // Columns that are empty at the end are left out.
+    while out.ends_with('\t') {
+        out.pop();
+    }
+    out.push('\n');
+    Ok(())
 }
 
-fn compile_form(at: usize, form: &Form, names: &Names<'_>) -> Result<Value, Fault> {
-    check_words(at, &form.title)?;
+/// Kinds of venue as letters; none for all.
+fn letters(at: usize, kinds: &[String]) -> Result<String, Fault> {
+    check_kinds(at, kinds)?;
+    Ok(kinds.iter().map(|kind| &kind[..1]).collect())
+}
+
+fn compile_form(at: usize, form: &Form, names: &mut Names, out: &mut String) -> Result<(), Fault> {
     check_kinds(at, form.packs.iter().chain(&form.optional))?;
+    check_code(at, &form.record)?;
+    expect(at, (1..=4).contains(&form.copies), || format!("{} copies are too many or too few: 1 to 4", form.copies))?;
     let fields = || form.section.iter().flat_map(|section| &section.get_ref().fields);
     let type_by_key: BTreeMap<&str, &str> =
         fields().map(|field| (&*field.get_ref().key, &*field.get_ref().r#type)).collect();
     let mut seen = BTreeSet::new();
-    let mut sections = Vec::new();
+    let kinds: Vec<String> =
+        if form.packs.is_empty() { Vec::new() } else { [&form.packs[..], &form.optional].concat() };
+    let letters_of_form = letters(at, &kinds)?;
+    let copies = form.copies.to_string();
+    line_of(out, 'f', &[&letters_of_form, &form.id, &form.record, &copies], &[(at, &form.title)])?;
     for section in &form.section {
-        check_words(section.span().start, &section.get_ref().title)?;
-        let section = section.get_ref();
-        let mut compiled = Vec::new();
+        let (at, section) = (section.span().start, section.get_ref());
+        expect(at, (1..=4).contains(&section.columns), || format!("{} columns: 1 to 4", section.columns))?;
+        let columns = section.columns.to_string();
+        let mut words = vec![(at, &section.title)];
+        words.extend(section.text.as_ref().map(|text| (at, text)));
+        line_of(out, 's', &[&section.key, &columns], &words)?;
         for field in &section.fields {
             let (at, field) = (field.span().start, field.get_ref());
             expect(at, seen.insert(&field.key), || format!("form {} has two fields `{}`", form.id, field.key))?;
-            compiled.push(compile_field(at, field, names, &type_by_key)?);
+            compile_field(at, field, names, &type_by_key, out)?;
+            // The lead card names the person's fields in its own way.
+            if form.id != "F-03" {
+                let merge = if matches!(field.r#type.as_str(), "signature") { "once" } else { "" };
+                let holds = (work::holds(&field.r#type).to_owned(), merge.to_owned());
+                let known = names.records.entry(form.record.clone()).or_default();
+                let before = known.entry(field.key.clone()).or_insert_with(|| holds.clone());
+                expect(at, *before == holds, || {
+                    format!(
+                        "`{}` of record {} holds {} in another form, and {} here",
+                        field.key, form.record, before.0, holds.0
+                    )
+                })?;
+            }
         }
-        sections.push(json!({ "key": section.key, "title": section.title, "fields": compiled }));
     }
-    Ok(json!({
-        "id": form.id, "title": form.title, "packs": form.packs, "optional": form.optional, "sections": sections,
-    }))
+    Ok(())
 }
 
 fn compile_field(
     at: usize,
     field: &Field,
-    names: &Names<'_>,
+    names: &Names,
     type_by_key: &BTreeMap<&str, &str>,
-) -> Result<Value, Fault> {
+    out: &mut String,
+) -> Result<(), Fault> {
     let key = &field.key;
     let plain = key.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_');
     expect(at, plain && (1..=40).contains(&key.len()), || format!("`{key}` is no field name: a-z, 0-9 and _ only"))?;
-    check_words(at, &field.label)?;
-    check_kinds(at, &field.packs)?;
     let other = |other: &str| match type_by_key.get(other) {
         Some(kind) => Ok(*kind),
         None => Err((at, format!("`{key}` speaks of `{other}`, which its form does not have"))),
     };
-    let mut json = json!({ "key": key, "label": field.label, "type": compile_type(at, &field.r#type, names)? });
-    if let Some(note) = &field.note {
-        check_words(at, note)?;
-        json["note"] = json!(note);
-    }
-    json["required"] = compile_required(at, field, names, other)?;
-    if let Some(default) = &field.default {
-        let fits = match default.as_str() {
-            "now" => field.r#type == "datetime",
-            "today" => field.r#type == "date",
-            "me" => matches!(&*field.r#type, "ref(staff)" | "list(staff)"),
-            "outing" => field.r#type == "ref(outing)",
-            "one" => field.r#type.starts_with("int("),
-            "yes" | "no" => field.r#type == "bool",
-            _ => return Err((at, format!("`{default}` is no default: now, today, me, outing, one, yes or no"))),
-        };
-        expect(at, fits, || format!("`{default}` is no default of a field of type {}", field.r#type))?;
-        json["default"] = json!(default);
-    }
+    check_type(at, &field.r#type, names, type_by_key)?;
+    let required = compile_required(at, field, names, other)?;
+    let default = compile_default(at, field, names)?;
+    let mut rules = Vec::new();
     match &field.rule {
         None => {}
-        Some(Rule::Plain(rule)) => {
+        Some(Rules::One(rule)) => rules.push(compile_rule(at, field, rule, other)?),
+        Some(Rules::Several(several)) => {
+            for rule in several {
+                rules.push(compile_rule(at, field, rule, other)?);
+            }
+        }
+    }
+    let mut marks = String::new();
+    if field.added {
+        marks.push('a');
+    }
+    if field.unprinted {
+        marks.push('u');
+    }
+    let columns = [&*letters(at, &field.packs)?, key, &field.r#type, &required, &default, &rules.join(","), &marks];
+    let mut words = vec![(at, &field.label)];
+    words.extend(field.note.as_ref().map(|note| (at, note)));
+    line_of(out, 'x', &columns, &words)
+}
+
+fn compile_default(at: usize, field: &Field, names: &Names) -> Result<String, Fault> {
+    let Some(default) = &field.default else { return Ok(String::new()) };
+    let kind = &*field.r#type;
+    let is_int = kind.starts_with("int(");
+    let fits = match default.as_str() {
+        "now" => kind == "datetime",
+        "today" => kind == "date",
+        "me" => matches!(kind, "ref(staff)" | "list(staff)"),
+        "outing" => kind == "ref(outing)",
+        "venue" => kind == "ref(venue)",
+        "one" => is_int,
+        "yes" | "no" => kind == "bool",
+        code => {
+            let list = kind.strip_suffix(')').and_then(|kind| kind.strip_prefix("enum("));
+            let known = match list {
+                Some(list) => names.lists.get(list).is_some_and(|list| list.contains(code)),
+                None => kind == "ref(route)" && names.routes.contains(code),
+            };
+            expect(at, known, || {
+                format!(
+                    "`{code}` is no default: now, today, me, outing, venue, one, yes, no or a code of the field's list"
+                )
+            })?;
+            return Ok(format!("={code}"));
+        }
+    };
+    expect(at, fits, || format!("`{default}` is no default of a field of type {kind}"))?;
+    Ok(default.clone())
+}
+
+fn compile_rule<'a>(
+    at: usize,
+    field: &Field,
+    rule: &Rule,
+    type_of: impl Fn(&str) -> Result<&'a str, Fault>,
+) -> Result<String, Fault> {
+    let kind = &*field.r#type;
+    let is_time = |kind: &str| matches!(kind, "date" | "datetime" | "time");
+    let is_number = |kind: &str| kind == "money" || kind == "decimal" || kind.starts_with("int(");
+    match rule {
+        Rule::Plain(rule) => {
             let fits = match rule.as_str() {
-                "past" | "future" => matches!(&*field.r#type, "date" | "datetime"),
-                "positive" => field.r#type == "money" || field.r#type.starts_with("int("),
+                "past" | "future" => matches!(kind, "date" | "datetime"),
+                "positive" => is_number(kind),
+                "year_month" => kind.starts_with("text("),
+                "full_name" => kind == "name",
+                "agreed" => kind == "bool",
+                "id_number" => kind.starts_with("text("),
                 _ => false,
             };
-            expect(at, fits, || format!("`{rule}` is no rule for a field of type {}", field.r#type))?;
-            json["rule"] = json!(rule);
+            expect(at, fits, || format!("`{rule}` is no rule for a field of type {kind}"))?;
+            Ok(rule.clone())
         }
-        Some(Rule::With(rule)) => {
+        Rule::With(rule) => {
             let [(name, target)] = &rule.iter().collect::<Vec<_>>()[..] else {
                 return Err((at, "a rule names one thing".into()));
             };
-            let target_type = other(target)?;
-            let fits = match name.as_str() {
-                "not_before" => field.r#type == target_type && matches!(target_type, "date" | "datetime"),
-                "at_most" => field.r#type.starts_with("int(") && target_type.starts_with("int("),
-                "yes_with" => field.r#type == "bool",
+            let targets: Vec<&str> = match target {
+                OneOrTwo::One(one) => vec![one],
+                OneOrTwo::Two(two) => two.iter().map(|target| &**target).collect(),
+            };
+            let mut types = Vec::new();
+            for target in &targets {
+                types.push(type_of(target)?);
+            }
+            let fits = match (name.as_str(), &types[..]) {
+                ("not_before" | "after", [other]) => kind == *other && is_time(other),
+                ("at_most", [other]) => is_number(kind) && is_number(other),
+                ("yes_with", [_]) => kind == "bool",
+                ("yes_if", ["bool"]) => kind == "bool",
+                ("or", [_]) => true,
+                ("id_number_of", [other]) => kind.starts_with("text(") && other.starts_with("enum("),
+                ("at_most_rest", ["money", "money"]) => kind == "money",
                 _ => false,
             };
-            expect(at, fits, || format!("`{name} = {target}` is no rule for a field of type {}", field.r#type))?;
-            json["rule"] = json!({ *name: target });
+            let targets = targets.join(" ");
+            expect(at, fits, || format!("`{name} = {targets}` is no rule for a field of type {kind}"))?;
+            Ok(format!("{name} {targets}"))
         }
     }
-    if !field.packs.is_empty() {
-        json["packs"] = json!(field.packs);
-    }
-    if field.added {
-        json["added"] = json!(true);
-    }
-    Ok(json)
 }
 
-fn compile_type(at: usize, text: &str, names: &Names<'_>) -> Result<Value, Fault> {
+fn check_type(at: usize, text: &str, names: &Names, type_by_key: &BTreeMap<&str, &str>) -> Result<(), Fault> {
     let unknown = || (at, format!("`{text}` is no type of a field"));
     let Some((name, argument)) = text.strip_suffix(')').and_then(|text| text.split_once('(')) else {
-        let plain = ["long_text", "phone", "name", "date", "datetime", "money", "bool", "resident_id", "passport"];
-        return if plain.contains(&text) { Ok(json!(text)) } else { Err(unknown()) };
+        let plain = [
+            "long_text",
+            "phone",
+            "name",
+            "email",
+            "date",
+            "datetime",
+            "time",
+            "decimal",
+            "money",
+            "bool",
+            "resident_id",
+            "passport",
+            "signature",
+            "photo",
+            "file",
+            "rating5",
+            "score100",
+        ];
+        return if plain.contains(&text) { Ok(()) } else { Err(unknown()) };
     };
     match name {
-        "text" => Ok(json!({ "text": argument.parse::<u32>().map_err(|_| unknown())? })),
+        "text" => argument.parse::<u32>().map(|_| ()).map_err(|_| unknown()),
         "int" => {
             let (min, max) = argument.split_once(',').ok_or_else(unknown)?;
             let bounds: [i64; 2] = [min.parse().map_err(|_| unknown())?, max.parse().map_err(|_| unknown())?];
-            expect(at, bounds[0] <= bounds[1], || format!("`{text}` allows no number"))?;
-            Ok(json!({ "int": bounds }))
+            expect(at, bounds[0] <= bounds[1], || format!("`{text}` allows no number"))
         }
-        "enum" | "multi" => {
-            expect(at, names.lists.contains_key(argument), || format!("there is no list `{argument}`"))?;
-            Ok(json!({ name: argument }))
-        }
+        "enum" | "multi" => expect(at, names.lists.contains_key(argument), || format!("there is no list `{argument}`")),
         "ref" => {
-            expect(at, REFERENCES.contains(&argument), || format!("nothing of kind `{argument}` can be referred to"))?;
-            Ok(json!({ "ref": argument }))
+            expect(at, REFERENCES.contains(&argument), || format!("nothing of kind `{argument}` can be referred to"))
         }
-        "list" if argument == "staff" => Ok(json!("staff_list")),
+        "list" => {
+            let plain = ["staff", "text", "int", "datetime", "photo", "gift", "charge"];
+            expect(at, plain.contains(&argument) || REFERENCES.contains(&argument), || {
+                format!("nothing of kind `{argument}` can be listed")
+            })
+        }
+        "stops" => expect(at, type_by_key.get(argument) == Some(&"ref(route)"), || {
+            format!("`{argument}` names no route in this form")
+        }),
         "checklist" => {
-            expect(at, names.checklists.contains(argument), || format!("there is no checklist `{argument}`"))?;
-            Ok(json!({ "checklist": argument }))
+            expect(at, names.checklists.contains(argument), || format!("there is no checklist `{argument}`"))
         }
         _ => Err(unknown()),
     }
@@ -367,27 +670,47 @@ fn compile_type(at: usize, text: &str, names: &Names<'_>) -> Result<Value, Fault
 fn compile_required<'a>(
     at: usize,
     field: &Field,
-    names: &Names<'_>,
+    names: &Names,
     type_of: impl Fn(&str) -> Result<&'a str, Fault>,
-) -> Result<Value, Fault> {
+) -> Result<String, Fault> {
     let tests = match &field.required {
-        Required::Plain(plain) if matches!(&**plain, "yes" | "no" | "auto") => return Ok(json!(plain)),
-        Required::Plain(plain) => return Err((at, format!("required is yes, no, auto or a condition, not `{plain}`"))),
+        Required::Plain(plain) => {
+            return Ok(match &**plain {
+                "yes" => "y".into(),
+                "no" => String::new(),
+                "auto" => "a".into(),
+                "later" => "l".into(),
+                _ => return Err((at, format!("required is yes, no, auto, later or a condition, not `{plain}`"))),
+            });
+        }
         Required::On(tests) => tests,
     };
     let [(when, tests)] = &tests.iter().collect::<Vec<_>>()[..] else {
         return Err((at, "a condition is either `when` or `unless`".into()));
     };
     expect(at, matches!(&***when, "when" | "unless"), || format!("a condition is `when` or `unless`, not `{when}`"))?;
-    let mut conditions = Vec::new();
+    let mut out = (*when).clone();
     for (key, test) in *tests {
         let kind = type_of(key)?;
-        conditions.push(match test {
-            Test::Filled(word) if word == "filled" => json!({ "field": key, "test": "filled" }),
-            Test::Filled(word) => return Err((at, format!("`{word}` is no test of `{key}`"))),
+        let test = match test {
+            Test::Word(word) if word == "filled" => "?".into(),
+            Test::Word(word) if word == "empty" => "-".into(),
+            Test::Word(word) => return Err((at, format!("`{word}` is no test of `{key}`"))),
             Test::Yes(yes) => {
                 expect(at, kind == "bool", || format!("`{key}` is not a field of yes or no"))?;
-                json!({ "field": key, "test": if *yes { "yes" } else { "no" } })
+                if *yes { "+".into() } else { "!".into() }
+            }
+            Test::Below { below } => {
+                let is_number =
+                    kind.starts_with("int(") || matches!(kind, "rating5" | "score100" | "money" | "decimal");
+                expect(at, is_number, || format!("`{key}` is not a number"))?;
+                format!("<{below}")
+            }
+            Test::HoursAfter { hours_after, parameter } => {
+                let both = kind == "datetime" && type_of(hours_after)? == "datetime";
+                expect(at, both, || format!("`{key}` and `{hours_after}` are not both instants"))?;
+                expect(at, names.parameters.contains(parameter), || format!("there is no parameter `{parameter}`"))?;
+                format!(">{hours_after}/{parameter}")
             }
             Test::Is(codes) => {
                 let list = kind.strip_suffix(')').and_then(|kind| kind.split_once('(')).map(|(_, list)| list);
@@ -396,11 +719,12 @@ fn compile_required<'a>(
                 for code in codes {
                     expect(at, list.contains(code), || format!("`{key}` can never be `{code}`"))?;
                 }
-                json!({ "field": key, "test": { "is": codes } })
+                format!("={}", codes.join("|"))
             }
-        });
+        };
+        write!(out, " {key}{test}").expect("a String takes all");
     }
-    Ok(json!({ *when: conditions }))
+    Ok(out)
 }
 
 fn check_kinds<'a>(at: usize, kinds: impl IntoIterator<Item = &'a String>) -> Result<(), Fault> {
@@ -415,8 +739,9 @@ fn check_code(at: usize, code: &str) -> Result<(), Fault> {
 }
 
 fn check_words(at: usize, words: &[String]) -> Result<(), Fault> {
-    expect(at, words.iter().all(|text| !text.trim().is_empty() && text.trim() == text), || {
-        let mut fault = String::from("a text is empty or has spaces around it:");
+    let fits = |text: &String| !text.is_empty() && text.trim() == text && !text.contains(['\t', '\n', '\r']);
+    expect(at, words.iter().all(fits), || {
+        let mut fault = String::from("a text is empty, of several lines, or has spaces around it:");
         words.iter().for_each(|text| write!(fault, " {text:?}").expect("a String takes all"));
         fault
     })
@@ -430,13 +755,15 @@ fn expect(at: usize, holds: bool, fault: impl FnOnce() -> String) -> Result<(), 
 mod tests {
     use super::*;
 
-    const HEAD: &str = r#"version = 1
+    const HEAD: &str = r#"key = "fitness"
+version = 1
 title = ["甲", "乙", "A"]
 [[list]]
 key = "colour"
 items = [["red", "红", "紅", "Red"]]
 [[form]]
 id = "F-99"
+record = "paper"
 title = ["甲", "乙", "A"]
 [[form.section]]
 key = "one"
@@ -445,10 +772,10 @@ fields = [
   { key = "agreed", label = ["甲", "乙", "A"], type = "bool", required = "no" },
 "#;
 
-    /// The line and the fault of a form whose second field, on line 14, is this.
+    /// The line and the fault of a form whose second field, on line 16, is this.
     fn fault(field: &str) -> String {
         let text = format!("{HEAD}  {{ {field} }},\n]\n");
-        match compile(&text, &mut BTreeMap::new()) {
+        match compile(&text, &mut Names::default(), None) {
             Ok(_) => "none".into(),
             Err((at, fault)) => format!("{}: {fault}", line(&text, at)),
         }
@@ -459,43 +786,43 @@ fields = [
         let words = r#"label = ["甲", "乙", "A"]"#;
         for (field, expected) in [
             (r#"key = "b", WORDS, type = "enum(colour)", required = { when = { agreed = true } }"#, "none"),
-            (r#"key = "b", WORDS, type = "enum(size)", required = "no""#, "14: there is no list `size`"),
-            (r#"key = "b", WORDS, type = "texts(4)", required = "no""#, "14: `texts(4)` is no type of a field"),
-            (r#"key = "b", WORDS, type = "int(5,1)", required = "no""#, "14: `int(5,1)` allows no number"),
-            (r#"key = "agreed", WORDS, type = "bool", required = "no""#, "14: form F-99 has two fields `agreed`"),
-            (r#"key = "B", WORDS, type = "bool", required = "no""#, "14: `B` is no field name: a-z, 0-9 and _ only"),
+            (r#"key = "b", WORDS, type = "enum(size)", required = "no""#, "16: there is no list `size`"),
+            (r#"key = "b", WORDS, type = "texts(4)", required = "no""#, "16: `texts(4)` is no type of a field"),
+            (r#"key = "b", WORDS, type = "int(5,1)", required = "no""#, "16: `int(5,1)` allows no number"),
+            (r#"key = "agreed", WORDS, type = "bool", required = "no""#, "16: form F-99 has two fields `agreed`"),
+            (r#"key = "B", WORDS, type = "bool", required = "no""#, "16: `B` is no field name: a-z, 0-9 and _ only"),
             (
                 r#"key = "b", WORDS, type = "bool", required = "maybe""#,
-                "14: required is yes, no, auto or a condition, not `maybe`",
+                "16: required is yes, no, auto, later or a condition, not `maybe`",
             ),
             (
                 r#"key = "b", WORDS, type = "bool", required = { unless = { c = true } }"#,
-                "14: `b` speaks of `c`, which its form does not have",
+                "16: `b` speaks of `c`, which its form does not have",
             ),
             (
                 r#"key = "b", WORDS, type = "enum(colour)", required = { when = { b = ["blue"] } }"#,
-                "14: `b` can never be `blue`",
+                "16: `b` can never be `blue`",
             ),
             (
                 r#"key = "b", WORDS, type = "bool", required = "no", default = "today""#,
-                "14: `today` is no default of a field of type bool",
+                "16: `today` is no default of a field of type bool",
             ),
             (
                 r#"key = "b", WORDS, type = "bool", required = "no", rule = "past""#,
-                "14: `past` is no rule for a field of type bool",
+                "16: `past` is no rule for a field of type bool",
             ),
             (
                 r#"key = "b", WORDS, type = "bool", required = "no", packs = ["zoo"]"#,
-                "14: `zoo` is no kind of venue: fitness, sports, billiards, postpartum",
+                "16: `zoo` is no kind of venue: fitness, sports, billiards, postpartum",
             ),
             (
                 r#"key = "b", label = ["甲", "", "A"], type = "bool", required = "no""#,
-                "14: a text is empty or has spaces around it: \"甲\" \"\" \"A\"",
+                "16: a text is empty, of several lines, or has spaces around it: \"甲\" \"\" \"A\"",
             ),
         ] {
             assert_eq!(fault(&field.replace("WORDS", words)), expected);
         }
-        assert!(fault(r#"key = "b", labels = 1"#).starts_with("14: unknown field `labels`"));
-        assert!(fault(r#"key = "b""#).starts_with("14: missing field"));
+        assert!(fault(r#"key = "b", labels = 1"#).starts_with("16: unknown field `labels`"));
+        assert!(fault(r#"key = "b""#).starts_with("16: missing field"));
     }
 }

@@ -40,6 +40,7 @@ fn context(me: u8) -> Context<'static> {
         offset_minutes: 480,
         me: fixture::staff(me),
         outing,
+        venue: Some(fixture::venue()),
         pack: Pack::of(VenueKind::Fitness),
     }
 }

@@ -66,7 +66,12 @@ fn is_wide(sheet: Sheet, field: &FormField) -> bool {
         | FieldType::Money
         | FieldType::Date
         | FieldType::ResidentId
-        | FieldType::Passport => false,
+        | FieldType::Passport
+        | FieldType::Email
+        | FieldType::Time
+        | FieldType::Decimal
+        | FieldType::Rating
+        | FieldType::Score => false,
         FieldType::Bool => matches!(field.rule, Some(Rule::YesWith(_))),
         FieldType::Enum(list) => sheet.pack.list(list).len() > SEGMENTED_MAX,
         FieldType::LongText
@@ -74,7 +79,12 @@ fn is_wide(sheet: Sheet, field: &FormField) -> bool {
         | FieldType::Multi(_)
         | FieldType::Ref(_)
         | FieldType::StaffList
-        | FieldType::Checklist(_) => true,
+        | FieldType::Checklist(_)
+        | FieldType::Signature
+        | FieldType::Photo
+        | FieldType::File
+        | FieldType::Stops(_)
+        | FieldType::List(_) => true,
     }
 }
 
@@ -155,7 +165,9 @@ fn control(sheet: Sheet, field: FormField, person_of: PersonOf) -> View {
             let length_max = *max * 2;
             view! { <Field label value on_input=input optional_mark=mark note problem length_max id/> }
         }
-        FieldType::Name => view! { <Field label value on_input=input optional_mark=mark note problem id/> },
+        FieldType::Name | FieldType::Email | FieldType::Time | FieldType::Decimal => {
+            view! { <Field label value on_input=input optional_mark=mark note problem id/> }
+        }
         FieldType::LongText => {
             view! { <Field label value on_input=input lines=3 optional_mark=mark note problem id/> }
         }
@@ -186,7 +198,7 @@ fn control(sheet: Sheet, field: FormField, person_of: PersonOf) -> View {
                 />
             }
         }
-        FieldType::Int(..) => {
+        FieldType::Int(..) | FieldType::Rating | FieldType::Score => {
             view! { <Field label value on_input=input kind=FieldKind::Digits optional_mark=mark note problem id/> }
         }
         FieldType::Date => {
@@ -232,8 +244,13 @@ fn control(sheet: Sheet, field: FormField, person_of: PersonOf) -> View {
             }))
         }
         FieldType::Ref(Reference::Person) => person(sheet, key, label, mark, note, problem, id),
-        // The app fills these in: the outing that is under way, a campaign once there are some.
-        FieldType::Ref(Reference::Outing | Reference::Campaign) => View::Nothing,
+        // The app fills in the outing that is under way; no form with one of the others has its screen yet.
+        FieldType::Ref(_)
+        | FieldType::Signature
+        | FieldType::Photo
+        | FieldType::File
+        | FieldType::Stops(_)
+        | FieldType::List(_) => View::Nothing,
     }
 }
 

@@ -16,7 +16,9 @@ pub(super) fn is_choice(field: &Field) -> bool {
         | FieldType::Multi(_)
         | FieldType::Ref(_)
         | FieldType::StaffList
-        | FieldType::Checklist(_) => true,
+        | FieldType::Checklist(_)
+        | FieldType::Rating
+        | FieldType::Stops(_) => true,
         FieldType::Text(_)
         | FieldType::LongText
         | FieldType::Phone
@@ -26,7 +28,15 @@ pub(super) fn is_choice(field: &Field) -> bool {
         | FieldType::Int(..)
         | FieldType::Money
         | FieldType::ResidentId
-        | FieldType::Passport => false,
+        | FieldType::Passport
+        | FieldType::Email
+        | FieldType::Time
+        | FieldType::Decimal
+        | FieldType::Signature
+        | FieldType::Photo
+        | FieldType::File
+        | FieldType::Score
+        | FieldType::List(_) => false,
     }
 }
 
@@ -71,6 +81,15 @@ pub(super) fn problem_words(
         ProblemCode::NotInList => w.problem_not_offered().into(),
         ProblemCode::NotTicked { missing } => w.problem_not_ticked(*missing),
         ProblemCode::ConsentNeeded { .. } => w.problem_needs_yes().into(),
+        ProblemCode::AgreementNeeded => w.problem_must_agree().into(),
+        ProblemCode::FullNameNeeded => w.problem_full_name().into(),
+        ProblemCode::OneOfTwoNeeded { field } => w.problem_one_of_two(label(field)),
+        ProblemCode::NotAfterField { field } => w.problem_not_after_other(label(field)),
+        ProblemCode::MoreThanRest => w.problem_more_than_rest().into(),
+        // Screens that take these have sentences of their own.
+        ProblemCode::NotAnEmail | ProblemCode::NotATimeOfDay | ProblemCode::NotAMonth | ProblemCode::NotTaken => {
+            w.problem_missing().into()
+        }
     }
 }
 

@@ -8,6 +8,8 @@ use yingke_core::{
     form::{Draft, Problem, ProblemCode},
     id::RecordId,
     pack::{Condition, DefaultValue, Field, FieldType, Form, Pack, Required, Test},
+    time::HOUR_MS,
+    typed::instant,
 };
 
 use super::problem::{is_choice, problem_words};
@@ -58,6 +60,17 @@ impl Sheet {
                 Test::Yes => typed == "true",
                 Test::No => typed == "false",
                 Test::Filled => !typed.trim().is_empty(),
+                Test::Empty => typed.trim().is_empty(),
+                Test::Below(limit) => typed.trim().parse::<i64>().is_ok_and(|number| number < *limit),
+                Test::HoursAfter { field, parameter } => {
+                    let offset_minutes = self.roster.utc_offset_minutes();
+                    let from = instant(draft.get(field.as_str()), offset_minutes);
+                    let hours = self.pack.number(parameter, i64::MAX / HOUR_MS);
+                    match (from, instant(typed, offset_minutes)) {
+                        (Some(from), Some(at)) => at.since(from) > hours.saturating_mul(HOUR_MS),
+                        _ => false,
+                    }
+                }
                 Test::Is(codes) => codes.iter().any(|code| draft.has_code(condition.field.as_str(), code)),
             }
         })
@@ -70,14 +83,14 @@ impl Sheet {
                 conditions.iter().any(|condition| self.holds(condition)) || !self.get(&field.key).is_empty()
             }
             Required::Auto => field.default == Some(DefaultValue::Now),
-            Required::Yes | Required::No | Required::Unless(_) => true,
+            Required::Yes | Required::No | Required::Later | Required::Unless(_) => true,
         }
     }
 
     pub(super) fn may_stay_empty(self, field: &Field) -> bool {
         match &field.required {
             Required::Yes => false,
-            Required::No | Required::Auto => true,
+            Required::No | Required::Auto | Required::Later => true,
             Required::When(conditions) => !conditions.iter().any(|condition| self.holds(condition)),
             Required::Unless(conditions) => conditions.iter().any(|condition| self.holds(condition)),
         }

@@ -69,7 +69,8 @@ pub fn choices(roster: Roster, list: &'static str, offered: fn(&str) -> bool) ->
 pub fn with_context<T>(roster: Roster, outing: Option<RecordId>, f: impl FnOnce(&Context<'_>) -> T) -> Option<T> {
     let me = roster.me_now()?;
     let offset_minutes = roster.utc_offset_minutes();
-    Some(f(&Context { now: roster.now(), offset_minutes, me: me.id, outing, pack: pack(roster) }))
+    let venue = Some(me.venue.id);
+    Some(f(&Context { now: roster.now(), offset_minutes, me: me.id, outing, venue, pack: pack(roster) }))
 }
 
 // ---- The card ---------------------------------------------------------------------------------------------------
