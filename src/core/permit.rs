@@ -1,0 +1,229 @@
+//! Who may do what: the permission matrix of the posts, and the few questions that screens and endpoint ask of it.
+//!
+//! The same for every pack, since it guards people's data. A letter says how far somebody reaches (own records, their
+//! team's, the venue's, all venues'), the rest what they may do there. Source: domain catalogue 3.7.
+
+/// How far somebody reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    Own,
+    Team,
+    Venue,
+    All,
+}
+
+/// What somebody wants to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doing {
+    Create,
+    Read,
+    Update,
+    Approve,
+    Export,
+}
+
+/// What it is done with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Matter {
+    Leads,
+    Visits,
+    Parties,
+    FullPhone,
+    FullId,
+    Health,
+    Contracts,
+    Payments,
+    Prices,
+    LeaveOrdinary,
+    LeaveSpecial,
+    Refund,
+    Requests,
+    Cases,
+    Ratings,
+    Evaluations,
+    Commission,
+    Reports,
+    BulkExport,
+    Parameters,
+    AuditLog,
+}
+
+/// Posts that share a column of the matrix.
+const COLUMNS: [&[&str]; 13] = [
+    &["consultant", "cs_specialist", "sales_consultant"],
+    &["reception", "front_desk"],
+    &["call_out", "call_in", "followup_agent"],
+    &["court_staff", "dept_member", "dept_head", "equipment_team", "pt_coach"],
+    &["pt_manager"],
+    &["cs_supervisor", "front_desk_supervisor", "call_supervisor", "court_supervisor", "duty_manager"],
+    &["cs_manager", "cs_senior_manager"],
+    &["store_manager"],
+    &["hq", "centre_director"],
+    &["finance", "cashier"],
+    &["hr"],
+    &["system_admin"],
+    &["privacy_officer"],
+];
+
+/// One row a matter, one cell a column: reach (O, T, V, A), then C, R, U, P, E. A dash is nothing.
+#[rustfmt::skip]
+const MATRIX: [(Matter, [&str; 13]); 21] = [
+    (Matter::Leads,         ["OCRU", "VC OR", "TRU", "-", "-", "TRU", "VRU", "VR", "AR", "-", "-", "-", "VR"]),
+    (Matter::Visits,        ["OCRU", "VCRU", "-", "-", "-", "TR", "VR", "VR", "AR", "-", "-", "-", "-"]),
+    (Matter::Parties,       ["ORU", "VCRU", "TRU", "-", "-", "TRU", "VRU", "VRU", "AR", "-", "-", "-", "VRU"]),
+    (Matter::FullPhone,     ["OR", "OR", "TR", "-", "OR", "TR", "VR", "VR", "-", "-", "-", "-", "VR"]),
+    (Matter::FullId,        ["-", "-", "-", "-", "-", "TR", "VR", "VR", "-", "-", "-", "-", "VR"]),
+    (Matter::Health,        ["-", "OCR", "-", "-", "-", "TR", "VR", "VRP", "-", "-", "-", "-", "VR"]),
+    (Matter::Contracts,     ["OCRU", "VCR", "-", "-", "-", "TR", "VR", "VRP", "AR", "VR", "-", "-", "-"]),
+    (Matter::Payments,      ["OR", "VC", "-", "-", "-", "TR", "VR", "VR", "AR", "VCRU", "-", "-", "-"]),
+    (Matter::Prices,        ["VR", "VR", "VR", "-", "-", "VR", "VRU", "VRU", "ARU", "VR", "-", "-", "-"]),
+    (Matter::LeaveOrdinary, ["OC", "VCU", "OC", "-", "-", "VP", "VP", "VP", "AR", "-", "-", "-", "-"]),
+    (Matter::LeaveSpecial,  ["OC", "VC", "-", "-", "-", "VR", "VR", "VP", "AR", "-", "-", "-", "-"]),
+    (Matter::Refund,        ["OCP", "VC", "-", "-", "-", "TP", "VR", "VP", "AP", "VU", "-", "-", "-"]),
+    (Matter::Requests,      ["OCRU", "VCRU", "OC", "-", "-", "TP", "VP", "VP", "AR", "VU", "-", "-", "-"]),
+    (Matter::Cases,         ["OCRU", "VC", "TCRU", "ORU", "-", "TCRU", "VCRU", "VCRUP", "AR", "-", "-", "-", "OCR"]),
+    (Matter::Ratings,       ["OR", "VC", "TC", "-", "-", "TR", "VR", "VR", "AR", "-", "-", "-", "-"]),
+    (Matter::Evaluations,   ["OR", "OR", "OR", "OR", "OR", "TCRU", "VCRU", "VP", "AP", "-", "VRU", "-", "-"]),
+    (Matter::Commission,    ["OR", "-", "-", "-", "-", "TR", "VR", "VP", "AR", "VCRU", "-", "-", "-"]),
+    (Matter::Reports,       ["OC", "OC", "OC", "-", "-", "TR", "VR", "VR", "AR", "VR", "VR", "-", "VR"]),
+    (Matter::BulkExport,    ["-", "-", "-", "-", "-", "-", "VC", "VP", "AP", "-", "-", "-", "VP"]),
+    (Matter::Parameters,    ["-", "-", "-", "-", "-", "-", "VU", "VP", "AP", "-", "-", "ACU", "VR"]),
+    (Matter::AuditLog,      ["-", "-", "-", "-", "-", "-", "-", "VR", "AR", "-", "-", "AR", "VR"]),
+];
+
+/// How far one of these posts lets somebody do something; `None` if not at all. Of several posts the widest counts.
+#[must_use]
+pub fn reach(posts: &[&str], matter: Matter, doing: Doing) -> Option<Reach> {
+    let row = MATRIX.iter().find(|(other, _)| *other == matter).map(|(_, row)| row)?;
+    let letter = match doing {
+        Doing::Create => 'C',
+        Doing::Read => 'R',
+        Doing::Update => 'U',
+        Doing::Approve => 'P',
+        Doing::Export => 'E',
+    };
+    let mut widest = None;
+    for (cell, column) in row.iter().zip(COLUMNS) {
+        if posts.iter().any(|post| column.contains(post)) {
+            // A cell may hold two reaches: what anyone's at the desk may be captured, but only one's own be read.
+            for part in cell.split(' ').filter(|part| part[1..].contains(letter)) {
+                let reach = match part.as_bytes()[0] {
+                    b'O' => Reach::Own,
+                    b'T' => Reach::Team,
+                    b'V' => Reach::Venue,
+                    _ => Reach::All,
+                };
+                widest = widest.max(Some(reach));
+            }
+        }
+    }
+    widest
+}
+
+/// Whether somebody may do something to a record that is theirs, their team's, their venue's, or another's.
+#[must_use]
+pub fn may(posts: &[&str], matter: Matter, doing: Doing, whose: Reach) -> bool {
+    reach(posts, matter, doing).is_some_and(|reach| reach >= whose)
+}
+
+/// Whether looking at it is written down: every view of a full identity number and of health papers is. Source: R-152.
+#[must_use]
+pub fn is_logged(matter: Matter, doing: Doing) -> bool {
+    match matter {
+        Matter::FullId | Matter::Health | Matter::BulkExport => true,
+        Matter::Refund | Matter::LeaveSpecial | Matter::Requests | Matter::Contracts => doing == Doing::Approve,
+        _ => doing == Doing::Export,
+    }
+}
+
+/// Whether the price list may leave the screen in any way. Source.
+#[must_use]
+pub fn may_share_prices() -> bool {
+    false
+}
+
+/// A phone number as lists show it: `138****1234`. Source: domain catalogue 17.2.
+#[must_use]
+pub fn masked_phone(shown: &str) -> String {
+    masked(shown, 3, 4)
+}
+
+/// An identity number as forms show it: the first three and the last four. Source: domain catalogue 0.2, V-ID.
+#[must_use]
+pub fn masked_id(number: &str) -> String {
+    masked(number, 3, 4)
+}
+
+fn masked(text: &str, first: usize, last: usize) -> String {
+    let signs: Vec<char> = text.chars().filter(|c| !c.is_whitespace()).collect();
+    if signs.len() <= first + last {
+        // Too short to show any of it.
+        return "*".repeat(signs.len());
+    }
+    let hidden = signs.len() - first - last;
+    let begins: String = signs[..first].iter().collect();
+    let ends: String = signs[first + hidden..].iter().collect();
+    format!("{begins}{}{ends}", "*".repeat(hidden))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_post_of_the_matrix_is_one_that_packs_may_name_and_stands_once() {
+        let posts: Vec<&str> = COLUMNS.iter().flat_map(|column| column.iter().copied()).collect();
+        for post in &posts {
+            assert!(crate::named::ACTORS.contains(post), "{post}");
+            assert_eq!(posts.iter().filter(|other| *other == post).count(), 1, "{post}");
+        }
+        for (matter, row) in MATRIX {
+            for cell in row.into_iter().filter(|cell| *cell != "-") {
+                for part in cell.split(' ') {
+                    let fits =
+                        "OTVA".contains(&part[..1]) && part.len() > 1 && part[1..].chars().all(|c| "CRUPE".contains(c));
+                    assert!(fits, "{matter:?} {cell}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn posts_reach_as_far_as_the_matrix_says() {
+        use Doing::{Approve, Create, Export, Read, Update};
+        for (posts, matter, doing, expected) in [
+            (&["consultant"][..], Matter::Leads, Read, Some(Reach::Own)),
+            (&["front_desk"], Matter::Leads, Create, Some(Reach::Venue)),
+            (&["front_desk"], Matter::Leads, Read, Some(Reach::Own)),
+            (&["consultant", "front_desk"], Matter::Visits, Update, Some(Reach::Venue)),
+            (&["consultant"], Matter::FullId, Read, None),
+            (&["store_manager"], Matter::FullId, Read, Some(Reach::Venue)),
+            (&["hq"], Matter::Refund, Approve, Some(Reach::All)),
+            (&["cs_manager"], Matter::Refund, Approve, None),
+            (&["front_desk_supervisor"], Matter::LeaveSpecial, Approve, None),
+            (&["store_manager"], Matter::LeaveSpecial, Approve, Some(Reach::Venue)),
+            (&["court_staff"], Matter::Cases, Update, Some(Reach::Own)),
+            (&["hr"], Matter::Leads, Read, None),
+            (&["system_admin"], Matter::Parties, Read, None),
+            (&["kitchen"], Matter::Cases, Read, None),
+        ] {
+            assert_eq!(reach(posts, matter, doing), expected, "{posts:?} {matter:?} {doing:?}");
+        }
+        assert!(may(&["cs_supervisor"], Matter::Leads, Read, Reach::Team));
+        assert!(!may(&["cs_supervisor"], Matter::Leads, Read, Reach::Venue));
+        // Nobody takes the price list along, R-014 and R-153.
+        for post in COLUMNS.iter().flat_map(|column| column.iter()) {
+            assert_eq!(reach(&[post], Matter::Prices, Export), None);
+        }
+        assert!(!may_share_prices());
+        assert!(is_logged(Matter::FullId, Read) && !is_logged(Matter::Leads, Read));
+    }
+
+    #[test]
+    fn numbers_are_masked() {
+        assert_eq!(masked_phone("138 0013 8000"), "138****8000");
+        assert_eq!(masked_id("11010519491231002X"), "110***********002X");
+        assert_eq!(masked_id("G1234"), "*****");
+        assert_eq!(masked_id(""), "");
+    }
+}
