@@ -30,7 +30,7 @@ pub enum ExportError {
     Unwritten(#[from] std::io::Error),
     #[error("a file ending in .csv, .xlsx or .json is expected")]
     Ending,
-    #[error("there is no kind {0}; there are {kinds}", kinds = schema::KINDS.iter().map(|kind| kind.key).collect::<Vec<_>>().join(", "))]
+    #[error("there is no kind {0}; there are {kinds}", kinds = schema::kinds().map(|kind| kind.key).collect::<Vec<_>>().join(", "))]
     NoKind(String),
     #[error("a workbook holds {SHEET_ROWS_MAX} rows at most; write .csv")]
     TooMany,

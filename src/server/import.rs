@@ -344,7 +344,13 @@ impl<'a> Judge<'a> {
                 parts.into_iter().map(|part| self.code(list, part)).collect()
             }
             Holds::Text { max } => one(typed::lines(&text, max).map(Value::Text).map_err(|error| error.to_string())),
-            Holds::Int { .. } | Holds::Money | Holds::At | Holds::Record | Holds::Group(_) => {
+            Holds::Int { .. }
+            | Holds::Money
+            | Holds::At
+            | Holds::Record
+            | Holds::Signature
+            | Holds::List
+            | Holds::Group(_) => {
                 unreachable!("no field of the list holds that")
             }
         }

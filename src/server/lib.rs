@@ -16,6 +16,7 @@ pub mod keys;
 pub mod known;
 pub mod ledger;
 pub mod metrics;
+pub mod pack_check;
 pub mod problem;
 pub mod register;
 pub mod sealed;

@@ -6,8 +6,8 @@ use clap::Parser;
 use tokio::{net::TcpListener, sync::watch};
 use yingke_server::{
     admin::{self, AdminError},
-    demo, http, import,
-    settings::{Command, Data, Settings},
+    demo, http, import, pack_check,
+    settings::{Command, Data, Pack, Settings},
     verify,
 };
 
@@ -46,6 +46,7 @@ async fn obey(command: Command) -> Result<String, AdminError> {
             admin::import(&data, &wish, &venue, &author, write, now).await
         }
         Command::Export { data, file, kind } => admin::export(&data, &kind, &file).await,
+        Command::Pack(Pack::Check { file }) => pack_check::run(&file),
         Command::Verify { data } => {
             let (ledger, organisation) = admin::open(&data).await?;
             let findings = verify::run(&*ledger, organisation).await?;

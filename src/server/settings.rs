@@ -121,6 +121,9 @@ pub enum Command {
         #[arg(long, default_value = "person")]
         kind: String,
     },
+    /// Packs: what a kind of venue asks for
+    #[command(subcommand)]
+    Pack(Pack),
     /// Recompute every record and stream from the ledger and compare
     Verify {
         #[command(flatten)]
@@ -142,6 +145,15 @@ pub struct Sealed {
     /// Seal with the passphrase that is the first line of this file; without it the backup lies open
     #[arg(long, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Pack {
+    /// Say what is wrong with a pack's file, by line
+    Check {
+        /// Such as public/packs/fitness.toml
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]
