@@ -83,11 +83,7 @@ impl Step {
                 // Tests that a plain `cargo test` leaves out are none of all targets either.
                 let mut browsers = cargo(workspace, &["clippy", "--package", TESTS, "--test", E2E]);
                 browsers.args(["--locked", "--", "--deny", "warnings"]);
-                let mut simulator = cargo(workspace, &["clippy", "--package", TESTS, "--test", "sim"]);
-                simulator.args(["--features", "sim", "--locked", "--", "--deny", "warnings"]);
-                plain(clippy, "lints")
-                    .and_then(|_| plain(browsers, "lints of the browser tests"))
-                    .and_then(|_| plain(simulator, "lints of the simulator"))
+                plain(clippy, "lints").and_then(|_| plain(browsers, "lints of the browser tests"))
             }
             Self::ClientLints => client_lints(workspace),
             Self::Units => {
