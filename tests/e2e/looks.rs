@@ -106,7 +106,7 @@ async fn every_screen_is_in_order_at_every_size() {
     leads::enter_number(&tablet, &lead, leads::Way::Keypad).await;
     leads::save(&tablet, &lead).await;
     tablet.button("离线").tap().await;
-    tablet.text("1条改动安全存在本机").shown_in_minutes(2).await;
+    tablet.text("本机的记录都安全").shown_in_minutes(2).await;
     eye.look("15-sync-offline").await;
 
     let found: Vec<String> =
