@@ -17,6 +17,7 @@ pub mod fixture;
 pub mod form;
 pub mod id;
 pub mod identity;
+pub mod ink;
 pub mod journal;
 pub mod kpi;
 pub mod merge;

@@ -6,7 +6,8 @@
 use std::fmt;
 
 use crate::{
-    id::DeviceNumber,
+    id::{DeviceNumber, StaffId},
+    ink::Ink,
     time::{Day, HOUR_MS, MINUTE_MS, Millis, SECOND_MS},
     value::Value,
 };
@@ -206,10 +207,11 @@ pub fn is_hash(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|c| c.is_ascii_digit() || matches!(c, b'a'..=b'f'))
 }
 
-/// A signature: what was drawn (the hash of the picture), who drew it, in which role, when, on which tablet. It is
-/// never changed after it was saved. Source: domain catalogue 0.2, V-SIGN. Its `Debug` shows no name.
+/// A signature: what was drawn, who drew it, in which role, when, on which tablet. It is never changed after it was
+/// saved. Source: domain catalogue 0.2, V-SIGN. Its `Debug` shows no name.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Signature {
+    /// What [`Mark`] writes.
     pub image: Box<str>,
     pub signer: Box<str>,
     /// `member`, `transferee`, or the key of a post.
@@ -218,8 +220,41 @@ pub struct Signature {
     pub device: DeviceNumber,
 }
 
+/// What stands above the line of a signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mark {
+    /// The pen's strokes themselves: they go where the record goes.
+    Drawn(Ink),
+    /// The signer cannot hold a pen: the name was typed, and somebody of the staff was there.
+    Typed { witness: StaffId },
+    /// A picture, by the hash of its bytes.
+    Picture(Box<str>),
+}
+
+impl Mark {
+    /// As a signature's image: strokes, `typed:` with the witness, or 64 hexadecimal digits.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Self::Drawn(ink) => ink.text(),
+            Self::Typed { witness } => format!("typed:{witness}"),
+            Self::Picture(hash) => hash.to_string(),
+        }
+    }
+
+    /// Reads what [`Mark::text`] wrote.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.strip_prefix("typed:") {
+            Some(witness) => Some(Self::Typed { witness: witness.parse().ok()? }),
+            None if is_hash(text) => Some(Self::Picture(text.into())),
+            None => Ink::parse(text).map(Self::Drawn),
+        }
+    }
+}
+
 impl Signature {
-    /// As it stands in a draft: hash, milliseconds, tablet, role and name, with spaces between.
+    /// As it stands in a draft: image, milliseconds, tablet, role and name, with spaces between.
     #[must_use]
     pub fn typed(&self) -> String {
         format!("{} {} {} {} {}", self.image, self.at.0, self.device.0, self.role, self.signer)
@@ -235,6 +270,15 @@ impl Signature {
         let (role, signer) = (parts.next()?, parts.next()?);
         let signature = Self { image: image.into(), signer: signer.into(), role: role.into(), at, device };
         signature.is_sound().then_some(signature)
+    }
+
+    /// What was drawn.
+    ///
+    /// # Panics
+    /// Never for one that was read by [`Signature::parse`] or [`Signature::from_value`].
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        Mark::parse(&self.image).expect("a signature is read only with a mark that can be")
     }
 
     #[must_use]
@@ -260,7 +304,7 @@ impl Signature {
     fn is_sound(&self) -> bool {
         let code =
             |text: &str| (1..=40).contains(&text.len()) && text.bytes().all(|c| c == b'_' || c.is_ascii_lowercase());
-        is_hash(&self.image) && code(&self.role) && (1..=40).contains(&self.signer.chars().count())
+        Mark::parse(&self.image).is_some() && code(&self.role) && (1..=40).contains(&self.signer.chars().count())
     }
 }
 
@@ -325,6 +369,31 @@ mod tests {
         assert_eq!(whole("99999999999999999999", 1, 200), Err(WholeError::OutOfRange { min: 1, max: 200 }));
         for text in ["", "十二", "1.5", "1,5", "12人", "--1", "1 2"] {
             assert_eq!(whole(text, 0, 200), Err(WholeError::NotANumber), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_signature_is_drawn_typed_before_a_witness_or_a_picture() {
+        let witness = StaffId::from_bytes([7; 16]);
+        let mut ink = Ink::default();
+        assert!(ink.draw(&[(10, 10), (400, 200)]));
+        for mark in [Mark::Drawn(ink), Mark::Typed { witness }, Mark::Picture("0f".repeat(32).into())] {
+            let signature = Signature {
+                image: mark.text().into(),
+                signer: "王雨桐 Wang".into(),
+                role: "member".into(),
+                at: Millis(1_795_312_800_000),
+                device: DeviceNumber(7),
+            };
+            assert_eq!(Signature::parse(&signature.typed()), Some(signature.clone()));
+            assert_eq!(Signature::from_value(&signature.value()), Some(signature.clone()));
+            assert_eq!(signature.mark(), mark);
+        }
+        for image in ["", "typed:", "typed:me", "0f", "1,1/900,900"] {
+            assert_eq!(Signature::parse(&format!("{image} 1795312800000 7 member 王雨桐")), None, "{image}");
+        }
+        for rest in ["1795312800000 7 member", "1795312800000 7 Member 王", "now 7 member 王", "1 -7 member 王"] {
+            assert_eq!(Signature::parse(&format!("10,10/390,190 {rest}")), None, "{rest}");
         }
     }
 
