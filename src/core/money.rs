@@ -66,6 +66,56 @@ impl Money {
         self.0
     }
 
+    /// As receipts and contracts write it, so that no digit is added: 叁仟陆佰捌拾元整.
+    #[must_use]
+    pub fn in_capitals(self, traditional: bool) -> String {
+        const PLACES: [&str; 4] = ["仟", "佰", "拾", ""];
+        let digits: Vec<char> =
+            if traditional { "零壹貳參肆伍陸柒捌玖" } else { "零壹贰叁肆伍陆柒捌玖" }.chars().collect();
+        let groups = if traditional { ["億", "萬", ""] } else { ["亿", "万", ""] };
+        let (yuan, jiao, fen) = (self.0 / 100, self.0 / 10 % 10, self.0 % 10);
+        let mut text = String::new();
+        // A run of zeros between digits is one 零; before the first digit and at the end there is none.
+        let mut zeros = false;
+        for (place, group) in [100_000_000, 10_000, 1].into_iter().zip(groups) {
+            let four = yuan / place % 10_000;
+            for (of, unit) in [1_000, 100, 10, 1].into_iter().zip(PLACES) {
+                match four / of % 10 {
+                    0 => zeros = !text.is_empty(),
+                    digit => {
+                        if std::mem::take(&mut zeros) {
+                            text.push(digits[0]);
+                        }
+                        text.push(digits[digit as usize]);
+                        text.push_str(unit);
+                    }
+                }
+            }
+            if four > 0 {
+                text.push_str(group);
+            }
+        }
+        if yuan > 0 {
+            text.push('元');
+        } else if self.0 == 0 {
+            text = format!("{}元", digits[0]);
+        }
+        if jiao > 0 {
+            text.push(digits[jiao as usize]);
+            text.push('角');
+        }
+        if fen > 0 {
+            if jiao == 0 && yuan > 0 {
+                text.push(digits[0]);
+            }
+            text.push(digits[fen as usize]);
+            text.push('分');
+        } else {
+            text.push('整');
+        }
+        text
+    }
+
     /// `1,234.50`
     #[must_use]
     pub fn shown(self) -> String {
@@ -110,6 +160,26 @@ mod tests {
         ] {
             assert_eq!(Money::parse(typed).map(Money::fen), Ok(fen), "{typed}");
         }
+    }
+
+    #[test]
+    fn a_sum_in_capitals() {
+        for (fen, text) in [
+            (0, "零元整"),
+            (5, "伍分"),
+            (50, "伍角整"),
+            (368_000, "叁仟陆佰捌拾元整"),
+            (10_005, "壹佰元零伍分"),
+            (10_050, "壹佰元伍角整"),
+            (1_005_055, "壹万零伍拾元伍角伍分"),
+            (10_000_000, "壹拾万元整"),
+            (1_000_100_00, "壹佰万零壹佰元整"),
+            (10_700_053, "壹拾万零柒仟元伍角叁分"),
+            (MONEY_FEN_MAX, "壹亿元整"),
+        ] {
+            assert_eq!(Money(fen).in_capitals(false), text, "{fen}");
+        }
+        assert_eq!(Money(626_000_00).in_capitals(true), "陸拾貳萬陸仟元整");
     }
 
     #[test]
