@@ -300,6 +300,47 @@ pub fn check_sections(
     check_where(form, draft, context, |section| sections.contains(&section))
 }
 
+/// Whether a field is asked now. One with a condition is while that holds, and for as long as something stands in it:
+/// what was typed never hides. What the app fills in is not, but for a time that may be put right and the stops of a
+/// tour, which whoever leads it ticks.
+#[must_use]
+pub fn is_asked(form: &Form, field: &Field, draft: &Draft, context: &Context<'_>) -> bool {
+    match &field.required {
+        Required::When(conditions) => {
+            !draft.get(field.key.as_str()).is_empty() || any_holds(form, conditions, draft, context)
+        }
+        Required::Auto => field.default == Some(DefaultValue::Now) || matches!(field.kind, FieldType::Stops(_)),
+        Required::Yes | Required::No | Required::Later | Required::Unless(_) => true,
+    }
+}
+
+/// Whether the form can be saved without the field, as it is filled in now.
+#[must_use]
+pub fn may_stay_empty(form: &Form, field: &Field, draft: &Draft, context: &Context<'_>) -> bool {
+    match &field.required {
+        Required::Yes => false,
+        Required::No | Required::Auto | Required::Later => true,
+        Required::When(conditions) => !any_holds(form, conditions, draft, context),
+        Required::Unless(conditions) => any_holds(form, conditions, draft, context),
+    }
+}
+
+/// Whether one of the conditions holds, by what the fields that they speak of hold now.
+fn any_holds(form: &Form, conditions: &[Condition], draft: &Draft, context: &Context<'_>) -> bool {
+    let (mut values, mut unreadable) = (BTreeMap::new(), BTreeMap::new());
+    for condition in conditions {
+        let other = if let Test::HoursAfter { field, .. } = &condition.test { Some(field) } else { None };
+        for field in other.into_iter().chain([&condition.field]).filter_map(|key| form.field(key.as_str())) {
+            match read(field, draft.get(field.key.as_str()), context) {
+                Ok(Some(value)) => drop(values.insert(field.key.clone(), value)),
+                Ok(None) => {}
+                Err(code) => drop(unreadable.insert(&field.key, code)),
+            }
+        }
+    }
+    conditions.iter().any(|condition| condition_holds(condition, &values, &unreadable, context.pack))
+}
+
 fn check_where(
     form: &Form,
     draft: &Draft,

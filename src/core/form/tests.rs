@@ -134,6 +134,54 @@ fn conditions_look_at_other_fields() {
 }
 
 #[test]
+fn a_field_with_a_condition_is_asked_while_that_holds_or_something_stands_in_it() {
+    let context = context(VenueKind::Fitness);
+    let asked = |id: &str, key: &str, typed: &[(&'static str, &str)]| {
+        let form = form_of(id, VenueKind::Fitness);
+        let (field, draft) = (form.field(key).unwrap(), draft(id, typed));
+        (is_asked(form, field, &draft, &context), may_stay_empty(form, field, &draft, &context))
+    };
+    for (id, key, typed, expected) in [
+        // Codes, of one and of several; yes and no; filled and empty; below; hours after.
+        ("F-01", "referrer", &[][..], (false, true)),
+        ("F-01", "referrer", &[("lead_source", "friend_referral")], (true, false)),
+        ("F-01", "trial_pass_code", &[("trial_pass_code", "T1")], (true, true)),
+        ("F-14", "paper_location", &[], (false, true)),
+        ("F-24", "answered_now", &[("questions", "几点关门")], (true, false)),
+        ("F-24", "answer_due_at", &[("answered_now", "true")], (false, true)),
+        ("F-24", "answer_due_at", &[("answered_now", "false")], (true, false)),
+        ("F-24", "unsafe_abort", &[("at_home", "true")], (true, false)),
+        ("F-26", "measure", &[("stars", "3")], (true, false)),
+        ("F-26", "measure", &[("stars", "4")], (false, true)),
+        (
+            "F-28",
+            "late_reason",
+            &[("reported_at", "2026-11-01T10:00"), ("repaired_at", "2026-11-20T10:00")],
+            (true, false),
+        ),
+        (
+            "F-28",
+            "late_reason",
+            &[("reported_at", "2026-11-20T10:00"), ("repaired_at", "2026-11-20T11:00")],
+            (false, true),
+        ),
+        // What cannot be read counts as filled in, as it does for a save.
+        ("F-01", "outcome", &[("left_at", "soon")], (true, false)),
+        // Needed unless: always asked.
+        ("F-06", "objections", &[("outcome", "signed")], (true, true)),
+        ("F-06", "objections", &[("outcome", "follow_up")], (true, false)),
+        // The app's own: a time may be put right, stops are ticked, sums are nobody's to type.
+        ("F-01", "visit_at", &[], (true, true)),
+        ("F-05", "stops_shown", &[], (true, true)),
+        ("F-31", "total", &[], (false, true)),
+        ("F-21", "handling", &[], (true, true)),
+        ("F-21", "content", &[], (true, false)),
+    ] {
+        assert_eq!(asked(id, key, typed), expected, "{id} {key} {typed:?}");
+    }
+}
+
+#[test]
 fn a_consultation_is_followed_up_unless_it_was_signed_or_no_contact_is_wanted() {
     let base = [
         ("consult_mode", "phone"),

@@ -5,15 +5,20 @@ use std::collections::BTreeSet;
 use crate::view::prelude::*;
 use yingke_core::{
     change::Key,
-    form::{Draft, Problem, ProblemCode},
+    form::{Context, Draft, Problem, ProblemCode, is_asked, may_stay_empty},
     id::RecordId,
-    pack::{Condition, DefaultValue, Field, FieldType, Form, Pack, Required, Test},
-    time::HOUR_MS,
-    typed::instant,
+    pack::{Field, FieldType, Form, Pack},
 };
 
-use super::problem::{is_choice, problem_words};
-use crate::{roster::Roster, words::Words};
+use super::{
+    context,
+    problem::{is_choice, problem_words},
+    reference::person_in,
+};
+use crate::{
+    roster::{Me, Roster},
+    words::Words,
+};
 
 /// Where the id of the person to go on with stands in a draft.
 pub(super) const PERSON: &str = "person";
@@ -22,6 +27,7 @@ pub(super) const PERSON: &str = "person";
 #[derive(Clone, Copy)]
 pub(super) struct Sheet {
     pub(super) roster: Roster,
+    pub(super) me: StoredValue<Me>,
     pub(super) w: Signal<Words>,
     pub(super) pack: &'static Pack,
     pub(super) form: StoredValue<Form>,
@@ -49,51 +55,26 @@ impl Sheet {
         self.draft.with(|draft| draft.codes(key.as_str()).map(str::to_owned).collect())
     }
 
+    /// Whom the form is about, as far as it says so by now.
+    pub(super) fn about(self) -> Option<RecordId> {
+        self.form.with_value(|form| self.draft.with(|draft| person_in(form, draft)))
+    }
+
     pub(super) fn person(self) -> Option<RecordId> {
         self.draft.with(|draft| draft.get(PERSON).parse().ok())
     }
 
-    pub(super) fn holds(self, condition: &Condition) -> bool {
-        self.draft.with(|draft| {
-            let typed = draft.get(condition.field.as_str());
-            match &condition.test {
-                Test::Yes => typed == "true",
-                Test::No => typed == "false",
-                Test::Filled => !typed.trim().is_empty(),
-                Test::Empty => typed.trim().is_empty(),
-                Test::Below(limit) => typed.trim().parse::<i64>().is_ok_and(|number| number < *limit),
-                Test::HoursAfter { field, parameter } => {
-                    let offset_minutes = self.roster.utc_offset_minutes();
-                    let from = instant(draft.get(field.as_str()), offset_minutes);
-                    let hours = self.pack.number(parameter, i64::MAX / HOUR_MS);
-                    match (from, instant(typed, offset_minutes)) {
-                        (Some(from), Some(at)) => at.since(from) > hours.saturating_mul(HOUR_MS),
-                        _ => false,
-                    }
-                }
-                Test::Is(codes) => codes.iter().any(|code| draft.has_code(condition.field.as_str(), code)),
-            }
-        })
-    }
-
     /// A field with a condition appears when that holds; what was typed into it never hides.
     pub(super) fn is_shown(self, field: &Field) -> bool {
-        match &field.required {
-            Required::When(conditions) => {
-                conditions.iter().any(|condition| self.holds(condition)) || !self.get(&field.key).is_empty()
-            }
-            Required::Auto => field.default == Some(DefaultValue::Now),
-            Required::Yes | Required::No | Required::Later | Required::Unless(_) => true,
-        }
+        self.form.with_value(|form| self.draft.with(|draft| is_asked(form, field, draft, &self.context())))
     }
 
     pub(super) fn may_stay_empty(self, field: &Field) -> bool {
-        match &field.required {
-            Required::Yes => false,
-            Required::No | Required::Auto | Required::Later => true,
-            Required::When(conditions) => !conditions.iter().any(|condition| self.holds(condition)),
-            Required::Unless(conditions) => conditions.iter().any(|condition| self.holds(condition)),
-        }
+        self.form.with_value(|form| self.draft.with(|draft| may_stay_empty(form, field, draft, &self.context())))
+    }
+
+    fn context(self) -> Context<'static> {
+        self.me.with_value(|me| context(self.roster, me, None))
     }
 
     /// What is wrong with a field, once it was left or a save was tried. Empty is wrong only for a save.
