@@ -52,6 +52,13 @@ pub fn long_day(words: Words, day: Day) -> String {
     format!("{} {weekday}", words.month_day(month, of_month))
 }
 
+/// `2026年11月22日`, as it stands on paper.
+#[must_use]
+pub fn full_day(words: Words, day: Day) -> String {
+    let (year, month, of_month) = day.ymd();
+    words.year_month_day(year, month, of_month)
+}
+
 /// A span of time in its largest unit: 42分钟, 3小时, 2天.
 #[must_use]
 pub fn span(words: Words, ms: i64) -> String {

@@ -23,7 +23,7 @@ use yingke_core::{
     change::{Change, Edit, Header, Key, Ranked},
     filter::Filter,
     form::Draft,
-    id::{ChangeId, RecordId, StaffId},
+    id::{ChangeId, DeviceNumber, RecordId, StaffId},
     journal::{AppendError, Journal},
     pack::{Pack, VenueKind},
     phone::PhoneNumber,
@@ -338,6 +338,26 @@ impl Roster {
         let mut everyone = directory.iter().flat_map(|directory| &directory.staff);
         let id = staff.parse::<StaffId>();
         everyone.find(|other| Ok(other.id) == id).map(|staff| staff.name.clone()).unwrap_or_default()
+    }
+
+    /// All venues of the organisation. Subscribes.
+    #[must_use]
+    pub fn venues(self) -> Vec<Venue> {
+        let inner = self.inner();
+        inner.directory_changed.track();
+        let directory = inner.directory.borrow();
+        directory.iter().flat_map(|directory| &directory.venues).cloned().collect()
+    }
+
+    /// The number of this tablet, which signatures name.
+    ///
+    /// # Panics
+    /// Never while somebody works: a tablet that was not enrolled opens for nobody.
+    #[must_use]
+    pub fn device_number(self) -> DeviceNumber {
+        let inner = self.inner();
+        let device = inner.device.borrow();
+        device.as_ref().map(|device| device.number).expect("whoever works does so on a tablet that was enrolled")
     }
 
     /// What the tablet, its venue and its organisation are called. Subscribes.

@@ -4,10 +4,13 @@ mod calls;
 mod door;
 mod form;
 mod outing;
+mod paper;
 mod people;
 mod reception;
+mod record_title;
 mod settings;
 mod shell;
+mod shown;
 mod sync;
 mod today;
 

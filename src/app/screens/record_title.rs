@@ -1,0 +1,322 @@
+//! What a record is called in one line: whom or what it is about, and beside it which form, when, and how it stands.
+//!
+//! ```text
+//! 王雨桐        转卡申请表与转卡协议 · 11月22日 · 待审批
+//! 王雨桐        会籍 · 年卡 · W01-000123 · 2027年11月21日到期 · 有效
+//! 健身年卡      卡种 · ¥4,280.00
+//! ```
+
+use yingke_core::{
+    id::RecordId,
+    money::Money,
+    pack::{FieldType, Form, Language, Pack, Reference},
+    record::Record,
+    time::{Day, Millis},
+    value::Value,
+    work::Work,
+    workflow::{PROGRESS, state_of},
+};
+
+use crate::{format, roster::Roster, words::Words};
+
+/// References followed from a record to the one that has a name: leave, membership, person is two.
+const STEPS_MAX: u8 = 3;
+/// Characters of a text that stands for a name.
+const LETTERS_MAX: usize = 24;
+
+/// Whom or what a record is about: a name where there is one, else what its form is called. Subscribes to what it read.
+#[must_use]
+pub fn title_of(roster: Roster, words: Words, record: &Record) -> String {
+    let found = around(roster, |around| around.about(record, STEPS_MAX));
+    found.unwrap_or_else(|| kind_of(roster, words, record.kind().as_str()))
+}
+
+/// What stands beside the title, each apart: the form or kind, when, how it stands. Subscribes to what it read.
+#[must_use]
+pub fn second_of(roster: Roster, words: Words, record: &Record) -> Vec<String> {
+    around(roster, |around| around.second(words, record, roster.today()))
+}
+
+/// What records of a kind are called: by the form that writes them, else by their workflow, else by a word.
+#[must_use]
+pub fn kind_of(roster: Roster, words: Words, kind: &str) -> String {
+    kind_words(roster.pack(), words, kind)
+}
+
+/// The form that a record was filled in with: of several that write its kind, the one of which it holds the most.
+#[must_use]
+pub fn form_of<'a>(pack: &'a Pack, record: &Record) -> Option<&'a Form> {
+    let held = |form: &Form| form.fields().filter(|field| holds(record, field.key.as_str())).count();
+    let mut best: Option<(usize, &Form)> = None;
+    for form in pack.forms.iter().filter(|form| *form.record == *record.kind().as_str()) {
+        let held = held(form);
+        if best.is_none_or(|(most, _)| held > most) {
+            best = Some((held, form));
+        }
+    }
+    best.map(|(_, form)| form)
+}
+
+fn holds(record: &Record, key: &str) -> bool {
+    record.get(key).is_some() || record.elements(key).next().is_some()
+}
+
+fn around<T>(roster: Roster, read: impl FnOnce(&Around<'_>) -> T) -> T {
+    read(&Around {
+        pack: roster.pack(),
+        record_of: &|id| roster.record(id),
+        staff_name: &|id| roster.staff_name(id),
+        offset_minutes: roster.utc_offset_minutes(),
+    })
+}
+
+fn kind_words(pack: &Pack, words: Words, kind: &str) -> String {
+    if let Some(form) = pack.forms.iter().find(|form| &*form.record == kind) {
+        return form.title.in_language(words.0).to_owned();
+    }
+    if let Some(machine) = Work::of(pack.kind).machines_of(kind).next() {
+        return machine.title.in_language(words.0).to_owned();
+    }
+    match kind {
+        "product" => words.kind_product(),
+        "resource" => words.kind_resource(),
+        "equipment" => words.kind_equipment(),
+        "campaign" => words.kind_campaign(),
+        "offer" => words.kind_offer(),
+        "segment" => words.kind_segment(),
+        "course" => words.kind_course(),
+        "appointment" => words.kind_appointment(),
+        "interaction" => words.kind_contact(),
+        "callback" => words.kind_callback(),
+        "visitor_pass" => words.kind_visitor_pass(),
+        "performance" => words.kind_performance(),
+        _ => words.kind_other(),
+    }
+    .to_owned()
+}
+
+/// What a title is read from.
+struct Around<'a> {
+    pack: &'a Pack,
+    record_of: &'a dyn Fn(RecordId) -> Option<Record>,
+    /// By the text that a record holds.
+    staff_name: &'a dyn Fn(&str) -> String,
+    offset_minutes: i32,
+}
+
+impl Around<'_> {
+    /// Whom or what a record is about, through at most so many references.
+    fn about(&self, record: &Record, steps: u8) -> Option<String> {
+        if let Some(name) = record.text("name").or_else(|| record.text("title")) {
+            return Some(name.to_owned());
+        }
+        let form = form_of(self.pack, record);
+        let of_type = |wanted: &dyn Fn(&FieldType) -> bool| {
+            let mut fields = form.iter().flat_map(|form| form.fields());
+            fields.find_map(|field| record.get(field.key.as_str()).filter(|_| wanted(&field.kind)))
+        };
+        let own = of_type(&|kind| *kind == FieldType::Name).and_then(Value::as_text);
+        if let Some(name) = own {
+            return Some(name.to_owned());
+        }
+        if record.kind().as_str() == "person" {
+            return None;
+        }
+        // Whom it belongs to, by the names that records give this field, then what else it hangs on.
+        let holder = record.guarded(PROGRESS).and_then(|group| group.get("holder"));
+        let pointed = ["person", "party", "lead"].into_iter().filter_map(|key| record.get(key));
+        let through = ["membership", "case", "visit", "contract", "agreement", "equipment", "resource", "subject"];
+        let through = through.into_iter().filter_map(|key| record.get(key));
+        let others = pointed.chain(holder).chain(through).filter_map(Value::as_id);
+        if steps > 0
+            && let Some(name) =
+                others.filter_map(|id| (self.record_of)(id)).find_map(|other| self.about(&other, steps - 1))
+        {
+            return Some(name);
+        }
+        let staff = of_type(&|kind| *kind == FieldType::Ref(Reference::Staff)).or_else(|| record.get("staff"));
+        let is_of_staff = matches!(record.kind().as_str(), "training" | "evaluation" | "grade_review" | "statement");
+        if let Some(staff) = staff.and_then(Value::as_text).filter(|_| is_of_staff) {
+            return Some((self.staff_name)(staff)).filter(|name| !name.is_empty());
+        }
+        let text = of_type(&|kind| matches!(kind, FieldType::Text(_) | FieldType::LongText));
+        let text = text.or_else(|| record.get("code")).or_else(|| record.get("card_no")).and_then(Value::as_text);
+        text.map(first_letters).filter(|text| !text.is_empty())
+    }
+
+    fn second(&self, words: Words, record: &Record, today: Day) -> Vec<String> {
+        let kind = record.kind().as_str();
+        let mut parts = Vec::new();
+        if self.about(record, STEPS_MAX).is_some() {
+            let form = form_of(self.pack, record).map(|form| form.title.in_language(words.0).to_owned());
+            parts.push(form.unwrap_or_else(|| kind_words(self.pack, words, kind)));
+        }
+        match kind {
+            "membership" => {
+                let group = record.guarded(PROGRESS);
+                let of = |key: &str| group.and_then(|group| group.get(key)).or_else(|| record.get(key));
+                let product = of("product").and_then(Value::as_id).and_then(|id| (self.record_of)(id));
+                parts.extend(product.and_then(|product| product.text("name").map(str::to_owned)));
+                parts.extend(record.text("card_no").map(str::to_owned));
+                let until = of("end_on").and_then(Value::as_day);
+                parts.extend(until.map(|day| words.title_until(format::full_day(words, day))));
+            }
+            "product" | "offer" => {
+                let price = record.get("list_price").or_else(|| record.get("price")).and_then(Value::as_int);
+                parts.extend(price.and_then(Money::from_fen).map(|price| format!("¥{}", price.shown())));
+            }
+            "equipment" => {
+                parts.extend(["code", "area"].into_iter().filter_map(|key| record.text(key).map(str::to_owned)))
+            }
+            "resource" | "segment" | "course" | "campaign" => {}
+            _ => parts.push(self.when(words, record, today)),
+        }
+        parts.extend(state_words(self.pack, record, words.0));
+        parts
+    }
+
+    /// When it was, is or will be: the first date of its form, else when it was made.
+    fn when(&self, words: Words, record: &Record, today: Day) -> String {
+        let is_date = |kind: &FieldType| matches!(kind, FieldType::Date | FieldType::Datetime);
+        let form = form_of(self.pack, record).filter(|_| record.kind().as_str() != "person");
+        let mut fields = form.iter().flat_map(|form| form.fields()).filter(|field| is_date(&field.kind));
+        let own = record.get("received_at").or_else(|| fields.find_map(|field| record.get(field.key.as_str())));
+        let at = |at: Millis| at.day(self.offset_minutes);
+        let day = match own {
+            Some(Value::Day(day)) => *day,
+            Some(Value::At(when)) => at(*when),
+            _ => at(record.begun().stamp.millis()),
+        };
+        format::day(words, day, today)
+    }
+}
+
+/// How a record stands in its workflow.
+fn state_words(pack: &Pack, record: &Record, language: Language) -> Option<String> {
+    Work::of(pack.kind).machines_of(record.kind().as_str()).find_map(|machine| {
+        let state = state_of(machine, record)?;
+        let state = machine.states.iter().find(|other| &*other.key == state)?;
+        Some(state.label.in_language(language).to_owned())
+    })
+}
+
+/// The beginning of a text, in one line.
+fn first_letters(text: &str) -> String {
+    let line = text.trim().lines().next().unwrap_or_default();
+    let short: String = line.chars().take(LETTERS_MAX).collect();
+    if line.chars().count() > LETTERS_MAX { format!("{short}…") } else { short }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use yingke_core::{
+        audience::Audience,
+        change::{Edit, Key, Op, Ranked, Write},
+        fixture,
+        merge::{Records, apply_to},
+        pack::VenueKind,
+        schema::write,
+        stamp::Stamp,
+    };
+
+    use super::*;
+
+    fn id(number: u8) -> RecordId {
+        RecordId::from_bytes(fixture::id_bytes(number))
+    }
+
+    /// Records that one change made.
+    fn records(edits: Vec<(u8, &'static str, Vec<Write>)>) -> Records {
+        let edits = edits.into_iter().map(|(number, kind, writes)| Edit {
+            record: id(number),
+            kind: Key::of(kind),
+            audience: Audience::Desk(fixture::venue()),
+            salt: [0; 8],
+            writes,
+        });
+        let ranked = Ranked::provisional(Stamp::at(fixture::NOW), fixture::change(1, edits.collect()));
+        let mut records = Records::default();
+        ranked.change.edits().for_each(|edit| apply_to(&mut records, ranked.rank(), edit));
+        records
+    }
+
+    fn read<T>(records: &Records, question: impl FnOnce(&Around<'_>) -> T) -> T {
+        question(&Around {
+            pack: Pack::of(VenueKind::Fitness),
+            record_of: &|id| records.get(&id).cloned(),
+            staff_name: &|_| "林悦".into(),
+            offset_minutes: 480,
+        })
+    }
+
+    fn club() -> Records {
+        let end = Day::from_ymd(2027, 11, 21).unwrap();
+        let progress =
+            [("state", "active".into()), ("holder", id(1).into()), ("product", id(3).into()), ("end_on", end.into())];
+        let progress: BTreeMap<Key, Value> = progress.map(|(key, value)| (Key::of(key), value)).into();
+        records(vec![
+            (1, "person", vec![write("person", "name", "王雨桐")]),
+            (
+                2,
+                "membership",
+                vec![
+                    write("membership", "card_no", "W01-0042"),
+                    Write { key: Key::of(PROGRESS), op: Op::Guarded { values: progress, replaces: vec![] } },
+                ],
+            ),
+            (3, "product", vec![write("product", "name", "健身年卡"), write("product", "list_price", 428_000)]),
+            (4, "leave", vec![write("leave", "membership", id(2)), write("leave", "start_on", end)]),
+            (
+                5,
+                "suggestion",
+                vec![write("suggestion", "content", "更衣室的吹风机晚上总是不够用，希望再添两台，最好是静音的")],
+            ),
+            (6, "case", vec![write("case", "complainant_phone", "+8613800138000")]),
+            (7, "training", vec![write("training", "staff", fixture::staff(1).to_string())]),
+        ])
+    }
+
+    #[test]
+    fn a_record_is_called_by_whom_or_what_it_is_about() {
+        let club = club();
+        let title = |number| read(&club, |around| around.about(&club[&id(number)], STEPS_MAX));
+        for (number, expected) in [
+            (1, Some("王雨桐")),
+            (2, Some("王雨桐")),
+            (3, Some("健身年卡")),
+            (4, Some("王雨桐")),
+            (5, Some("更衣室的吹风机晚上总是不够用，希望再添两台，最好…")),
+            (6, None),
+            (7, Some("林悦")),
+        ] {
+            assert_eq!(title(number).as_deref(), expected, "{number}");
+        }
+    }
+
+    #[test]
+    fn beside_the_title_stands_the_form_and_when_and_how_it_is() {
+        let club = club();
+        let words = Words(Language::ZhHans);
+        let today = fixture::NOW.day(480);
+        let second = |number| read(&club, |around| around.second(words, &club[&id(number)], today));
+        assert_eq!(second(2), ["会籍", "健身年卡", "W01-0042", "2027年11月21日到期", "有效"]);
+        assert_eq!(second(3), ["卡种", "¥4,280.00"]);
+        assert_eq!(second(4)[..2], ["请假单", "2027-11-21"]);
+        // Nobody is named: its form is the title and is not said twice.
+        assert_eq!(second(6), ["今天"]);
+    }
+
+    #[test]
+    fn of_several_forms_of_a_kind_it_is_the_one_that_was_filled_in() {
+        let opinion = records(vec![(
+            1,
+            "case",
+            vec![write("case", "submit_mode", "onsite"), write("case", "expectation", "换一台跑步机")],
+        )]);
+        let pack = Pack::of(VenueKind::Fitness);
+        assert_eq!(form_of(pack, &opinion[&id(1)]).map(|form| &*form.id), Some("F-09"));
+        assert_eq!(form_of(pack, &club()[&id(6)]).map(|form| &*form.id), Some("F-21"));
+    }
+}
