@@ -19,7 +19,10 @@
 mod field;
 mod person;
 mod problem;
+mod reference;
+mod rows;
 mod sheet;
+mod signature;
 
 use std::{cell::Cell, collections::BTreeSet, rc::Rc};
 
@@ -45,7 +48,7 @@ use crate::{
     },
     words::{Words, use_words},
 };
-use field::field_view;
+use field::{can_be_taken, field_view};
 pub use person::name_of;
 use sheet::{PERSON, PersonOf, Sheet, field_id};
 
@@ -193,7 +196,8 @@ pub fn PackForm(
     let Some(mut form) = pack.form(form_key).cloned() else { return View::Nothing };
     // What is not drawn is still read: of a record that is changed, it stays as it was.
     for section in &mut form.sections {
-        for field in section.fields.iter_mut().filter(|field| without.contains(&field.key.as_str())) {
+        let is_out = |field: &FormField| without.contains(&field.key.as_str()) || !can_be_taken(&field.kind);
+        for field in section.fields.iter_mut().filter(|field| is_out(field)) {
             field.required = Required::No;
         }
     }
@@ -263,7 +267,7 @@ pub fn PackForm(
         }
     });
 
-    let sheet = Sheet { roster, w, pack, form, draft, left, tried, problems, typed };
+    let sheet = Sheet { roster, me, w, pack, form, draft, left, tried, problems, typed };
     let start_afresh = move |()| {
         let (before, key) = (draft.get_untracked(), draft_key.get_value());
         draft.set(start.get_value());
@@ -350,17 +354,41 @@ pub fn PackForm(
     let mut parts = form.with_value(|form| form.sections.clone());
     parts.retain(|section| sections.is_empty() || sections.contains(&&*section.key));
     for section in &mut parts {
-        section.fields.retain(|field| !without.contains(&field.key.as_str()) && !first.contains(&field.key.as_str()));
+        section.fields.retain(|field| {
+            let key = field.key.as_str();
+            !without.contains(&key) && !first.contains(&key) && can_be_taken(&field.kind)
+        });
         // What the app fills in by itself is asked last.
         section.fields.sort_by_key(|field| field.required == Required::Auto);
     }
     parts.retain(|section| !section.fields.is_empty());
     let parts = parts.into_iter().map(|section| {
         let title = section.title.clone();
+        let title = move || title.in_language(w.get().0).to_owned();
+        let is_for_later = section.fields.iter().all(|field| field.required == Required::Later);
+        let holds_nothing =
+            draft.with_untracked(|draft| section.fields.iter().all(|field| draft.get(field.key.as_str()).is_empty()));
+        let text = section
+            .text
+            .map(|text| view! { <p class="form__text">{move || text.in_language(w.get().0).to_owned()}</p> });
         let fields = section.fields.into_iter().map(field).collect::<View>();
+        if is_for_later && holds_nothing && sections.is_empty() {
+            return view! {
+                <details class="form__section form__later">
+                    <summary>
+                        <h2 class="form__title">{title}</h2>
+                        <span class="form__aside">{t!(w, form_later)}</span>
+                        <Glyph icon=Icon::Down/>
+                    </summary>
+                    {text}
+                    <div class="form__fields">{fields}</div>
+                </details>
+            };
+        }
         view! {
             <section class="form__section">
-                <h2 class="form__title">{move || title.in_language(w.get().0).to_owned()}</h2>
+                <h2 class="form__title">{title}</h2>
+                {text}
                 <div class="form__fields">{fields}</div>
             </section>
         }

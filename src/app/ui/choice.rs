@@ -104,7 +104,7 @@ fn arrows(event: ev::KeyboardEvent) {
 }
 
 /// A group with its label and note around it.
-#[expect(clippy::too_many_arguments, reason = "the props of two components, handed on")]
+#[expect(clippy::too_many_arguments, reason = "the props of several components, handed on")]
 fn grouped_choice(
     class: &'static str,
     role: &'static str,
@@ -344,6 +344,13 @@ pub fn Rating(
     /// What one to five stars are called, such as 4星，满意.
     #[prop(into)]
     words: Signal<Vec<String>>,
+    /// Stands after the label of what may stay open: 选填.
+    #[prop(optional, into)]
+    optional_mark: Text,
+    /// Below the stars while none is given.
+    #[prop(optional, into)]
+    note: Text,
+    #[prop(optional, into)] problem: Signal<Option<String>>,
     #[prop(optional, into)] id: String,
 ) -> impl IntoView {
     let word = move |star: u8| words.get().into_iter().nth(usize::from(star) - 1).unwrap_or_default();
@@ -366,8 +373,23 @@ pub fn Rating(
             }
         })
         .collect::<View>();
-    let note = Signal::derive(move || stars.get().map(word).unwrap_or_default());
-    grouped_choice("rating", "radiogroup", label, false, Text::default(), note, Signal::default(), id, inner)
+    let below = Signal::derive(move || stars.get().map_or_else(|| note.get(), word));
+    grouped_choice("rating", "radiogroup", label, false, optional_mark, below, problem, id, inner)
+}
+
+/// A field that is put together from several parts: its label above, its note below, and what stands between.
+#[component]
+pub fn FieldGroup(
+    #[prop(into)] label: Text,
+    /// Stands after the label of what may stay empty: 选填.
+    #[prop(optional, into)]
+    optional_mark: Text,
+    #[prop(optional, into)] note: Text,
+    #[prop(optional, into)] problem: Signal<Option<String>>,
+    #[prop(optional, into)] id: String,
+    children: Children,
+) -> impl IntoView {
+    grouped_choice("parts", "group", label, false, optional_mark, note, problem, id, children())
 }
 
 /// Lets tabs move their focus the same way.

@@ -20,6 +20,8 @@ pub enum FieldKind {
     Decimal,
     /// Latin letters and digits without correction: card numbers, codes.
     Code,
+    /// An address for electronic mail.
+    Email,
     /// A passphrase: hidden while typed.
     Secret,
 }
@@ -146,6 +148,7 @@ pub fn Field(
             FieldKind::Digits => ("text", "numeric", "off"),
             FieldKind::Decimal => ("text", "decimal", "off"),
             FieldKind::Code => ("text", "text", "characters"),
+            FieldKind::Email => ("text", "email", "off"),
             FieldKind::Secret => ("password", "text", "off"),
         };
         view! {
@@ -247,6 +250,20 @@ pub fn TimeField(
     #[prop(optional, into)] id: String,
 ) -> impl IntoView {
     picked("time", id, label, value, on_input, optional_mark, note, problem, min, max)
+}
+
+/// A month, as ISO text: `2026-11`. A browser without a picker for months takes it typed.
+#[component]
+pub fn MonthField(
+    #[prop(into)] label: Text,
+    #[prop(into)] value: Text,
+    #[prop(into)] on_input: Callback<String>,
+    #[prop(optional, into)] optional_mark: Text,
+    #[prop(optional, into)] note: Text,
+    #[prop(optional, into)] problem: Signal<Option<String>>,
+    #[prop(optional, into)] id: String,
+) -> impl IntoView {
+    picked("month", id, label, value, on_input, optional_mark, note, problem, Text::default(), Text::default())
 }
 
 /// The search of a list. Esc clears first, then leaves; with `slash` the key `/` comes here from anywhere.

@@ -23,7 +23,9 @@
 //!            <ChoiceList label="来源" options=… chosen=source on_choose=…/>                              5 and more
 //!            <ChipGroup label="兴趣" options=… chosen=liked on_change=move |keys| liked.set(keys)/>
 //!            <Chip label="瑜伽" on=on on_change=…/>  <Switch label="发体验卡" on=gives on_change=…/>
-//!            <CheckBox label="同意来电" on=agreed on_change=…/>  <Rating label="评分" …/>
+//!            <CheckBox label="同意来电" on=agreed on_change=…/>  <Rating label="评分" …/>  <MonthField …/>
+//!            <FieldGroup label="配送物品" note=… problem=…>rows of parts</FieldGroup>
+//! sign       <SignaturePad label="张顺利，请在线上签名" strokes on_stroke=… on_again=… again_label="重写"/>  <Inked strokes label/>
 //! keypad     <Keypad on_key=move |key| … clear_label="清空" erase_label="退格"/>  <PinDots total=6 filled=typed label="…"/>
 //!            <NumberDisplay label="联系电话" digits=phone/>   grouped("13800138000") == "138 0013 8000"
 //! show       <Ring done=0.7 figure="14" aim="共20" sentence="今天留了14位，目标20位"/>  <TimerFace time="12:40" aim="约20分钟"/>
@@ -92,7 +94,6 @@ pub use progress::*;
 pub use row::*;
 pub use sheet::*;
 pub use shell::*;
-#[expect(unused_imports, reason = "waits for the screens that need it")]
 pub use sign::*;
 pub use status::*;
 #[expect(unused_imports, reason = "waits for the screens that need it")]

@@ -1,4 +1,4 @@
-//! The signature pad: a base line, the name of who signs, and a way to sign by keyboard.
+//! The signature pad: paper with a base line and the name of who signs. Pen, finger and mouse draw on it alike.
 
 use super::{Button, ButtonKind, Icon, Text, own_id};
 use crate::view::prelude::*;
@@ -6,78 +6,107 @@ use leptos::ev;
 use leptos::wasm_bindgen::JsCast;
 use leptos::web_sys;
 
-/// The box that signatures are kept in; the pad may be drawn larger.
-const BOX: (f64, f64) = (480.0, 200.0);
+/// One stroke: points in a box of 960 x 400.
+pub type Stroke = Vec<(i32, i32)>;
 
-/// A coordinate with one decimal: finer than a pen's tip, and short to keep.
-fn tenths(at: f64) -> String {
-    let tenths = (at * 10.0).round() as u32;
-    format!("{}.{}", tenths / 10, tenths % 10)
+/// The box that drawings lie in; the pad may be drawn larger.
+const BOX: (i32, i32) = (960, 400);
+
+/// SVG path data of strokes, with their corners rounded: from the middle of one piece to the middle of the next, with
+/// the point between as the handle.
+#[must_use]
+pub fn ink_path(strokes: &[Stroke]) -> String {
+    let mut path = String::new();
+    for stroke in strokes {
+        let Some((first, rest)) = stroke.split_first() else { continue };
+        path.push_str(&format!("M{} {}", first.0, first.1));
+        match rest {
+            // A dot has a length of nothing and round caps.
+            [] => path.push_str("l0 0"),
+            [last] => path.push_str(&format!("L{} {}", last.0, last.1)),
+            rest => {
+                for (point, next) in rest.iter().zip(&rest[1..]) {
+                    let middle = ((point.0 + next.0) / 2, (point.1 + next.1) / 2);
+                    path.push_str(&format!("Q{} {} {} {}", point.0, point.1, middle.0, middle.1));
+                }
+                let last = rest[rest.len() - 1];
+                path.push_str(&format!("L{} {}", last.0, last.1));
+            }
+        }
+    }
+    path
 }
 
-/// Paper for one signature. The value is SVG path data in a box of 480 x 200, so it prints at any size.
+/// What was drawn, at any size; it takes the colour of the text.
+#[component]
+pub fn Inked(
+    strokes: Vec<Stroke>,
+    /// Whose signature it is, for those who do not see it.
+    #[prop(into)]
+    label: Text,
+) -> impl IntoView {
+    view! {
+        <svg class="ink" viewBox="0 0 960 400" role="img" aria-label=move || label.get()>
+            <path d=ink_path(&strokes)></path>
+        </svg>
+    }
+}
+
+/// Paper for one signature.
 #[component]
 pub fn SignaturePad(
     /// Who signs, and what to do: 张顺利，请在线上签名.
     #[prop(into)]
     label: Text,
-    /// Path data; empty while nothing is signed.
+    /// What was drawn so far.
     #[prop(into)]
-    strokes: Text,
-    /// The whole path after each stroke; empty after starting over.
+    strokes: Signal<Vec<Stroke>>,
+    /// One more stroke, as the pen leaves the paper.
     #[prop(into)]
-    on_change: Callback<String>,
+    on_stroke: Callback<Stroke>,
+    /// Starting over.
+    #[prop(into)]
+    on_again: Callback<()>,
     /// 重写.
     #[prop(into)]
     again_label: Text,
-    /// Beside it: 完成, and the field for a typed name with a witness.
+    /// Beside it.
     #[prop(optional)]
     children: Option<Children>,
     #[prop(optional, into)] id: String,
 ) -> impl IntoView {
     let id = own_id(id);
     let label_id = format!("{id}-label");
-    let drawing = RwSignal::new(String::new());
-    let pen_down = StoredValue::new(false);
+    let drawing = RwSignal::new(Stroke::new());
     let pad_of = |event: &ev::PointerEvent| event.current_target()?.dyn_into::<web_sys::Element>().ok();
-    let point = move |event: &ev::PointerEvent| {
-        let pad = pad_of(event)?;
-        let (wide, high) = (f64::from(pad.client_width().max(1)), f64::from(pad.client_height().max(1)));
-        // The drawing keeps its shape and sits in the middle of its place, as `xMidYMid meet` does.
-        let scale = (wide / BOX.0).min(high / BOX.1);
-        let x = (f64::from(event.offset_x()) - (wide - BOX.0 * scale) / 2.0) / scale;
-        let y = (f64::from(event.offset_y()) - (high - BOX.1 * scale) / 2.0) / scale;
-        Some(format!("{} {}", tenths(x.clamp(0.0, BOX.0)), tenths(y.clamp(0.0, BOX.1))))
-    };
     let down = move |event: ev::PointerEvent| {
+        // Of a hand that lies on the glass only the first touch draws.
+        if event.button() != 0 || !event.is_primary() {
+            return;
+        }
+        event.prevent_default();
         if let Some(pad) = pad_of(&event) {
             let _ = pad.set_pointer_capture(event.pointer_id());
-        }
-        if let Some(point) = point(&event) {
-            pen_down.set_value(true);
-            drawing.set(format!("{}M{point}l0 0", strokes.get_untracked()));
+            drawing.set(vec![point(&pad, &event)]);
         }
     };
     let moved = move |event: ev::PointerEvent| {
-        if pen_down.get_value()
-            && let Some(point) = point(&event)
+        if event.is_primary()
+            && drawing.with_untracked(|drawing| !drawing.is_empty())
+            && let Some(pad) = pad_of(&event)
         {
-            drawing.update(|path| {
-                path.push('L');
-                path.push_str(&point);
+            drawing.update(|drawing| match coalesced(&event).as_slice() {
+                [] => drawing.push(point(&pad, &event)),
+                events => drawing.extend(events.iter().map(|event| point(&pad, event))),
             });
         }
     };
-    let up = move |_| {
-        if pen_down.get_value() {
-            pen_down.set_value(false);
-            on_change.run(drawing.get_untracked());
-            drawing.set(String::new());
+    let up = move |_: ev::PointerEvent| {
+        let stroke = drawing.get_untracked();
+        if !stroke.is_empty() {
+            drawing.set(Stroke::new());
+            on_stroke.run(stroke);
         }
-    };
-    let path = move || {
-        let drawing = drawing.get();
-        if drawing.is_empty() { strokes.get() } else { drawing }
     };
     view! {
         <div class="sign">
@@ -91,20 +120,52 @@ pub fn SignaturePad(
                 on:pointerup=up
                 on:pointercancel=up
             >
-                <svg class="sign__ink" viewBox="0 0 480 200" aria-hidden="true">
-                    <path d=path></path>
+                <svg class="sign__ink" viewBox="0 0 960 400" aria-hidden="true">
+                    <path d=move || strokes.with(|strokes| ink_path(strokes))></path>
+                    <path d=move || drawing.with(|drawing| ink_path(std::slice::from_ref(drawing)))></path>
                 </svg>
                 <span class="sign__line" id=label_id.clone()>{move || label.get()}</span>
             </div>
             <div class="sign__foot">
-                <Button
-                    kind=ButtonKind::Text
-                    icon=Icon::Undo
-                    label=again_label
-                    on_press=move |()| on_change.run(String::new())
-                />
+                <Button kind=ButtonKind::Text icon=Icon::Undo label=again_label on_press=on_again/>
                 {children.map(|children| children())}
             </div>
         </div>
+    }
+}
+
+/// Between two frames a pen says several times where it is; older browsers say it once.
+fn coalesced(event: &ev::PointerEvent) -> Vec<ev::PointerEvent> {
+    let known = js_sys::Reflect::has(event, &"getCoalescedEvents".into()).unwrap_or(false);
+    if !known {
+        return Vec::new();
+    }
+    event.get_coalesced_events().iter().filter_map(|event| event.dyn_into().ok()).collect()
+}
+
+/// Where a pen is, in the box. The drawing keeps its shape and sits in the middle of the pad, as `xMidYMid meet` does.
+fn point(pad: &web_sys::Element, event: &ev::PointerEvent) -> (i32, i32) {
+    let place = pad.get_bounding_client_rect();
+    let (wide, high) = (place.width().max(1.0), place.height().max(1.0));
+    let scale = (wide / f64::from(BOX.0)).min(high / f64::from(BOX.1));
+    let on = |at: i32, begins: f64, length: f64, side: i32| {
+        (((f64::from(at) - begins) - (length - f64::from(side) * scale) / 2.0) / scale).round() as i32
+    };
+    (
+        on(event.client_x(), place.left(), wide, BOX.0).clamp(0, BOX.0),
+        on(event.client_y(), place.top(), high, BOX.1).clamp(0, BOX.1),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strokes_become_a_path_with_rounded_corners() {
+        let strokes = vec![vec![(10, 20)], vec![(0, 0), (10, 0)], vec![(0, 0), (10, 0), (20, 20), (30, 40)]];
+        assert_eq!(ink_path(&strokes), "M10 20l0 0M0 0L10 0M0 0Q10 0 15 10Q20 20 25 30L30 40");
+        assert_eq!(ink_path(&[]), "");
+        assert_eq!(ink_path(&[vec![]]), "");
     }
 }

@@ -4,19 +4,22 @@ use crate::view::prelude::*;
 use leptos::{ev, wasm_bindgen::JsCast, web_sys};
 use yingke_core::{
     change::Key,
-    pack::{Field as FormField, FieldType, Reference, Required, Rule},
+    pack::{Field as FormField, FieldType, ListOf, Reference, Required, Rule},
     phone::{PhoneNumber, Region},
 };
 
 use super::{
     person::{known, person},
+    reference::{prompt, records, stops},
+    rows::rows,
     sheet::{PERSON, PersonOf, Sheet, field_id},
+    signature::signature,
 };
 use crate::{
     t,
     ui::{
-        CheckBox, ChipGroup, Choice, ChoiceList, DateField, Field, FieldKind, NumberStepper, Segmented, Switch,
-        TimeField,
+        CheckBox, ChipGroup, Choice, ChoiceList, DateField, Field, FieldKind, MonthField, NumberStepper, Rating,
+        Segmented, Switch, TimeField,
     },
 };
 
@@ -26,6 +29,21 @@ const STEPPED_MAX: i64 = 999;
 const SEGMENTED_MAX: usize = 4;
 /// Characters that the parts of a segmented choice hold side by side on a phone.
 const SEGMENTED_CHARACTERS_MAX: usize = 14;
+
+/// What stands around a control, and the id that leads to it.
+pub(super) struct Labelled {
+    pub(super) label: Signal<String>,
+    /// 选填, where it may stay empty.
+    pub(super) mark: Signal<String>,
+    pub(super) note: Signal<String>,
+    pub(super) problem: Signal<Option<String>>,
+    pub(super) id: String,
+}
+
+/// Whether the app can take what a field holds. Pictures and files are for a later release.
+pub(super) fn can_be_taken(kind: &FieldType) -> bool {
+    !matches!(kind, FieldType::Photo | FieldType::File | FieldType::List(ListOf::Photos))
+}
 
 /// One field in its place; there while its condition holds. It was left when the focus goes elsewhere.
 pub(super) fn field_view(sheet: Sheet, field: FormField, person_of: PersonOf) -> impl IntoView {
@@ -160,13 +178,25 @@ fn control(sheet: Sheet, field: FormField, person_of: PersonOf) -> View {
     let staff = Signal::derive(move || {
         roster.staff().into_iter().map(|staff| Choice::new(staff.id.to_string(), staff.name)).collect::<Vec<_>>()
     });
+    let labelled = Labelled { label, mark, note, problem, id: id.clone() };
     match &field.kind {
+        FieldType::Text(_) if field.rule == Some(Rule::YearMonth) => {
+            view! { <MonthField label value on_input=input optional_mark=mark note problem id/> }
+        }
+        FieldType::Text(_) if matches!(field.rule, Some(Rule::IdNumber | Rule::IdNumberOf(_))) => {
+            view! { <Field label value on_input=input kind=FieldKind::Code optional_mark=mark note problem id/> }
+        }
         FieldType::Text(max) => {
             let length_max = *max * 2;
             view! { <Field label value on_input=input optional_mark=mark note problem length_max id/> }
         }
-        FieldType::Name | FieldType::Email | FieldType::Time | FieldType::Decimal => {
-            view! { <Field label value on_input=input optional_mark=mark note problem id/> }
+        FieldType::Name => view! { <Field label value on_input=input optional_mark=mark note problem id/> },
+        FieldType::Email => {
+            view! { <Field label value on_input=input kind=FieldKind::Email optional_mark=mark note problem id/> }
+        }
+        FieldType::Time => view! { <TimeField label value on_input=input optional_mark=mark note problem id/> },
+        FieldType::Decimal => {
+            view! { <Field label value on_input=input kind=FieldKind::Decimal optional_mark=mark note problem id/> }
         }
         FieldType::LongText => {
             view! { <Field label value on_input=input lines=3 optional_mark=mark note problem id/> }
@@ -198,8 +228,23 @@ fn control(sheet: Sheet, field: FormField, person_of: PersonOf) -> View {
                 />
             }
         }
-        FieldType::Int(..) | FieldType::Rating | FieldType::Score => {
+        FieldType::Int(..) => {
             view! { <Field label value on_input=input kind=FieldKind::Digits optional_mark=mark note problem id/> }
+        }
+        FieldType::Score => {
+            let unit = Signal::derive(move || w.get().form_points().to_owned());
+            view! { <Field label value on_input=input kind=FieldKind::Digits unit optional_mark=mark note problem id/> }
+        }
+        FieldType::Rating => {
+            let stars = Signal::derive(move || value.get().trim().parse().ok());
+            let star_words = Signal::derive(move || {
+                let w = w.get();
+                [w.form_stars_1(), w.form_stars_2(), w.form_stars_3(), w.form_stars_4(), w.form_stars_5()]
+                    .map(str::to_owned)
+                    .to_vec()
+            });
+            let give = move |stars: u8| choose.run(stars.to_string());
+            view! { <Rating label stars on_choose=give words=star_words optional_mark=mark note problem id/> }
         }
         FieldType::Date => {
             view! { <DateField label value on_input=input optional_mark=mark note problem id/> }
@@ -244,13 +289,30 @@ fn control(sheet: Sheet, field: FormField, person_of: PersonOf) -> View {
             }))
         }
         FieldType::Ref(Reference::Person) => person(sheet, key, label, mark, note, problem, id),
-        // The app fills in the outing that is under way; no form with one of the others has its screen yet.
-        FieldType::Ref(_)
-        | FieldType::Signature
-        | FieldType::Photo
-        | FieldType::File
-        | FieldType::Stops(_)
-        | FieldType::List(_) => View::Nothing,
+        FieldType::Ref(Reference::Department) => one_of(list("dept_kind")),
+        FieldType::Ref(Reference::Route) => one_of(Signal::derive(move || {
+            let language = w.get().0;
+            pack.routes
+                .iter()
+                .map(|route| Choice::new(&*route.key, route.title.in_language(language)))
+                .collect::<Vec<_>>()
+        })),
+        FieldType::Ref(Reference::Venue) => one_of(Signal::derive(move || {
+            roster.venues().into_iter().map(|venue| Choice::new(venue.id.to_string(), venue.name)).collect::<Vec<_>>()
+        })),
+        FieldType::Ref(Reference::Prompt) => prompt(sheet, key, choose, labelled),
+        // The app fills in the outing that is under way.
+        FieldType::Ref(Reference::Outing) => View::Nothing,
+        FieldType::Ref(reference) | FieldType::List(ListOf::Refs(reference)) => {
+            let several = matches!(field.kind, FieldType::List(_));
+            let reference = *reference;
+            let may_stay_empty = Signal::derive(move || sheet.may_stay_empty(&field));
+            records(sheet, key, reference, several, may_stay_empty, labelled)
+        }
+        FieldType::Signature => signature(sheet, field, labelled),
+        FieldType::Stops(route) => stops(sheet, key, route.clone(), labelled),
+        FieldType::Photo | FieldType::File | FieldType::List(ListOf::Photos) => View::Nothing,
+        FieldType::List(of) => rows(sheet, key, *of, labelled),
     }
 }
 
@@ -294,5 +356,22 @@ fn phone(sheet: Sheet, key: Key, field: PhoneField, person_of: PersonOf) -> View
             let number = number.get().filter(|_| person_of.finds_person || person_of.is_about.is_some())?;
             Some(known(sheet, &number, person_of))
         }}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use yingke_core::pack::{Pack, VenueKind};
+
+    #[test]
+    fn no_form_insists_on_what_cannot_be_taken_yet() {
+        for kind in [VenueKind::Fitness, VenueKind::Sports] {
+            for form in &Pack::of(kind).forms {
+                for field in form.fields().filter(|field| !can_be_taken(&field.kind)) {
+                    assert_ne!(field.required, Required::Yes, "{} {}", form.id, field.key);
+                }
+            }
+        }
     }
 }

@@ -86,10 +86,10 @@ pub(super) fn problem_words(
         ProblemCode::OneOfTwoNeeded { field } => w.problem_one_of_two(label(field)),
         ProblemCode::NotAfterField { field } => w.problem_not_after_other(label(field)),
         ProblemCode::MoreThanRest => w.problem_more_than_rest().into(),
-        // Screens that take these have sentences of their own.
-        ProblemCode::NotAnEmail | ProblemCode::NotATimeOfDay | ProblemCode::NotAMonth | ProblemCode::NotTaken => {
-            w.problem_missing().into()
-        }
+        ProblemCode::NotAnEmail => w.problem_not_an_email().into(),
+        ProblemCode::NotATimeOfDay => w.problem_not_a_time().into(),
+        ProblemCode::NotAMonth => w.problem_not_a_month().into(),
+        ProblemCode::NotTaken => w.problem_not_signed().into(),
     }
 }
 
