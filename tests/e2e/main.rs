@@ -15,3 +15,4 @@ mod leads;
 mod looks;
 mod lossy;
 mod page;
+mod paper;

@@ -2,6 +2,7 @@
 
 use std::{fmt, time::Duration};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use fantoccini::{Client, elements::Element, wd::WebDriverCompatibleCommand};
 use serde_json::{Value as Json, json};
 use tokio::time::Instant;
@@ -190,6 +191,27 @@ impl Page {
 
     pub async fn picture(&self) -> Vec<u8> {
         self.session.screenshot().await.unwrap()
+    }
+
+    /// What the printer would get, as PDF: pages as the style sheet cuts them.
+    pub async fn printed(&self) -> Vec<u8> {
+        let asked = json!({ "preferCSSPageSize": true, "printBackground": false });
+        let told = self.devtools("Page.printToPDF", asked).await;
+        STANDARD.decode(told["data"].as_str().unwrap()).unwrap()
+    }
+
+    /// The text that stands on paper, without printing it.
+    pub async fn reads_on_paper(&self) -> String {
+        self.devtools("Emulation.setEmulatedMedia", json!({ "media": "print" })).await;
+        let text = self.reads().await;
+        self.devtools("Emulation.setEmulatedMedia", json!({ "media": "" })).await;
+        text
+    }
+
+    /// Opens a place of the app as a link within it does.
+    pub async fn place(&self, path: &str) {
+        let script = "history.pushState(null, '', arguments[0]); dispatchEvent(new PopStateEvent('popstate'));";
+        self.run(script, vec![json!(path)]).await;
     }
 
     /// What the browser wrote into its log of this kind since the last look.

@@ -2,7 +2,7 @@
 
 use crate::view::prelude::*;
 
-use super::{calls, outing, people, reception, settings, sync, today};
+use super::{calls, outing, paper, people, reception, settings, sync, today};
 use crate::{
     roster::{Status, SyncState, use_roster},
     route::{parts, use_route},
@@ -104,6 +104,7 @@ enum Screen {
     Today,
     More,
     Sync,
+    Paper,
     Unknown,
 }
 
@@ -124,6 +125,7 @@ fn place_of(path: &str) -> Screen {
         ["today"] => Screen::Today,
         ["more" | "settings"] => Screen::More,
         ["sync"] => Screen::Sync,
+        ["paper", _] => Screen::Paper,
         _ => Screen::Unknown,
     }
 }
@@ -145,6 +147,7 @@ fn screen(place: Screen) -> View {
         Screen::Today => view! { <today::Today/> },
         Screen::More => view! { <settings::More/> },
         Screen::Sync => view! { <sync::SyncPage/> },
+        Screen::Paper => view! { <paper::PaperPage/> },
         Screen::Unknown => {
             use_route().replace("/people");
             View::Nothing
