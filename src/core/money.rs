@@ -173,13 +173,13 @@ mod tests {
             (10_050, "壹佰元伍角整"),
             (1_005_055, "壹万零伍拾元伍角伍分"),
             (10_000_000, "壹拾万元整"),
-            (1_000_100_00, "壹佰万零壹佰元整"),
+            (100_010_000, "壹佰万零壹佰元整"),
             (10_700_053, "壹拾万零柒仟元伍角叁分"),
             (MONEY_FEN_MAX, "壹亿元整"),
         ] {
             assert_eq!(Money(fen).in_capitals(false), text, "{fen}");
         }
-        assert_eq!(Money(626_000_00).in_capitals(true), "陸拾貳萬陸仟元整");
+        assert_eq!(Money(62_600_000).in_capitals(true), "陸拾貳萬陸仟元整");
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub fn ink_path(strokes: &[Stroke]) -> String {
     path
 }
 
-/// What was drawn, at any size; it takes the colour of the text.
+/// What was drawn, as large as its place.
 #[component]
 pub fn Inked(
     strokes: Vec<Stroke>,
@@ -46,10 +46,19 @@ pub fn Inked(
     label: Text,
 ) -> impl IntoView {
     view! {
-        <svg class="ink" viewBox="0 0 960 400" role="img" aria-label=move || label.get()>
+        <svg class="ink" viewBox=around(&strokes) role="img" aria-label=move || label.get()>
             <path d=ink_path(&strokes)></path>
         </svg>
     }
+}
+
+/// The part of the box that the ink takes, as a view box: a little more, so that no round end is cut off.
+fn around(strokes: &[Stroke]) -> String {
+    const MARGIN: i32 = 16;
+    let points = || strokes.iter().flatten();
+    let (left, right) = (points().map(|at| at.0).min().unwrap_or(0), points().map(|at| at.0).max().unwrap_or(BOX.0));
+    let (top, bottom) = (points().map(|at| at.1).min().unwrap_or(0), points().map(|at| at.1).max().unwrap_or(BOX.1));
+    format!("{} {} {} {}", left - MARGIN, top - MARGIN, right - left + 2 * MARGIN, bottom - top + 2 * MARGIN)
 }
 
 /// Paper for one signature.
@@ -167,5 +176,11 @@ mod tests {
         assert_eq!(ink_path(&strokes), "M10 20l0 0M0 0L10 0M0 0Q10 0 15 10Q20 20 25 30L30 40");
         assert_eq!(ink_path(&[]), "");
         assert_eq!(ink_path(&[vec![]]), "");
+    }
+
+    #[test]
+    fn a_drawing_fills_its_place() {
+        assert_eq!(around(&[vec![(100, 50), (300, 80)], vec![(120, 20)]]), "84 4 232 92");
+        assert_eq!(around(&[]), "-16 -16 992 432");
     }
 }

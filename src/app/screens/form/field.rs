@@ -27,6 +27,8 @@ use crate::{
 const STEPPED_MAX: i64 = 999;
 /// More choices than this are chips.
 const SEGMENTED_MAX: usize = 4;
+/// Characters that the parts of a segmented choice hold in half the width of a form.
+const HALF_CHARACTERS_MAX: usize = 9;
 /// Characters that the parts of a segmented choice hold side by side on a phone.
 const SEGMENTED_CHARACTERS_MAX: usize = 14;
 
@@ -90,8 +92,12 @@ fn is_wide(sheet: Sheet, field: &FormField) -> bool {
         | FieldType::Decimal
         | FieldType::Rating
         | FieldType::Score => false,
-        FieldType::Bool => matches!(field.rule, Some(Rule::YesWith(_))),
-        FieldType::Enum(list) => sheet.pack.list(list).len() > SEGMENTED_MAX,
+        FieldType::Bool => is_statement(field),
+        FieldType::Enum(list) => {
+            let items = sheet.pack.list(list);
+            items.len() > SEGMENTED_MAX
+                || items.iter().map(|item| width(&item.words.zh_hans)).sum::<usize>() > HALF_CHARACTERS_MAX
+        }
         FieldType::LongText
         | FieldType::Datetime
         | FieldType::Multi(_)
@@ -106,6 +112,11 @@ fn is_wide(sheet: Sheet, field: &FormField) -> bool {
     }
 }
 
+/// Whether a yes or no is a statement that has to be agreed to, with words for what is wrong while it is not.
+fn is_statement(field: &FormField) -> bool {
+    field.rules().any(|rule| matches!(rule, Rule::YesWith(_) | Rule::Agreed))
+}
+
 /// The part that takes what a field holds.
 fn control(sheet: Sheet, field: FormField, person_of: PersonOf) -> View {
     let Sheet { roster, w, pack, .. } = sheet;
@@ -116,7 +127,7 @@ fn control(sheet: Sheet, field: FormField, person_of: PersonOf) -> View {
         Signal::derive(move || label.in_language(w.get().0).to_owned())
     };
     let note = {
-        let (note, is_now) = (field.note.clone(), field.required == Required::Auto);
+        let (note, is_now) = (field.note.clone(), field.required == Required::Auto && field.default.is_some());
         Signal::derive(move || match &note {
             Some(note) => note.in_language(w.get().0).to_owned(),
             None if is_now => w.get().form_now_if_empty().to_owned(),
@@ -271,7 +282,7 @@ fn control(sheet: Sheet, field: FormField, person_of: PersonOf) -> View {
         FieldType::Bool => {
             let on = Signal::derive(move || value.get() == "true");
             let change = move |on: bool| sheet.set(&key, on.to_string());
-            if matches!(field.rule, Some(Rule::YesWith(_))) {
+            if is_statement(&field) {
                 view! { <CheckBox label on on_change=change second=note problem id boxed=true/> }
             } else {
                 view! { <Switch label on on_change=change second=note boxed=true/> }

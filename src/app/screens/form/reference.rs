@@ -162,8 +162,7 @@ pub(super) fn records(
                     <div class="rows__field">
                         <Field
                             label=t!(w, form_find_record)
-                            placeholder=t!(w, form_find_record)
-                            value=query
+                                value=query
                             on_input=move |typed: String| query.set(typed)
                             note=Signal::derive(search_note)
                             icon=Icon::Search

@@ -45,7 +45,7 @@ pub(super) fn rows(sheet: Sheet, key: Key, of: ListOf, labelled: Labelled) -> Vi
         let text = Signal::derive(move || parts.with(|parts| parts.get(at).cloned().unwrap_or_default()));
         view! {
             <div class="rows__row" role="listitem">
-                {row_view(sheet, of, at, label, text, put, row_id(at))}
+                {row_view(sheet, of, at, text, put, row_id(at))}
                 <IconButton
                     icon=Icon::Close
                     label=move || w.get().form_row_out(at + 1)
@@ -55,7 +55,7 @@ pub(super) fn rows(sheet: Sheet, key: Key, of: ListOf, labelled: Labelled) -> Vi
         }
     };
     let total = Memo::new(move |_| parts.with(|parts| sum_of(parts)));
-    let total = (of == ListOf::Charges).then(|| {
+    let total = (of == ListOf::Charges).then_some({
         move || {
             let sum = Money::from_fen(total.get()).map(|sum| sum.shown()).filter(|_| count.get() > 0);
             sum.map(|sum| view! { <span class="rows__total">{move || w.get().form_rows_total(&sum)}</span> })
@@ -78,13 +78,12 @@ fn row_view(
     sheet: Sheet,
     of: ListOf,
     at: usize,
-    label: Signal<String>,
     text: Signal<String>,
     put: Callback<(usize, String)>,
     id: String,
 ) -> View {
     let w = sheet.w;
-    let numbered = Signal::derive(move || w.get().form_row_label(label.get(), at + 1));
+    let numbered = Signal::derive(move || w.get().form_row_label(at + 1));
     let single = |kind: FieldKind| {
         let input = move |typed: String| put.run((at, kept_whole(of, &typed)));
         view! {

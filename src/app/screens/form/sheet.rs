@@ -98,10 +98,12 @@ impl Sheet {
 
     /// What is wrong, and the way out, in words.
     pub(super) fn sentence(self, key: &Key, code: &ProblemCode) -> String {
-        let is_choice = self.form.with_value(|form| form.field(key.as_str()).is_some_and(is_choice));
-        let is_instant = self
-            .form
-            .with_value(|form| form.field(key.as_str()).is_some_and(|field| field.kind == FieldType::Datetime));
+        let field = self.form.with_value(|form| form.field(key.as_str()).cloned());
+        let is_choice = field.as_ref().is_some_and(is_choice);
+        let is_instant = field.as_ref().is_some_and(|field| field.kind == FieldType::Datetime);
+        // Empty is not written where it is signed.
+        let is_signed = field.is_some_and(|field| field.kind == FieldType::Signature);
+        let code = if is_signed && *code == ProblemCode::Required { &ProblemCode::NotTaken } else { code };
         problem_words(self.w.get(), code, &self.get(key), is_choice, is_instant, |other| self.label(other))
     }
 }
