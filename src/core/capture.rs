@@ -43,7 +43,7 @@ pub type Ids<'a> = &'a mut dyn FnMut() -> RecordId;
 #[must_use]
 pub fn audience_for(owner: StaffId, scene: &Scene<'_>) -> Audience {
     let desk = Audience::Desk(scene.venue);
-    if (scene.role_of)(owner) != Some(Role::Consultant) {
+    if !(scene.role_of)(owner).is_some_and(Role::keeps_own_leads) {
         return desk;
     }
     let own = Audience::Own(scene.venue, owner);
@@ -325,7 +325,7 @@ fn stage_after(known: Option<&Record>, met: &'static str) -> Option<&'static str
 }
 
 /// What belongs to a person is where the person is, so that it travels with them.
-fn audience_of(known: Option<&Record>, owner: StaffId, scene: &Scene<'_>) -> Audience {
+pub(crate) fn audience_of(known: Option<&Record>, owner: StaffId, scene: &Scene<'_>) -> Audience {
     match known.map(Record::audience) {
         Some(audience) if may_write_here(audience, scene) => audience.clone(),
         Some(_) => Audience::Desk(scene.venue),
@@ -333,7 +333,7 @@ fn audience_of(known: Option<&Record>, owner: StaffId, scene: &Scene<'_>) -> Aud
     }
 }
 
-fn may_write_here(audience: &Audience, scene: &Scene<'_>) -> bool {
+pub(crate) fn may_write_here(audience: &Audience, scene: &Scene<'_>) -> bool {
     (scene.role_of)(scene.me).is_some_and(|role| may_write(scene.me, role, scene.venue, audience))
 }
 
@@ -360,26 +360,26 @@ fn with_person(happening: Draw, person: Draw) -> Vec<Edit> {
 }
 
 /// An edit that is being put together.
-struct Draw {
+pub(crate) struct Draw {
     kind: &'static str,
-    edit: Edit,
+    pub(crate) edit: Edit,
 }
 
 impl Draw {
-    fn new(kind: &'static str, record: RecordId, audience: Audience) -> Self {
+    pub(crate) fn new(kind: &'static str, record: RecordId, audience: Audience) -> Self {
         // The salt is drawn when the change is born.
         Self { kind, edit: Edit { record, kind: Key::of(kind), audience, salt: [0; 8], writes: Vec::new() } }
     }
 
-    fn done(self) -> Edit {
+    pub(crate) fn done(self) -> Edit {
         self.edit
     }
 
-    fn put(&mut self, key: &str, value: impl Into<Value>) {
+    pub(crate) fn put(&mut self, key: &str, value: impl Into<Value>) {
         self.edit.writes.push(write(self.kind, key, value));
     }
 
-    fn captured(&mut self, scene: &Scene<'_>) {
+    pub(crate) fn captured(&mut self, scene: &Scene<'_>) {
         self.put("captured_by", scene.me.to_string());
         self.put("captured_at", scene.now);
     }
@@ -406,7 +406,7 @@ impl Draw {
     }
 
     /// What the form says otherwise than the record, emptied fields included.
-    fn copy_differing(&mut self, filled: &Filled, known: &Record, pack: &Pack) {
+    pub(crate) fn copy_differing(&mut self, filled: &Filled, known: &Record, pack: &Pack) {
         let Some(form) = pack.form(filled.form()) else { return };
         for field in form.fields() {
             let key = field.key.as_str();

@@ -26,6 +26,8 @@ pub mod name;
 #[cfg(any(test, feature = "check"))]
 mod named;
 pub mod pack;
+pub mod paper;
+pub mod parameter;
 pub mod permit;
 pub mod phone;
 pub mod pinyin;

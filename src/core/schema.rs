@@ -284,6 +284,17 @@ const CONSENT: &[FieldSpec] = &[
     FieldSpec { key: "sign", merge: CellTag::Once, holds: Holds::Signature },
 ];
 
+/// The number of an identity document, apart from the paper that shows it masked: in a circle of its own, R-146.
+const IDENTITY: &[FieldSpec] = &[
+    WITHDRAWN,
+    first("of", Holds::Record),
+    first("field", Holds::Code),
+    first("person", Holds::Record),
+    first("number", Holds::Text { max: 20 }),
+    first("captured_by", Holds::Staff),
+    first("captured_at", Holds::At),
+];
+
 /// Every kind of record that stands here.
 static OWN_KINDS: &[KindSpec] = &[
     KindSpec { key: "person", fields: PERSON },
@@ -292,6 +303,7 @@ static OWN_KINDS: &[KindSpec] = &[
     KindSpec { key: "outing", fields: OUTING },
     KindSpec { key: "interaction", fields: INTERACTION },
     KindSpec { key: "consent", fields: CONSENT },
+    KindSpec { key: "identity", fields: IDENTITY },
 ];
 
 /// Kinds of record that name their fields as the packs' forms do, made of the packs when the program is built.

@@ -13,10 +13,12 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use crate::{
+    change::{Edit, Key},
     id::{RecordId, StaffId, VenueId},
     pack::Pack,
     reckon::{plus_days, plus_months},
     record::Record,
+    schema,
     time::{DAY_MS, Day, HOUR_MS, MINUTE_MS, Millis},
     value::Value,
     work::{Call, TaskTemplate, Work},
@@ -113,13 +115,34 @@ pub fn of_record(record: &Record, ground: &Ground<'_>) -> Vec<Task> {
     let mut tasks = Vec::new();
     for template in &ground.work.tasks {
         if *template.record == *record.kind().as_str() && !record.is("withdrawn") {
-            of_template(template, record, ground, &mut tasks);
+            of_template(template, record, None, ground, &mut tasks);
         }
     }
     tasks
 }
 
-fn of_template(template: &TaskTemplate, record: &Record, ground: &Ground<'_>, tasks: &mut Vec<Task>) {
+/// The tasks of a record that are due by a moment. Of one that comes round again and again it is the last that has
+/// come: whoever was not called in spring is called in summer, once.
+#[must_use]
+pub fn due_by(record: &Record, until: Millis, ground: &Ground<'_>) -> Vec<Task> {
+    let mut tasks = Vec::new();
+    for template in &ground.work.tasks {
+        if *template.record == *record.kind().as_str() && !record.is("withdrawn") {
+            of_template(template, record, Some(until), ground, &mut tasks);
+        }
+    }
+    // What was put off since is not due yet.
+    tasks.retain(|task| task.due_at <= until);
+    tasks
+}
+
+fn of_template(
+    template: &TaskTemplate,
+    record: &Record,
+    until: Option<Millis>,
+    ground: &Ground<'_>,
+    tasks: &mut Vec<Task>,
+) {
     let read = |path: &str| value_at(record, path, ground.lookup);
     // Templates ask nothing of the time, so a task is the same at any moment.
     let number = |key: &str| (ground.numbers_on)(key, Day::from_number(0)).first().copied();
@@ -136,7 +159,13 @@ fn of_template(template: &TaskTemplate, record: &Record, ground: &Ground<'_>, ta
         return;
     }
     let is_done = !template.done.is_empty() && template.done.iter().any(|guard| holds(guard, &facts));
-    for (occurrence, due_at) in dues(&template.due, &read, ground) {
+    let mut dues = dues(&template.due, &read, ground);
+    if let Some(until) = until {
+        dues.retain(|(_, due_at)| *due_at <= until);
+        let last = dues.into_iter().max_by_key(|(_, due_at)| *due_at);
+        dues = last.into_iter().collect();
+    }
+    for (occurrence, due_at) in dues {
         let subject = record.id.bytes();
         let due_at = if template.is_call { into_hours(due_at, ground) } else { due_at };
         tasks.push(finish(template, subject, &occurrence, due_at, is_done, &read, ground));
@@ -176,6 +205,30 @@ fn finish(
         done_at: at("done_at"),
         escalate: template.escalate.clone(),
     }
+}
+
+/// What somebody did to a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deed {
+    Done,
+    /// Due again at this moment.
+    PutOff(Millis),
+    HandedTo(StaffId),
+}
+
+/// The edit that keeps what somebody did to a task, beside its subject: whoever sees that sees this.
+#[must_use]
+pub fn deed_edit(task: &Task, subject: &Record, deed: Deed, now: Millis) -> Edit {
+    let mut writes = vec![
+        schema::write("task", "template", &*task.template),
+        schema::write("task", "subject", RecordId::from_bytes(task.subject)),
+    ];
+    writes.push(match deed {
+        Deed::Done => schema::write("task", "done_at", now),
+        Deed::PutOff(until) => schema::write("task", "put_off_until", until),
+        Deed::HandedTo(staff) => schema::write("task", "assignee", staff.to_string()),
+    });
+    Edit { record: task.id, kind: Key::of("task"), audience: subject.audience().clone(), salt: [0; 8], writes }
 }
 
 /// Each occurrence of a task and when it is due.

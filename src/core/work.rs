@@ -199,8 +199,15 @@ impl Work {
     }
 
     /// The machines of a kind of record.
-    pub fn machines_of<'a>(&'a self, record: &'a str) -> impl Iterator<Item = &'a Machine> {
+    pub fn machines_of<'a, 'k>(&'a self, record: &'k str) -> impl Iterator<Item = &'a Machine> + use<'a, 'k> {
         self.machines.iter().filter(move |machine| machine.records.iter().any(|kind| &**kind == record))
+    }
+
+    /// Whether a step of a machine follows from another record's step: a leave that begins takes the card along.
+    #[must_use]
+    pub fn is_moved_to(&self, machine: &str, step: &str) -> bool {
+        let effects = self.machines.iter().flat_map(|machine| &machine.steps).flat_map(|step| &step.then);
+        effects.filter(|call| &*call.name == "move").any(|call| call.argument(1) == machine && call.argument(2) == step)
     }
 
     fn read_line(&mut self, line: &str, kind: VenueKind, taken: &mut bool) -> Option<()> {

@@ -493,7 +493,36 @@ pub struct Taken {
     pub inform: Vec<Box<str>>,
 }
 
+/// The steps that the clock has taken since somebody last touched a record: a card that has run out is `expired`
+/// before anyone writes so. They are worked out wherever the record is looked at, and written with the next step.
+///
+/// Steps that follow from another record's step wait for that one.
+#[must_use]
+pub fn by_clock<'m>(work: &Work, machine: &'m Machine, state: Option<&str>, facts: &Facts<'_>) -> Vec<&'m Step> {
+    let mut passed: Vec<&Step> = Vec::new();
+    let mut state = state;
+    let is_due = |step: &&Step| {
+        step.by.iter().all(|by| &**by == "system")
+            && !step.needs.is_empty()
+            && !step.from.contains(&step.to)
+            && !work.is_moved_to(&machine.id, &step.key)
+            && step.needs.iter().all(|guard| holds(guard, facts))
+    };
+    // No machine has more steps in a row that are the clock's; one that went round in a ring would end here.
+    while let Some(at) = state
+        && passed.len() < machine.states.len()
+    {
+        let next = machine.steps.iter().find(|step| step.from.iter().any(|from| &**from == at) && is_due(step));
+        let Some(step) = next else { break };
+        passed.push(step);
+        state = Some(&step.to);
+    }
+    passed
+}
+
 /// Takes a step: checks it, and gives the edits of the save.
+///
+/// `passed` are the steps that the clock has taken before ([`by_clock`]); what follows from them is in the save too.
 ///
 /// # Errors
 /// Says why it cannot be taken; nothing is half done.
@@ -503,54 +532,109 @@ pub fn take(
     machine: &Machine,
     step: &str,
     record: &Record,
+    passed: &[&Step],
     actor: Actor<'_>,
     facts: &Facts<'_>,
     lookup: Lookup<'_>,
     new_id: &mut dyn FnMut() -> RecordId,
 ) -> Result<Taken, Refusal> {
-    let step = check(machine, step, state_of(machine, record), actor, facts)?;
-    let mut taken = Taken { edits: Vec::new(), inform: Vec::new() };
+    let state = passed.last().map(|step| &*step.to).or_else(|| state_of(machine, record));
+    let step = check(machine, step, state, actor, facts)?;
+    let mut inform = Vec::new();
+    let mut made_edits = Vec::new();
+    let mut others: Vec<Moved<'_>> = Vec::new();
     let mut sets: Vec<(Box<str>, Value)> = Vec::new();
-    let mut moves = Vec::new();
-    for follow in follows(step, actor, facts) {
-        match follow {
-            Follow::Set { field, value } => sets.push((field, value)),
-            Follow::Inform { whom } => taken.inform.extend(whom),
-            Follow::Move { record, machine, step } => moves.push((record, machine, step)),
-            Follow::Make { kind, values } => {
-                let id = new_id();
-                // The record remembers what was made of it: an agreement its membership.
-                if schema::field(record.kind().as_str(), &kind).is_some() {
-                    sets.push((kind.clone(), id.into()));
+    for (step, actor) in passed.iter().map(|step| (*step, Actor::System)).chain([(step, actor)]) {
+        let before = sets.clone();
+        let read = |path: &str| set_before(&before, path).unwrap_or_else(|| (facts.read)(path));
+        let facts = Facts { read: &read, ..*facts };
+        let mut moves = Vec::new();
+        for follow in follows(step, actor, &facts) {
+            match follow {
+                Follow::Set { field, value } => sets.push((field, value)),
+                Follow::Inform { whom } => inform.extend(whom),
+                Follow::Move { record, machine, step } => moves.push((record, machine, step)),
+                Follow::Make { kind, values } => {
+                    let id = new_id();
+                    // The record remembers what was made of it: an agreement its membership.
+                    if schema::field(record.kind().as_str(), &kind).is_some() {
+                        sets.push((kind.clone(), id.into()));
+                    }
+                    made_edits.push(made(work, &kind, values, id, record, actor, &facts));
                 }
-                taken.edits.push(made(work, &kind, values, id, record, actor, facts));
             }
+        }
+        for (id, machine, step) in moves {
+            let (Some(other), Some(machine)) = (lookup(id), work.machine(&machine)) else { continue };
+            let place = others.iter().position(|moved| moved.record.id == id && moved.machine.id == machine.id);
+            let place = place.unwrap_or_else(|| {
+                let state = state_of(machine, &other).map(Box::from);
+                others.push(Moved { record: other.into_owned(), machine, state, step: None, sets: Vec::new() });
+                others.len() - 1
+            });
+            let moved = &mut others[place];
+            let step = moved.walk(&step, record, &sets, actor, &facts, lookup, &mut inform)?;
+            moved.state = Some(step.to.clone());
+            moved.step = Some(step);
         }
     }
     let mut edits = vec![edit(machine, step, record, &sets, actor, facts)];
-    edits.append(&mut taken.edits);
-    for (id, machine, step) in moves {
-        let (Some(other), Some(machine)) = (lookup(id), work.machine(&machine)) else { continue };
+    edits.append(&mut made_edits);
+    for moved in &others {
+        if let Some(step) = moved.step {
+            edits.push(edit(moved.machine, step, &moved.record, &moved.sets, actor, facts));
+        }
+    }
+    Ok(Taken { edits, inform })
+}
+
+/// What was set a moment ago, in this very save; `Some(None)` where it was emptied.
+fn set_before(sets: &[(Box<str>, Value)], path: &str) -> Option<Option<Value>> {
+    let (_, value) = sets.iter().rev().find(|(field, _)| &**field == path)?;
+    Some(Some(value.clone()).filter(|value| !value.is_empty()))
+}
+
+/// Another record that goes along with a step, perhaps by several of its own.
+struct Moved<'w> {
+    record: Record,
+    machine: &'w Machine,
+    state: Option<Box<str>>,
+    step: Option<&'w Step>,
+    sets: Vec<(Box<str>, Value)>,
+}
+
+impl<'w> Moved<'w> {
+    #[allow(clippy::too_many_arguments, reason = "each is another part of where the step is taken")]
+    fn walk(
+        &mut self,
+        step: &str,
+        by: &Record,
+        by_sets: &[(Box<str>, Value)],
+        actor: Actor<'_>,
+        facts: &Facts<'_>,
+        lookup: Lookup<'_>,
+        inform: &mut Vec<Box<str>>,
+    ) -> Result<&'w Step, Refusal> {
         // What the first record's step has set counts already: the days of a leave.
-        let leave_days = sets.iter().find(|(field, _)| &**field == "actual_days").map(|(_, value)| value.clone());
+        let leave_days = set_before(by_sets, "actual_days").flatten();
+        let before = self.sets.clone();
+        let record = self.record.clone();
         let read = |path: &str| match path {
             "leave_days" => leave_days.clone(),
-            path => set_now(&sets, path, record).or_else(|| value_at(&other, path, lookup)),
+            path => set_before(&before, path)
+                .unwrap_or_else(|| set_now(by_sets, path, by).or_else(|| value_at(&record, path, lookup))),
         };
         let facts = Facts { read: &read, ..*facts };
-        let step = check_as(machine, &step, state_of(machine, &other), None, &facts)?;
-        let mut other_sets: Vec<(Box<str>, Value)> = Vec::new();
+        let step = check_as(self.machine, step, self.state.as_deref(), None, &facts)?;
         for follow in follows(step, actor, &facts) {
             match follow {
-                Follow::Set { field, value } => other_sets.push((field, value)),
-                Follow::Inform { whom } => taken.inform.extend(whom),
+                Follow::Set { field, value } => self.sets.push((field, value)),
+                Follow::Inform { whom } => inform.extend(whom),
                 Follow::Make { .. } | Follow::Move { .. } => {}
             }
         }
-        edits.push(edit(machine, step, &other, &other_sets, actor, &facts));
+        Ok(step)
     }
-    taken.edits = edits;
-    Ok(taken)
 }
 
 /// What this save sets on the record, as the other record reaches it through a reference.
@@ -561,7 +645,12 @@ fn set_now(sets: &[(Box<str>, Value)], path: &str, record: &Record) -> Option<Va
     value.filter(|value| !value.is_empty())
 }
 
-fn in_group(kind: &str, key: &str) -> bool {
+/// Whether a field is kept beside the state in the guarded group. A field that has the name of what each step writes
+/// there itself is another one: the reason of a refund is not why its last step was taken.
+pub(crate) fn in_group(kind: &str, key: &str) -> bool {
+    if matches!(key, "state" | "at" | "by" | "reason") {
+        return false;
+    }
     match schema::field(kind, PROGRESS).map(|spec| spec.holds) {
         Some(schema::Holds::Group(members)) => members.iter().any(|(member, _)| *member == key),
         _ => false,

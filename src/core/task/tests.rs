@@ -300,3 +300,42 @@ fn with_ground(records: &Records, kind: VenueKind, hours: i64, f: impl FnOnce(&G
         lookup: &lookup,
     });
 }
+
+#[test]
+fn of_calls_that_come_round_the_last_is_due_and_a_deed_ends_it() {
+    let mut records = Records::new();
+    let start = Day::parse("2026-01-15").unwrap();
+    let values: [(&str, Value); 2] = [("state", "active".into()), ("start_on", start.into())];
+    let group = progress("membership", &records, id(1), &values);
+    put(&mut records, 1, id(1), "membership", vec![group]);
+    let due = |records: &Records, until: Millis| {
+        let lookup = |id: RecordId| records.get(&id).map(std::borrow::Cow::Borrowed);
+        let ground = Ground {
+            work: Work::of(VenueKind::Fitness),
+            pack: Pack::of(VenueKind::Fitness),
+            offset_minutes: 480,
+            numbers_on: &|key, _| numbers(key),
+            lookup: &lookup,
+        };
+        due_by(&records[&id(1)], until, &ground)
+    };
+    assert!(due(&records, at("2026-02-10", 9, 0)).is_empty());
+    let until = at("2026-04-20", 9, 0);
+    let tasks = due(&records, until);
+    assert_eq!(tasks.len(), 1, "{tasks:?}");
+    assert_eq!(tasks[0].due_at.day(480), Day::parse("2026-04-15").unwrap());
+    // Put off, it is not due; done, it says so.
+    let edit = deed_edit(&tasks[0], &records[&id(1)], Deed::PutOff(at("2026-04-22", 10, 0)), until);
+    put(&mut records, 2, edit.record, "task", edit.writes);
+    assert!(due(&records, until).is_empty());
+    let tasks = due(&records, at("2026-04-23", 9, 0));
+    let edit = deed_edit(&tasks[0], &records[&id(1)], Deed::Done, at("2026-04-23", 9, 0));
+    put(&mut records, 3, edit.record, "task", edit.writes);
+    let state = due(&records, at("2026-04-24", 9, 0))[0].state(at("2026-04-24", 9, 0));
+    assert_eq!(state, TaskState::Done { late: true });
+    // The next call is another task.
+    let next = due(&records, at("2026-07-16", 9, 0));
+    assert_eq!(next.len(), 1);
+    assert_ne!(next[0].id, tasks[0].id);
+    assert!(!matches!(next[0].state(at("2026-07-16", 9, 0)), TaskState::Done { .. }));
+}

@@ -1,0 +1,948 @@
+//! Papers: records that a form of the pack begins and a machine of the pack carries on.
+//!
+//! Capture decides what a lead or a visit means; a paper means what its pack says. What is decided here is only what
+//! no pack can say: who may read it, which record it belongs to, what can be reckoned instead of asked, and what it
+//! changes about the person. All are plain functions; the roster makes the change and keeps it.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use crate::{
+    audience::{Audience, circle},
+    capture::{Draw, Ids, Scene, audience_of, may_write_here},
+    change::{Edit, Key, Op, Write},
+    form::{Draft, Filled},
+    id::{ChangeId, ENDPOINT_DEVICE, RecordId},
+    merge,
+    pack::{Field, FieldType, Form, ListOf, Pack, Reference, Rule},
+    permit::{Matter, masked_id},
+    reckon,
+    record::{CellTag, Record},
+    schema,
+    stamp::{Rank, Stamp},
+    time::{Day, Millis},
+    value::Value,
+    work::{Call, Machine, State, Step, Work},
+    workflow::{self, Actor, Facts, Lookup, Numbers, PROGRESS, Refusal, by_clock, state_of, value_at},
+};
+
+/// What papers are reckoned from, beside the scene.
+#[derive(Clone, Copy)]
+pub struct Ground<'a> {
+    pub work: &'a Work,
+    pub number: Numbers<'a>,
+    pub lookup: Lookup<'a>,
+    /// Finds a record of a kind by what a field of it holds: a card by its number.
+    pub find: &'a dyn Fn(&str, &str, &Value) -> Option<RecordId>,
+    /// Papers of a kind about a membership, such as its earlier leaves.
+    pub earlier: &'a dyn Fn(&str, RecordId) -> Vec<Record>,
+    /// Whether nobody else has a court between two moments; the booking named does not count.
+    pub is_free: &'a dyn Fn(RecordId, Millis, Millis, RecordId) -> bool,
+}
+
+impl std::fmt::Debug for Ground<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ground").finish_non_exhaustive()
+    }
+}
+
+/// Kinds that are not a guest's own, and the circle that they are for.
+const CIRCLES: [(&str, &[&str]); 6] = [
+    (circle::HOUSE, &["product", "resource", "campaign", "offer", "segment", "course", "parameter"]),
+    (
+        circle::WORKS,
+        &[
+            "equipment",
+            "inspection",
+            "fault",
+            "booking",
+            "ticket",
+            "purchase",
+            "suggestion",
+            "absence",
+            "training",
+            "followup_plan",
+            "event",
+            "assignment",
+            "improvement",
+            "work_plan",
+            "key_project",
+        ],
+    ),
+    (circle::CASES, &["case"]),
+    (circle::TRAINING, &["pt_grant"]),
+    (circle::STAFF, &["evaluation", "grade_review", "statement", "staff_survey"]),
+    (circle::PRIVACY, &["incident", "export"]),
+];
+
+/// For whom a paper is: its circle, else whoever may see the person that it is about.
+#[must_use]
+pub fn audience_for_paper(kind: &str, person: Option<&Record>, scene: &Scene<'_>) -> Audience {
+    let circle = CIRCLES.iter().find(|(_, kinds)| kinds.contains(&kind));
+    match circle {
+        Some((name, _)) => Audience::Circle(scene.venue, (*name).into()),
+        None => audience_of(person, scene.me, scene),
+    }
+}
+
+/// Which row of the permission matrix a kind of paper belongs to; `None` for what everybody of the venue may see.
+#[must_use]
+pub fn matter_of(kind: &str) -> Option<Matter> {
+    Some(match kind {
+        "person" | "tracking" | "opportunity" | "appointment" | "interaction" => Matter::Leads,
+        "visit" | "consultation" | "tour" | "negotiation" | "trial" | "trial_pass" => Matter::Visits,
+        "agreement" | "membership" | "renewal" | "deposit" | "give_back" | "retention" => Matter::Contracts,
+        "payment" => Matter::Payments,
+        "leave" | "leave_end" => Matter::LeaveOrdinary,
+        "refund" => Matter::Refund,
+        "transfer" | "card_change" | "store_transfer" => Matter::Requests,
+        "case" | "followup" | "callback" => Matter::Cases,
+        "rating" => Matter::Ratings,
+        "evaluation" | "grade_review" | "staff_survey" => Matter::Evaluations,
+        "statement" | "performance" => Matter::Commission,
+        "report" => Matter::Reports,
+        "export" => Matter::BulkExport,
+        "incident" => Matter::AuditLog,
+        _ => return None,
+    })
+}
+
+/// Whether I may write to where a record is: change it, take its steps.
+#[must_use]
+pub fn may_change(record: &Record, scene: &Scene<'_>) -> bool {
+    may_write_here(record.audience(), scene)
+}
+
+/// Who takes steps, as a step names them.
+fn actor<'a>(scene: &Scene<'_>, posts: &'a [&'a str]) -> Actor<'a> {
+    Actor::Staff { id: scene.me, posts }
+}
+
+fn posts(scene: &Scene<'_>) -> Vec<&'static str> {
+    (scene.role_of)(scene.me).map(|role| role.key()).into_iter().collect()
+}
+
+// ---- What a record offers -------------------------------------------------------------------------------------
+
+/// A step that somebody may take, and what stands in its way.
+#[derive(Debug, Clone)]
+pub struct Offer<'a> {
+    pub machine: &'a Machine,
+    pub step: &'a Step,
+    /// Fields that the record's forms have and that this step wants filled in, in the order of the step.
+    pub asks: Vec<&'a Field>,
+    /// Guards that no typing mends: it is too early, somebody else has the court.
+    pub unmet: Vec<Call>,
+    /// It must be said why.
+    pub needs_reason: bool,
+}
+
+/// The state of a record by one of its machines, with what the clock has done since.
+#[must_use]
+pub fn state<'a>(machine: &'a Machine, record: &Record, scene: &Scene<'_>, ground: &Ground<'_>) -> Option<&'a State> {
+    with_facts(record, &BTreeMap::new(), None, scene, ground, |facts| {
+        let stored = state_of(machine, record);
+        let passed = by_clock(ground.work, machine, stored, facts);
+        let key = passed.last().map(|step| &*step.to).or(stored)?;
+        machine.state(key)
+    })
+}
+
+/// The steps that I may take now, by every machine of the record.
+#[must_use]
+pub fn offers<'o, 's: 'o, 'g: 'o>(record: &Record, scene: &Scene<'s>, ground: &Ground<'g>) -> Vec<Offer<'o>> {
+    if !may_change(record, scene) {
+        return Vec::new();
+    }
+    let posts = posts(scene);
+    with_facts(record, &BTreeMap::new(), None, scene, ground, |facts| {
+        let mut offers = Vec::new();
+        for machine in ground.work.machines.iter().filter(|machine| runs(machine, record.kind().as_str())) {
+            let stored = state_of(machine, record);
+            let passed = by_clock(ground.work, machine, stored, facts);
+            let state = passed.last().map(|step| &*step.to).or(stored);
+            if state.is_none() {
+                continue;
+            }
+            for (step, unmet) in workflow::offered(machine, state, actor(scene, &posts), facts) {
+                // What the record says already leads another way: a leave for illness has a step of its own.
+                let leads_elsewhere =
+                    |call: &Call| matches!(&*call.name, "is" | "not") && (facts.read)(call.argument(0)).is_some();
+                if unmet.iter().any(leads_elsewhere) {
+                    continue;
+                }
+                let needs_reason = unmet.iter().any(|call| &*call.name == "reason");
+                let mut asks: Vec<&Field> = Vec::new();
+                let mut left = Vec::new();
+                for call in unmet.into_iter().filter(|call| &*call.name != "reason") {
+                    let fields: Vec<&Field> = asked_by(&call)
+                        .into_iter()
+                        .filter(|key| needs_typing(&call, key, facts))
+                        .filter_map(|key| field_of(scene.pack, record.kind().as_str(), key))
+                        .filter(|field| can_be_typed(&field.kind))
+                        .collect();
+                    if fields.is_empty() {
+                        left.push(call);
+                    }
+                    for field in fields {
+                        if !asks.iter().any(|other| other.key == field.key) {
+                            asks.push(field);
+                        }
+                    }
+                }
+                offers.push(Offer { machine, step, asks, unmet: left, needs_reason });
+            }
+        }
+        offers
+    })
+}
+
+fn runs(machine: &Machine, kind: &str) -> bool {
+    machine.records.iter().any(|record| &**record == kind)
+}
+
+/// The fields that a guard looks at and that can be typed.
+fn asked_by(call: &Call) -> Vec<&str> {
+    let arguments = || call.arguments.iter().map(|argument| &**argument);
+    match &*call.name {
+        "filled" | "any_filled" => arguments().collect(),
+        "yes" | "is" | "not" | "positive" | "equals" | "at_least_field" | "longer" | "equals_parameter"
+        | "at_least" | "below_parameter" | "future" | "ticked" | "elements" => arguments().take(1).collect(),
+        "if" | "unless" => arguments().skip(2).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Of several fields that must all be filled in, those that are not.
+fn needs_typing(call: &Call, key: &str, facts: &Facts<'_>) -> bool {
+    !matches!(&*call.name, "filled" | "if") || (facts.read)(key).is_none()
+}
+
+/// Whether a field can be filled in while a step is taken: pictures and files are not kept yet.
+fn can_be_typed(kind: &FieldType) -> bool {
+    !matches!(kind, FieldType::Photo | FieldType::File | FieldType::List(ListOf::Photos))
+}
+
+/// A field by the forms that write a kind of record.
+#[must_use]
+pub fn field_of<'p>(pack: &'p Pack, kind: &str, key: &str) -> Option<&'p Field> {
+    pack.forms.iter().filter(|form| &*form.record == kind).find_map(|form| form.field(key))
+}
+
+/// Whether I may begin a paper with this form: what has no machine, anyone may who may write there.
+#[must_use]
+pub fn may_begin(form: &Form, scene: &Scene<'_>, work: &Work) -> bool {
+    let Some(kind) = schema::kind(&form.record) else { return false };
+    let posts = posts(scene);
+    let mut machines = work.machines_of(kind.key).peekable();
+    let nobody = |_: &str| None;
+    let may = machines.peek().is_none()
+        || machines.any(|machine| {
+            let mut starts = machine.steps.iter().filter(|step| step.from.is_empty());
+            starts.any(|step| workflow::may(step, actor(scene, &posts), &nobody))
+        });
+    may && may_write_here(&audience_for_paper(kind.key, None, scene), scene)
+}
+
+// ---- Beginning one --------------------------------------------------------------------------------------------
+
+/// The fields of a form that what it is about fills in, so that nobody types them: references, names, numbers.
+pub fn prefill(form: &Form, about: &[&Record], draft: &mut Draft) {
+    for record in about {
+        let kind = record.kind().as_str();
+        for field in form.fields() {
+            if !draft.get(field.key.as_str()).is_empty() {
+                continue;
+            }
+            let is_of_kind = |reference: Reference| match reference {
+                Reference::Person => kind == "person",
+                Reference::Membership => kind == "membership",
+                Reference::Visit => kind == "visit",
+                Reference::Case => kind == "case",
+                Reference::Negotiation => kind == "negotiation",
+                Reference::Booking => kind == "booking",
+                Reference::Equipment => kind == "equipment",
+                Reference::Resource => kind == "resource",
+                Reference::Campaign => kind == "campaign",
+                Reference::Subject => matches!(kind, "case" | "interaction" | "tracking" | "retention" | "agreement"),
+                _ => false,
+            };
+            if let FieldType::Ref(reference) = field.kind
+                && is_of_kind(reference)
+                && field.key.as_str() != "referrer"
+            {
+                draft.set(&field.key, record.id.to_string());
+                continue;
+            }
+            let from = match (kind, field.key.as_str()) {
+                ("person", "member_name" | "complainant_name" | "guest_name" | "from_name" | "customer_name") => "name",
+                ("person", "mobile" | "phone" | "complainant_phone") => "phone",
+                ("person", "gender" | "complainant_gender") => "gender",
+                ("person", "address" | "complainant_address") => "address",
+                ("membership", "card_no" | "from_card_no" | "complainant_card_no") => "card_no",
+                _ => continue,
+            };
+            // Only what is written the same way in both: a code list of its own would not understand it.
+            if let Some(text) = record.text(from) {
+                draft.set(&field.key, text);
+            }
+        }
+    }
+}
+
+/// The edits of a new paper: the record in its first state, with what can be reckoned, and what it changes about the
+/// person and the card that it is about.
+///
+/// # Errors
+/// Says why it cannot be begun; nothing is half done.
+pub fn begin(
+    filled: &Filled,
+    about: &[&Record],
+    scene: &Scene<'_>,
+    ground: &Ground<'_>,
+    ids: Ids<'_>,
+) -> Result<Vec<Edit>, Refusal> {
+    let form = scene.pack.form(filled.form()).ok_or(Refusal::Unknown)?;
+    let kind = schema::kind(&form.record).ok_or(Refusal::Unknown)?.key;
+    let id = ids();
+    let mut values: BTreeMap<Key, Value> = filled.values().map(|(key, value)| (key.clone(), value.clone())).collect();
+    relate(kind, &mut values, about, ground);
+    reckon_rest(kind, form, &mut values, scene, ground);
+    let person = person_of(&values, about, ground);
+    let numbers = keep_numbers(form.fields(), id, person.as_deref(), &mut values, scene, ids);
+    let audience = audience_for_paper(kind, person.as_deref(), scene);
+    let mut draw = Draw::new(kind, id, audience);
+    let has = |key: &str| schema::field(kind, key).is_some() && !values.contains_key(key);
+    let (by, at) = (has("captured_by"), has("captured_at"));
+    if by {
+        draw.put("captured_by", scene.me.to_string());
+    }
+    if at {
+        draw.put("captured_at", scene.now);
+    }
+    let mut edit = draw.done();
+    let group = write_values(kind, &values, &mut edit.writes);
+    let mut sketch = Sketch::new(edit, group);
+    let posts = posts(scene);
+    for machine in ground.work.machines_of(kind) {
+        let start = with_facts(&sketch.record, &BTreeMap::new(), None, scene, ground, |facts| {
+            let mut refusal = None;
+            for step in machine.steps.iter().filter(|step| step.from.is_empty()) {
+                match workflow::check(machine, &step.key, None, actor(scene, &posts), facts) {
+                    Ok(step) => return Ok(step),
+                    // What is missing says more than who else might.
+                    Err(error @ Refusal::Unmet(_)) => refusal = Some(error),
+                    Err(error) => refusal = refusal.or(Some(error)),
+                }
+            }
+            Err(refusal.unwrap_or(Refusal::Unknown))
+        })?;
+        sketch.walk(machine, &start.key, None, scene, ground, &posts, ids)?;
+    }
+    // What the form says already is not asked a second time.
+    if let Some((machine, step)) = onward(kind, &values, ground.work) {
+        // A step that needs more than the form has waits for somebody.
+        drop(sketch.walk(machine, step, None, scene, ground, &posts, ids));
+    }
+    let mut edits = sketch.edits;
+    edits.extend(numbers);
+    edits.extend(goes_along(kind, &values, scene, ground, ids));
+    if let Some(person) = &person {
+        let writes = about_person(kind, &values, None, id, person);
+        add_edit(&mut edits, person, writes, scene);
+    }
+    Ok(edits)
+}
+
+/// What a form changes of a record that is there: what differs, and a whole group where a member of it differs.
+#[must_use]
+pub fn correct(filled: &Filled, known: &Record, scene: &Scene<'_>, ids: Ids<'_>) -> Vec<Edit> {
+    let (Some(kind), Some(form)) = (schema::kind(known.kind().as_str()), scene.pack.form(filled.form())) else {
+        return Vec::new();
+    };
+    let mut draw = Draw::new(kind.key, known.id, known.audience().clone());
+    draw.copy_differing(filled, known, scene.pack);
+    let mut edit = draw.done();
+    // A number that stands masked on the paper is not asked again, and what is not asked is not emptied.
+    let is_number = |key: &Key| form.field(key.as_str()).is_some_and(is_identity);
+    edit.writes.retain(|write| !(is_number(&write.key) && write.op == Op::Latest(Value::Empty)));
+    let mut numbers: BTreeMap<Key, Value> = BTreeMap::new();
+    for write in edit.writes.iter().filter(|write| is_number(&write.key)) {
+        if let Op::Latest(number) = &write.op {
+            numbers.insert(write.key.clone(), number.clone());
+        }
+    }
+    let kept = keep_numbers(form.fields(), known.id, None, &mut numbers, scene, ids);
+    for write in &mut edit.writes {
+        if let Some(masked) = numbers.get(&write.key) {
+            write.op = Op::Latest(masked.clone());
+        }
+    }
+    if let Some(before) = known.guarded(PROGRESS) {
+        let mut group = before.clone();
+        for (key, value) in filled.values().filter(|(key, _)| workflow::in_group(kind.key, key.as_str())) {
+            group.insert(key.clone(), value.clone());
+        }
+        if group != *before {
+            let replaces = known.head_changes(PROGRESS);
+            edit.writes.push(schema::write_group(kind.key, PROGRESS, group, replaces));
+        }
+    }
+    if edit.writes.is_empty() { Vec::new() } else { [edit].into_iter().chain(kept).collect() }
+}
+
+/// The edits of a step, with what was typed for it and why it was taken.
+///
+/// # Errors
+/// Says why it cannot be taken; nothing is half done.
+#[allow(clippy::too_many_arguments, reason = "each is another part of where the step is taken")]
+pub fn step(
+    record: &Record,
+    machine: &Machine,
+    step: &str,
+    typed: &BTreeMap<Key, Value>,
+    reason: Option<&str>,
+    scene: &Scene<'_>,
+    ground: &Ground<'_>,
+    ids: Ids<'_>,
+) -> Result<Vec<Edit>, Refusal> {
+    let kind = schema::kind(record.kind().as_str()).ok_or(Refusal::Unknown)?.key;
+    let mut typed = typed.clone();
+    let person = person_of_record(record, ground);
+    let forms = scene.pack.forms.iter().filter(|form| &*form.record == kind).flat_map(Form::fields);
+    let numbers = keep_numbers(forms, record.id, person.as_deref(), &mut typed, scene, ids);
+    let posts = posts(scene);
+    let mut edits = with_facts(record, &typed, reason, scene, ground, |facts| {
+        let passed = by_clock(ground.work, machine, state_of(machine, record), facts);
+        let actor = actor(scene, &posts);
+        workflow::take(ground.work, machine, step, record, &passed, actor, facts, ground.lookup, ids)
+    })?
+    .edits;
+    let own = &mut edits[0];
+    for (key, value) in &typed {
+        if workflow::in_group(kind, key.as_str()) {
+            let group = own.writes.iter_mut().find_map(|write| match &mut write.op {
+                Op::Guarded { values, .. } => Some(values),
+                _ => None,
+            });
+            if let Some(group) = group {
+                group.entry(key.clone()).or_insert_with(|| value.clone());
+            }
+        } else if !own.writes.iter().any(|write| write.key == *key) {
+            write_value(kind, key, value, &mut own.writes);
+        }
+    }
+    edits.extend(numbers);
+    if let Some(person) = &person {
+        let to = machine.step(step).map(|step| &*step.to);
+        let values = values_of(record, &typed);
+        let writes = about_person(kind, &values, to, record.id, person);
+        add_edit(&mut edits, person, writes, scene);
+    }
+    Ok(edits)
+}
+
+// ---- How it is put together -----------------------------------------------------------------------------------
+
+/// Hands a question what guards ask: the record as it is with what was typed over it.
+fn with_facts<T>(
+    record: &Record,
+    typed: &BTreeMap<Key, Value>,
+    reason: Option<&str>,
+    scene: &Scene<'_>,
+    ground: &Ground<'_>,
+    question: impl FnOnce(&Facts<'_>) -> T,
+) -> T {
+    let read = |path: &str| -> Option<Value> {
+        let (head, rest) = path.split_once('.').map_or((path, None), |(head, rest)| (head, Some(rest)));
+        match (typed.get(head).filter(|value| !value.is_empty()), rest) {
+            (Some(value), None) => Some(value.clone()),
+            (Some(value), Some(rest)) => value_at(&*(ground.lookup)(value.as_id()?)?, rest, ground.lookup),
+            (None, _) => value_at(record, path, ground.lookup),
+        }
+    };
+    let court_free = || -> Option<bool> {
+        let resource = read("resource")?.as_id()?;
+        let from = read("start_at").as_ref().and_then(Value::as_at).unwrap_or(scene.now);
+        let until = read("end_at").as_ref().and_then(Value::as_at).unwrap_or(from.plus(1));
+        Some((ground.is_free)(resource, from, until, record.id))
+    };
+    question(&Facts {
+        now: scene.now,
+        offset_minutes: scene.offset_minutes,
+        read: &read,
+        number: ground.number,
+        pack: scene.pack,
+        reason,
+        court_free: court_free().unwrap_or(false),
+    })
+}
+
+/// The record of a save before it is made, and the edits that make it.
+struct Sketch {
+    record: Record,
+    edits: Vec<Edit>,
+}
+
+/// A rank for records that are only looked at: it is in no change.
+const SKETCHED: Rank =
+    Rank { stamp: Stamp::from_number(0), device: ENDPOINT_DEVICE, change: ChangeId::from_bytes([0; 16]) };
+
+impl Sketch {
+    fn new(edit: Edit, group: BTreeMap<Key, Value>) -> Self {
+        let mut sketch = Self { record: merge::begin(SKETCHED, &edit), edits: vec![edit] };
+        if !group.is_empty() {
+            let kind = sketch.record.kind().as_str().to_owned();
+            sketch.edits[0].writes.push(schema::write_group(&kind, PROGRESS, group, Vec::new()));
+        }
+        sketch.look();
+        sketch
+    }
+
+    /// What the record is after the edits so far.
+    fn look(&mut self) {
+        let mut record = merge::begin(SKETCHED, &self.edits[0]);
+        merge::apply(&mut record, SKETCHED, &self.edits[0]);
+        self.record = record;
+    }
+
+    /// Takes a step of it, in the same save.
+    #[allow(clippy::too_many_arguments, reason = "each is another part of where the step is taken")]
+    fn walk(
+        &mut self,
+        machine: &Machine,
+        step: &str,
+        reason: Option<&str>,
+        scene: &Scene<'_>,
+        ground: &Ground<'_>,
+        posts: &[&str],
+        ids: Ids<'_>,
+    ) -> Result<(), Refusal> {
+        let record = &self.record;
+        let taken = with_facts(record, &BTreeMap::new(), reason, scene, ground, |facts| {
+            let actor = actor(scene, posts);
+            workflow::take(ground.work, machine, step, record, &[], actor, facts, ground.lookup, ids)
+        })?;
+        let mut edits = taken.edits.into_iter();
+        let own = edits.next().expect("a step writes its own record first");
+        for mut write in own.writes {
+            if let Op::Guarded { replaces, .. } = &mut write.op {
+                // It is new: there is nothing to replace, only the sketch of a moment ago.
+                replaces.clear();
+            }
+            self.edits[0].writes.retain(|other| other.key != write.key || matches!(other.op, Op::Add(_)));
+            self.edits[0].writes.push(write);
+        }
+        self.edits.extend(edits);
+        self.look();
+        Ok(())
+    }
+}
+
+/// Writes what the record's schema has; members of its group are given back.
+fn write_values(kind: &str, values: &BTreeMap<Key, Value>, writes: &mut Vec<Write>) -> BTreeMap<Key, Value> {
+    let mut group = BTreeMap::new();
+    for (key, value) in values {
+        if workflow::in_group(kind, key.as_str()) {
+            group.insert(key.clone(), value.clone());
+        } else {
+            write_value(kind, key, value, writes);
+        }
+    }
+    group
+}
+
+fn write_value(kind: &str, key: &Key, value: &Value, writes: &mut Vec<Write>) {
+    let Some(spec) = schema::field(kind, key.as_str()) else { return };
+    match (spec.merge, value) {
+        (CellTag::Set, Value::List(elements)) => {
+            writes.extend(elements.iter().map(|element| schema::write(kind, key.as_str(), element.clone())));
+        }
+        (CellTag::Guarded, _) => {}
+        _ => writes.push(schema::write(kind, key.as_str(), value.clone())),
+    }
+}
+
+/// The references that are clear from what the paper is about, or from a number that was typed.
+fn relate(kind: &str, values: &mut BTreeMap<Key, Value>, about: &[&Record], ground: &Ground<'_>) {
+    let fits =
+        |values: &BTreeMap<Key, Value>, key: &str| schema::field(kind, key).is_some() && !values.contains_key(key);
+    for record in about {
+        // Papers call a contract what a form begins as an agreement.
+        let key = if record.kind().as_str() == "agreement" { "contract" } else { record.kind().as_str() };
+        if let (true, Ok(key)) = (fits(values, key), Key::parse(key)) {
+            values.insert(key, record.id.into());
+        }
+    }
+    for (key, of_kind, field, typed) in
+        [("membership", "membership", "card_no", "card_no"), ("pass", "trial_pass", "code", "pass_code")]
+    {
+        if fits(values, key)
+            && let Some(id) = values.get(typed).and_then(|value| (ground.find)(of_kind, field, value))
+        {
+            values.insert(Key::of(key), id.into());
+        }
+    }
+    if fits(values, "person") {
+        let person = REACHES_PERSON.iter().find_map(|key| {
+            let id = values.get(*key)?.as_id()?;
+            let record = (ground.lookup)(id)?;
+            if record.kind().as_str() == "person" { Some(id) } else { person_id(&record) }
+        });
+        if let Some(person) = person {
+            values.insert(Key::of("person"), person.into());
+        }
+    }
+}
+
+/// Fields by which a paper may lead to its person.
+const REACHES_PERSON: [&str; 11] =
+    ["person", "party", "lead", "membership", "visit", "case", "negotiation", "booking", "contract", "subject", "pass"];
+
+fn person_id(record: &Record) -> Option<RecordId> {
+    ["person", "party", "lead"].iter().find_map(|key| record.get(key).and_then(Value::as_id))
+}
+
+fn person_of<'a, 'g: 'a>(
+    values: &BTreeMap<Key, Value>,
+    about: &[&'a Record],
+    ground: &Ground<'g>,
+) -> Option<Cow<'a, Record>> {
+    let is_person = |record: &Record| record.kind().as_str() == "person";
+    let named = ["person", "party", "lead"].iter().find_map(|key| values.get(*key).and_then(Value::as_id));
+    match named {
+        Some(id) => (ground.lookup)(id).filter(|record| is_person(record)),
+        None => about.iter().find(|record| is_person(record)).map(|record| Cow::Borrowed(*record)),
+    }
+}
+
+fn person_of_record<'a>(record: &Record, ground: &Ground<'a>) -> Option<Cow<'a, Record>> {
+    let person = (ground.lookup)(person_id(record)?)?;
+    (person.kind().as_str() == "person").then_some(person)
+}
+
+/// What is known or can be reckoned and was not typed.
+fn reckon_rest(kind: &str, form: &Form, values: &mut BTreeMap<Key, Value>, scene: &Scene<'_>, ground: &Ground<'_>) {
+    let today = scene.now.day(scene.offset_minutes);
+    let known = values.clone();
+    let of = |reference: &str, field: &str| -> Option<Value> {
+        let record = (ground.lookup)(known.get(reference)?.as_id()?)?;
+        value_at(&record, field, ground.lookup)
+    };
+    let own = |field: &str| known.get(field).cloned();
+    let day = |value: Option<Value>| value.as_ref().and_then(Value::as_day);
+    let int = |value: Option<Value>| value.as_ref().and_then(Value::as_int);
+    let mut put = |key: &'static str, value: Option<Value>| {
+        if let Some(value) = value
+            && schema::field(kind, key).is_some()
+            && !values.contains_key(key)
+        {
+            values.insert(Key::of(key), value);
+        }
+    };
+    put("author", Some(scene.me.to_string().into()));
+    put("call_at", Some(scene.now.into()));
+    let end = day(of("membership", "end_on"));
+    match kind {
+        "agreement" => {
+            let months = int(of("product", "term_months"));
+            put("kind", Some("membership".into()));
+            put("list_price", of("product", "list_price"));
+            put("term_months", months.map(Value::Int));
+            let least = (ground.number)("pt.min_term_months").unwrap_or(i64::MAX);
+            let lessons = (ground.number)("pt.free_sessions").unwrap_or(0);
+            put("free_pt", months.map(|months| reckon::free_lessons(months, least, lessons).into()));
+            let start = day(own("start_on")).unwrap_or(today);
+            put("end_on", months.filter(|months| *months > 0).map(|months| reckon::term_end(start, months).into()));
+        }
+        "pt_grant" => {
+            put("term_months", of("membership", "term_months"));
+            let days = (ground.number)("pt.valid_days");
+            put("valid_until", days.map(|days| reckon::plus_days(today, days).into()));
+        }
+        "leave" => {
+            let leaves = known.get("membership").and_then(Value::as_id).map(|card| (ground.earlier)("leave", card));
+            let counted: Vec<Record> = leaves
+                .into_iter()
+                .flatten()
+                .filter(|leave| {
+                    let state = leave.guarded(PROGRESS).and_then(|group| group.get("state")).and_then(Value::as_text);
+                    matches!(state, Some("approved" | "running" | "ended"))
+                })
+                .collect();
+            let days = |leave: &Record| {
+                let actual = leave.get("actual_days").and_then(Value::as_int);
+                let on = |key: &str| leave.get(key).and_then(Value::as_day);
+                let planned = || Some(reckon::days_between(on("start_on")?, on("planned_end_on")?));
+                actual.or_else(planned).unwrap_or(0)
+            };
+            put("times_used", Some(Value::Int(counted.len() as i64)));
+            let total = int(of("membership", "product.leave_days"));
+            let left = total.map(|total| (total - counted.iter().map(days).sum::<i64>()).max(0));
+            put("days_left", left.map(Value::Int));
+            put("old_end_on", of("membership", "end_on"));
+        }
+        "leave_end" => {
+            let leave = running_leave(&known, scene, ground);
+            let start = leave.as_ref().and_then(|leave| leave.get("start_on")).and_then(Value::as_day);
+            put("leave_start_on", start.map(Value::from));
+            if let (Some(start), Some(back)) = (start, day(own("return_on"))) {
+                put("actual_days", Some(reckon::days_between(start, back).max(0).into()));
+                put("new_end_on", end.and_then(|end| reckon::leave_end(start, back, end).day()).map(Value::from));
+            }
+        }
+        "transfer" => {
+            let left = end.map(|end| (reckon::days_between(today, end) + 1).max(0));
+            put("remaining_days", left.map(Value::Int));
+        }
+        "refund" => {
+            let paid = int(of("membership", "paid_amount"));
+            put("paid_amount", paid.map(Value::Int));
+            if let (Some(paid), Some(start), Some(end)) = (paid, day(of("membership", "start_on")), end) {
+                let leaves = known.get("membership").and_then(Value::as_id).map(|card| (ground.earlier)("leave", card));
+                let away = leaves.into_iter().flatten();
+                let away = away.filter_map(|leave| leave.get("actual_days").and_then(Value::as_int)).sum();
+                let left = reckon::refund(paid, start, end, today, away, 0).fen();
+                put("used_value", Some((paid - left).into()));
+            }
+        }
+        "renewal" => {
+            put("end_on", of("membership", "end_on"));
+            if let (Some(end), Some(months)) = (end, int(of("product", "term_months"))) {
+                put("new_end_on", Some(reckon::renewed_end(end, today, months).into()));
+            }
+        }
+        "card_change" => {
+            put("old_product", of("membership", "product"));
+            put("old_term_months", of("membership", "term_months"));
+            put("term_months", of("new_product", "term_months"));
+        }
+        "case" => {
+            let opinion = form.field("complainant_name").is_none();
+            put("kind", Some(if opinion { "opinion" } else { "complaint" }.into()));
+            put("owner", own("first_person").or_else(|| own("received_by")).or(Some(scene.me.to_string().into())));
+        }
+        "rating" => put("rated_at", Some(scene.now.into())),
+        "deposit" => {
+            let Some(Value::List(charges)) = own("deductions") else { return };
+            let fen = |charge: &Value| match charge {
+                Value::List(parts) => parts.get(1).and_then(Value::as_int).unwrap_or(0),
+                _ => 0,
+            };
+            put("deducted_sum", Some(charges.iter().map(fen).sum::<i64>().into()));
+        }
+        "trial_pass" => put("issued_by", Some(scene.me.to_string().into())),
+        _ => {}
+    }
+}
+
+/// The leave that a card is on, by what the clock has done since it was approved.
+fn running_leave(values: &BTreeMap<Key, Value>, scene: &Scene<'_>, ground: &Ground<'_>) -> Option<Record> {
+    let card = values.get("membership")?.as_id()?;
+    let machine = ground.work.machines_of("leave").next()?;
+    let leaves = (ground.earlier)("leave", card);
+    leaves.into_iter().find(|leave| state(machine, leave, scene, ground).is_some_and(|state| &*state.key == "running"))
+}
+
+/// Puts full numbers of identity documents into their circle; the paper keeps them masked. Source: R-146.
+fn keep_numbers<'f>(
+    fields: impl Iterator<Item = &'f Field>,
+    of: RecordId,
+    person: Option<&Record>,
+    values: &mut BTreeMap<Key, Value>,
+    scene: &Scene<'_>,
+    ids: Ids<'_>,
+) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    for field in fields.filter(|field| is_identity(field)) {
+        let Some(number) = values.get(field.key.as_str()).and_then(Value::as_text) else { continue };
+        if number.contains('*') {
+            continue;
+        }
+        let mut draw = Draw::new("identity", ids(), Audience::Circle(scene.venue, circle::IDENTITY.into()));
+        draw.put("of", of);
+        draw.put("field", field.key.as_str());
+        draw.put("number", number);
+        if let Some(person) = person {
+            draw.put("person", person.id);
+        }
+        draw.captured(scene);
+        edits.push(draw.done());
+        let masked = masked_id(number);
+        values.insert(field.key.clone(), masked.into());
+    }
+    edits
+}
+
+/// Whether a field holds the number of an identity document.
+#[must_use]
+pub fn is_identity(field: &Field) -> bool {
+    matches!(field.kind, FieldType::ResidentId | FieldType::Passport)
+        || field.rules().any(|rule| matches!(rule, Rule::IdNumber | Rule::IdNumberOf(_)))
+        || field.key.as_str() == "complainant_id_no"
+}
+
+/// The step that a form's own answer has taken already: a talk that ended is not left open.
+fn onward<'w>(
+    kind: &'static str,
+    values: &BTreeMap<Key, Value>,
+    work: &'w Work,
+) -> Option<(&'w Machine, &'static str)> {
+    let step = match (kind, values.get("outcome")?.as_text()?) {
+        ("negotiation", "signed") => "sign",
+        ("negotiation", "follow_up") => "follow",
+        _ => return None,
+    };
+    Some((work.machines_of(kind).next()?, step))
+}
+
+/// Steps of other records that a paper without a machine of its own takes along: a renewal renews the card, a return
+/// ends the leave. What cannot be taken now is left for somebody to look at.
+fn goes_along(
+    kind: &str,
+    values: &BTreeMap<Key, Value>,
+    scene: &Scene<'_>,
+    ground: &Ground<'_>,
+    ids: Ids<'_>,
+) -> Vec<Edit> {
+    let text = |key: &str| values.get(key).and_then(Value::as_text);
+    let (record, steps, typed): (Record, &[&str], Vec<(Key, Value)>) = match kind {
+        "renewal" if text("result") == Some("renewed") => {
+            let Some(card) = values.get("membership").and_then(Value::as_id).and_then(ground.lookup) else {
+                return Vec::new();
+            };
+            let product = values.get("product").and_then(Value::as_id).and_then(ground.lookup);
+            let months = product.and_then(|product| product.get("term_months").cloned());
+            let today: Day = scene.now.day(scene.offset_minutes);
+            let mut typed = vec![(Key::of("renewed_on"), today.into())];
+            typed.extend(months.map(|months| (Key::of("term_months"), months)));
+            (card.into_owned(), &["renew", "renew_late"], typed)
+        }
+        "leave_end" => {
+            let Some(leave) = running_leave(values, scene, ground) else { return Vec::new() };
+            let back = values.get("return_on").cloned().map(|back| (Key::of("ended_on"), back));
+            (leave, &["return"], back.into_iter().collect())
+        }
+        _ => return Vec::new(),
+    };
+    let typed = typed.into_iter().collect();
+    let machines = ground.work.machines.iter().filter(|machine| runs(machine, record.kind().as_str()));
+    for machine in machines {
+        for key in steps {
+            if let Ok(edits) = step(&record, machine, key, &typed, None, scene, ground, ids) {
+                return edits;
+            }
+        }
+    }
+    Vec::new()
+}
+
+/// A record's values with what was typed over them.
+fn values_of(record: &Record, typed: &BTreeMap<Key, Value>) -> BTreeMap<Key, Value> {
+    let mut values: BTreeMap<Key, Value> =
+        record.fields().filter_map(|(key, _)| Some((key.clone(), record.get(key.as_str())?.clone()))).collect();
+    values.extend(typed.iter().map(|(key, value)| (key.clone(), value.clone())));
+    values
+}
+
+/// What a paper, or a step that brought it `to` a state, changes about its person. Source: SM-01, W-19, R-150.
+fn about_person(
+    kind: &str,
+    values: &BTreeMap<Key, Value>,
+    to: Option<&str>,
+    id: RecordId,
+    person: &Record,
+) -> Vec<Write> {
+    let text = |key: &str| values.get(key).and_then(Value::as_text);
+    let mut writes: Vec<Write> = Vec::new();
+    let mut put = |key: &str, value: Value| {
+        if person.get(key) != Some(&value) && !(value.is_empty() && person.get(key).is_none()) {
+            writes.push(schema::write("person", key, value));
+        }
+    };
+    let stage = person.text("stage").unwrap_or("new");
+    let is_open = !matches!(stage, "won" | "do_not_contact");
+    match (kind, to) {
+        ("tracking", None) => {
+            let reached = text("contact_result") == Some("reached");
+            let failed = person.get("failed_calls").and_then(Value::as_int).unwrap_or(0);
+            if reached {
+                put("failed_calls", 0.into());
+            } else if text("contact_result") == Some("no_answer") {
+                put("failed_calls", (failed + 1).min(999).into());
+            }
+            if let Some(intent) = values.get("intent") {
+                put("intent", intent.clone());
+            }
+            let appointed = values.get("appointment_at").cloned();
+            let next = appointed.clone().or_else(|| values.get("next_contact_at").cloned());
+            match text("closed") {
+                Some("do_not_contact") => {
+                    put("do_not_contact", true.into());
+                    put("consent_contact", false.into());
+                    put("next_contact_at", Value::Empty);
+                    put("stage", "do_not_contact".into());
+                }
+                Some("lost") if is_open => {
+                    put("next_contact_at", Value::Empty);
+                    put("stage", "lost".into());
+                }
+                _ => {
+                    put("next_contact_at", next.unwrap_or(Value::Empty));
+                    if let Some(at) = appointed {
+                        put("visit_plan_at", at);
+                        if is_open {
+                            put("stage", "appointed".into());
+                        }
+                    } else if reached && matches!(stage, "new" | "dormant" | "lost") {
+                        put("stage", "contacted".into());
+                    }
+                }
+            }
+        }
+        ("retention" | "opportunity" | "renewal", None) => {
+            if let Some(next) = values.get("next_contact_at") {
+                put("next_contact_at", next.clone());
+            }
+        }
+        ("negotiation", None) => {
+            if let Some(intent) = values.get("intent") {
+                put("intent", intent.clone());
+            }
+            let next = match text("outcome") {
+                Some("follow_up") => Some("tracking"),
+                Some("lost") => Some("lost"),
+                _ => Some("negotiating"),
+            };
+            if let Some(stage) = next.filter(|_| is_open) {
+                put("stage", stage.into());
+            }
+            if let Some(next) = values.get("next_contact_at") {
+                put("next_contact_at", next.clone());
+            }
+        }
+        ("negotiation", Some("lost")) if is_open => put("stage", "lost".into()),
+        ("negotiation", Some("follow_up")) if is_open => put("stage", "tracking".into()),
+        ("agreement", Some("paid")) => {
+            put("stage", "won".into());
+            put("contract", id.into());
+            put("next_contact_at", Value::Empty);
+        }
+        _ => {}
+    }
+    // Who wants no contact is never planned to be called again.
+    if person.is("do_not_contact") {
+        writes.retain(|write| write.key.as_str() != "next_contact_at" && write.key.as_str() != "stage");
+    }
+    writes
+}
+
+/// Adds the person's edit, where I may write to them.
+fn add_edit(edits: &mut Vec<Edit>, person: &Record, writes: Vec<Write>, scene: &Scene<'_>) {
+    if !writes.is_empty() && may_change(person, scene) {
+        let (kind, audience) = (person.kind().clone(), person.audience().clone());
+        edits.push(Edit { record: person.id, kind, audience, salt: [0; 8], writes });
+    }
+}
+
+#[cfg(test)]
+mod tests;
