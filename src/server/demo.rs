@@ -26,6 +26,7 @@ use crate::{
     settings::Data,
 };
 
+mod house;
 mod words;
 
 const SEED: u64 = 20_261_122;
@@ -41,7 +42,7 @@ const DAYS_BACK: i64 = 200;
 const BATCH: usize = 1_000;
 
 /// Name, role, venue (0 or 1) and PIN.
-const STAFF: [(&str, Role, usize, &str); 8] = [
+const STAFF: [(&str, Role, usize, &str); 13] = [
     ("林悦", Role::Consultant, 0, "260711"),
     ("周凯", Role::Consultant, 0, "518203"),
     ("吴珊", Role::CsSupervisor, 0, "730416"),
@@ -50,6 +51,11 @@ const STAFF: [(&str, Role, usize, &str); 8] = [
     ("何俊", Role::PtManager, 0, "385940"),
     ("孙晓雯", Role::Consultant, 1, "471659"),
     ("马骏", Role::FrontDesk, 1, "829314"),
+    ("黄丽", Role::FrontDeskSupervisor, 0, "294857"),
+    ("郑洁", Role::Cashier, 0, "617283"),
+    ("赵师傅", Role::EquipmentTeam, 0, "530962"),
+    ("冯涛", Role::DeptHead, 0, "748105"),
+    ("钱程", Role::StoreManager, 1, "906138"),
 ];
 const VENUES: [(&str, &str); 2] = [("未来店", "fitness"), ("望江店", "sports")];
 /// Where clocks are ahead of UTC in Shanghai.
@@ -178,16 +184,40 @@ struct Club {
     today: Day,
     phones: BTreeSet<String>,
     changes: Vec<(Millis, Change)>,
+    other_chance: Seeded,
+    /// Term cards that are sold: months and price in fen.
+    products: Vec<(RecordId, i64, i64)>,
+    equipment: Vec<RecordId>,
+    courts: Vec<RecordId>,
+    cards: i64,
+    /// Some members: person, name, phone, card, and who may see them.
+    members: Vec<(RecordId, String, String, RecordId, Audience)>,
+    sports_guests: Vec<RecordId>,
 }
 
 impl Club {
     fn new(house: House, now: Millis) -> Self {
         let (chance, today) = (Seeded::new(SEED + 1), now.day(OFFSET_MINUTES));
-        Self { house, chance, now, today, phones: BTreeSet::new(), changes: Vec::new() }
+        Self {
+            house,
+            chance,
+            now,
+            today,
+            phones: BTreeSet::new(),
+            changes: Vec::new(),
+            other_chance: Seeded::new(SEED + 3),
+            products: Vec::new(),
+            equipment: Vec::new(),
+            courts: Vec::new(),
+            cards: 0,
+            members: Vec::new(),
+            sports_guests: Vec::new(),
+        }
     }
 
     fn live(&mut self) {
         let venues: Vec<VenueId> = VENUES.iter().map(|(name, _)| self.venue(name)).collect();
+        self.house_lists(&venues);
         let mut outings = Vec::new();
         for week in 1..=DAYS_BACK / 9 {
             let leader = self.one_of(&["林悦", "周凯"]);
@@ -201,8 +231,12 @@ impl Club {
             let captured_at = self.moment(-(far * far * DAYS_BACK / 1_000_000));
             let guest = self.guest(venues[venue], venue, captured_at, &outings);
             self.history(&guest, venue);
+            if venue == 1 && self.sports_guests.len() < 5 {
+                self.sports_guests.push(guest.record);
+            }
         }
         self.visits_today(venues[0]);
+        self.under_way(&venues);
     }
 
     fn venue(&self, name: &str) -> VenueId {
@@ -484,6 +518,9 @@ impl Club {
         {
             at = next;
             stage = self.visit(guest, desk, owner, at);
+            if stage == "won" {
+                self.card(guest, owner, at.plus(40 * MINUTE_MS).min(self.now));
+            }
             if at_venue == 1 || self.percent(15) {
                 self.consultation(guest, desk, at.plus(12 * MINUTE_MS).min(self.now), stage == "won");
             }

@@ -1,0 +1,398 @@
+//! What the club keeps about itself, and what is under way in it: products, courts, equipment, cards with their
+//! contracts, leaves, complaints, faults, bookings. Drawn from a chance of its own, so that the guests stay who they are.
+
+use std::collections::BTreeMap;
+
+use yingke_core::{
+    audience::{Audience, circle},
+    change::{Key, Write},
+    id::{RecordId, StaffId, VenueId},
+    reckon, schema,
+    time::{DAY_MS, HOUR_MS, MINUTE_MS, Millis},
+    value::Value,
+};
+
+use super::{Club, Guest, OFFSET_MINUTES};
+
+/// Name, kind, months, price in fen, personal training, times and days of leave.
+const PRODUCTS: [(&str, &str, i64, i64, i64, i64, i64); 6] = [
+    ("健身年卡", "term_card", 12, 388_000, 2, 2, 60),
+    ("健身两年卡", "term_card", 24, 668_000, 4, 4, 120),
+    ("健身半年卡", "term_card", 6, 228_000, 0, 1, 30),
+    ("健身季卡", "term_card", 3, 128_000, 0, 0, 0),
+    ("私教 12 节", "pt_pack", 6, 480_000, 12, 0, 0),
+    ("瑜伽年卡", "term_card", 12, 458_000, 0, 2, 60),
+];
+const SPORTS_PRODUCTS: [(&str, &str, i64, i64); 3] = [
+    ("储值卡 2000", "stored_value", 0, 200_000),
+    ("储值卡 5000", "stored_value", 0, 500_000),
+    ("乒乓球单项卡", "single_item", 12, 198_000),
+];
+const COURTS: [(&str, &str, i64, i64); 6] = [
+    ("羽毛球 1 号场", "court", 1, 6_000),
+    ("羽毛球 2 号场", "court", 1, 6_000),
+    ("羽毛球 3 号场", "court", 1, 6_000),
+    ("乒乓球 1 号台", "table", 2, 3_000),
+    ("乒乓球 2 号台", "table", 2, 3_000),
+    ("瑜伽教室", "studio", 3, 12_000),
+];
+const EQUIPMENT: [(&str, &str, &str); 7] = [
+    ("E-001", "跑步机 1 号", "有氧区"),
+    ("E-002", "跑步机 2 号", "有氧区"),
+    ("E-003", "跑步机 3 号", "有氧区"),
+    ("E-011", "椭圆机 1 号", "有氧区"),
+    ("E-021", "史密斯机", "力量区"),
+    ("E-031", "女更衣室热水阀", "更衣室"),
+    ("E-041", "泳池循环泵", "泳池"),
+];
+/// What it is about, category, severity, what was said, hours ago, state.
+const CASES: [(&str, &str, &str, &str, i64, &str); 5] = [
+    ("更衣室热水时断时续", "facility", "normal", "周四、周五晚上八点洗澡，热水两次断了，前台只说在修。", 26, "solved"),
+    ("团操课临时换教练没通知", "service_quality", "normal", "专门请假来上李教练的课，到了才知道换人。", 21, "assigned"),
+    ("储物柜押金未退", "product_price", "minor", "上周退了柜子，押金还没到账。", 5, "new"),
+    ("建议增加早间泳道", "other", "minor", "早上七点只有一条泳道，太挤。", 3, "responded"),
+    ("前台排队太久", "service_quality", "minor", "办请假排了二十分钟。", 60, "closed"),
+];
+
+impl Club {
+    /// Does something with the other chance, so that nothing else is drawn otherwise for it.
+    fn aside<T>(&mut self, does: impl FnOnce(&mut Self) -> T) -> T {
+        std::mem::swap(&mut self.chance, &mut self.other_chance);
+        let done = does(self);
+        std::mem::swap(&mut self.chance, &mut self.other_chance);
+        done
+    }
+
+    fn keep(
+        &mut self,
+        at: Millis,
+        author: StaffId,
+        form: &str,
+        kind: &'static str,
+        audience: &Audience,
+        fields: Vec<(&str, Value)>,
+    ) -> RecordId {
+        let record = self.record(at);
+        let writes = fields.into_iter().map(|(key, value)| schema::write(kind, key, value)).collect();
+        self.save(at, author, form, vec![(record, kind, audience, writes)]);
+        record
+    }
+
+    /// Products, courts and equipment of the venues, as their managers wrote them down when the year began.
+    pub(super) fn house_lists(&mut self, venues: &[VenueId]) {
+        self.aside(|club| {
+            let at = club.moment(-super::DAYS_BACK + 1);
+            let (manager, sports_manager) = (club.staff("李卫"), club.staff("钱程"));
+            let house = Audience::Circle(venues[0], circle::HOUSE.into());
+            for (name, kind, months, price, lessons, times, days) in PRODUCTS {
+                let fields: Vec<(&str, Value)> = vec![
+                    ("name", name.into()),
+                    ("kind", kind.into()),
+                    ("term_months", months.into()),
+                    ("list_price", price.into()),
+                    ("pt_sessions", lessons.into()),
+                    ("transferable", (months >= 6).into()),
+                    ("leave_times", times.into()),
+                    ("leave_days", days.into()),
+                    ("leave_days_each", 7.into()),
+                    ("leave_extension", (times > 0).into()),
+                    ("active", true.into()),
+                ];
+                let id = club.keep(at, manager, "product", "product", &house, fields);
+                if months > 0 && kind == "term_card" {
+                    club.products.push((id, months, price));
+                }
+            }
+            let fee: Vec<(&str, Value)> = vec![
+                ("name", "transfer.fee".into()),
+                ("values", Value::List(vec![20_000.into()])),
+                ("from", at.day(OFFSET_MINUTES).into()),
+                ("set_by", manager.to_string().into()),
+            ];
+            club.keep(at, manager, "", "parameter", &house, fee);
+            let works = Audience::Circle(venues[0], circle::WORKS.into());
+            for (code, name, area) in EQUIPMENT {
+                let fields: Vec<(&str, Value)> =
+                    vec![("code", code.into()), ("name", name.into()), ("area", area.into())];
+                let id = club.keep(at, manager, "equipment", "equipment", &works, fields);
+                club.equipment.push(id);
+            }
+            let house = Audience::Circle(venues[1], circle::HOUSE.into());
+            for (name, kind, months, price) in SPORTS_PRODUCTS {
+                let fields: Vec<(&str, Value)> = vec![
+                    ("name", name.into()),
+                    ("kind", kind.into()),
+                    ("term_months", months.into()),
+                    ("list_price", price.into()),
+                    ("active", true.into()),
+                ];
+                club.keep(at, sports_manager, "product", "product", &house, fields);
+            }
+            for (name, kind, floor, fen_per_hour) in COURTS {
+                let fields: Vec<(&str, Value)> = vec![
+                    ("name", name.into()),
+                    ("kind", kind.into()),
+                    ("floor", floor.into()),
+                    ("fen_per_hour", fen_per_hour.into()),
+                    ("active", true.into()),
+                ];
+                let id = club.keep(at, sports_manager, "resource", "resource", &house, fields);
+                club.courts.push(id);
+            }
+        });
+    }
+
+    /// Somebody signed: the contract, paid and delivered, and the card that came of it.
+    pub(super) fn card(&mut self, guest: &Guest, consultant: StaffId, at: Millis) {
+        if self.products.is_empty() || guest.audience.venue() != self.venue("未来店") {
+            return;
+        }
+        self.aside(|club| {
+            let products = club.products.clone();
+            let (product, months, price) = products[club.chance.below(products.len() as u64) as usize];
+            // Most cards of the demo were signed long before the guest was written down here anew.
+            let back = club.chance.below(u64::try_from(months * 30 + 20).unwrap_or(30)) as i64;
+            let start = reckon::plus_days(at.day(OFFSET_MINUTES), -back);
+            let end = reckon::term_end(start, months);
+            let deal = price - price / 20 * club.chance.below(3) as i64;
+            let number = format!("W01-{:05}", 8_000 + club.cards);
+            club.cards += 1;
+            let (contract, card) = (club.record(at), club.record(at));
+            let fields: Vec<(&str, Value)> = vec![
+                ("person", guest.record.into()),
+                ("membership", card.into()),
+                ("kind", "membership".into()),
+                ("agreement_no", format!("A-{:05}", 3_000 + club.cards).into()),
+                ("member_name", guest.name.as_str().into()),
+                ("gender", guest.gender.into()),
+                ("mobile", guest.phone.as_str().into()),
+                ("id_type", "id_card".into()),
+                ("id_no", format!("330***********{:04}", club.chance.below(10_000)).into()),
+                ("product", product.into()),
+                ("list_price", price.into()),
+                ("deal_price", deal.into()),
+                ("start_on", start.into()),
+                ("end_on", end.into()),
+                ("term_months", months.into()),
+                ("rules_explained", true.into()),
+                ("health_notice", true.into()),
+                ("consultant", consultant.to_string().into()),
+                ("signed_on", at.day(OFFSET_MINUTES).into()),
+                ("paid_amount", deal.into()),
+                ("paid_at", at.into()),
+                ("payment_slip_no", format!("S{:06}", 100_000 + club.cards).into()),
+                ("card_no", number.as_str().into()),
+                ("delivered_at", at.into()),
+            ];
+            let mut agreement: Vec<Write> =
+                fields.into_iter().map(|(key, value)| schema::write("agreement", key, value)).collect();
+            agreement.push(standing("agreement", "delivered", at, consultant, Vec::new()));
+            let fields: Vec<(&str, Value)> = vec![
+                ("person", guest.record.into()),
+                ("contract", contract.into()),
+                ("card_no", number.as_str().into()),
+                ("owner", consultant.to_string().into()),
+                ("term_months", months.into()),
+                ("paid_amount", deal.into()),
+                ("issued_at", at.into()),
+            ];
+            let mut membership: Vec<Write> =
+                fields.into_iter().map(|(key, value)| schema::write("membership", key, value)).collect();
+            let group: Vec<(&'static str, Value)> = vec![
+                ("holder", guest.record.into()),
+                ("product", product.into()),
+                ("start_on", start.into()),
+                ("end_on", end.into()),
+            ];
+            membership.push(standing("membership", "active", at, consultant, group));
+            let person = vec![schema::write("person", "contract", contract)];
+            club.save(
+                at,
+                consultant,
+                "F-10",
+                vec![
+                    (contract, "agreement", &guest.audience, agreement),
+                    (card, "membership", &guest.audience, membership),
+                    (guest.record, "person", &guest.audience, person),
+                ],
+            );
+            if club.members.len() < 40 {
+                club.members.push((
+                    guest.record,
+                    guest.name.clone(),
+                    guest.phone.clone(),
+                    card,
+                    guest.audience.clone(),
+                ));
+            }
+        });
+    }
+
+    /// What is under way today: complaints, faults, a leave that waits for a signature, a refund, bookings.
+    pub(super) fn under_way(&mut self, venues: &[VenueId]) {
+        self.aside(|club| {
+            club.cases(venues[0]);
+            club.faults(venues[0]);
+            club.requests();
+            club.bookings(venues[1]);
+        });
+    }
+
+    fn cases(&mut self, venue: VenueId) {
+        let (desk, supervisor) = (self.staff("陈晓彤"), self.staff("吴珊"));
+        let audience = Audience::Circle(venue, circle::CASES.into());
+        for (place, (matter, category, severity, content, hours_ago, state)) in CASES.into_iter().enumerate() {
+            let at = self.now.plus(-hours_ago * HOUR_MS);
+            let Some((person, name, phone, ..)) = self.members.get(place * 3).cloned() else { continue };
+            let mut fields: Vec<(&str, Value)> = vec![
+                ("person", person.into()),
+                ("kind", "complaint".into()),
+                ("complainant_name", name.into()),
+                ("complainant_phone", phone.into()),
+                ("respondent_matter", matter.into()),
+                ("respondent_dept", "front_desk".into()),
+                ("category", category.into()),
+                ("severity", severity.into()),
+                ("content", content.into()),
+                ("first_dept", "front_desk".into()),
+                ("first_person", desk.to_string().into()),
+                ("received_at", at.into()),
+                ("reply_due_at", at.plus(24 * HOUR_MS).into()),
+            ];
+            if state != "new" {
+                fields.push(("first_response_at", at.plus(20 * MINUTE_MS).into()));
+            }
+            if matches!(state, "assigned" | "solved" | "closed") {
+                fields.push(("responsible_dept", "equipment".into()));
+            }
+            if matches!(state, "solved" | "closed") {
+                fields.push(("handling", "二号热水阀卡滞，已经换好，当班工程师电话回访。".into()));
+                fields.push(("resolved_at", at.plus(6 * HOUR_MS).into()));
+            }
+            if state == "closed" {
+                fields.push(("customer_told_at", at.plus(8 * HOUR_MS).into()));
+                fields.push(("satisfied", true.into()));
+                fields.push(("closed_at", at.plus(8 * HOUR_MS).into()));
+            }
+            let mut writes: Vec<Write> =
+                fields.into_iter().map(|(key, value)| schema::write("case", key, value)).collect();
+            let owner: Vec<(&'static str, Value)> = vec![("owner", desk.to_string().into())];
+            let by = if state == "assigned" { supervisor } else { desk };
+            writes.push(standing("case", state, at.plus(30 * MINUTE_MS).min(self.now), by, owner));
+            let record = self.record(at);
+            self.save(at.plus(30 * MINUTE_MS).min(self.now), desk, "F-21", vec![(record, "case", &audience, writes)]);
+        }
+    }
+
+    fn faults(&mut self, venue: VenueId) {
+        let (desk, team) = (self.staff("陈晓彤"), self.staff("赵师傅"));
+        let audience = Audience::Circle(venue, circle::WORKS.into());
+        for (place, description, hours_ago, state) in [
+            (2, "跑带跑偏，异响", 3, "reported"),
+            (5, "热水时断时续", 26, "verified"),
+            (4, "导轨缺油，下行发涩", 1, "responded"),
+        ] {
+            let at = self.now.plus(-hours_ago * HOUR_MS);
+            let mut fields: Vec<(&str, Value)> = vec![
+                ("equipment", self.equipment[place].into()),
+                ("description", description.into()),
+                ("reported_at", at.into()),
+                ("team", team.to_string().into()),
+            ];
+            if state != "reported" {
+                fields.push(("responded_at", at.plus(40 * MINUTE_MS).into()));
+            }
+            if state == "verified" {
+                fields.push(("repaired_at", at.plus(4 * HOUR_MS).into()));
+                fields.push(("cause", "阀芯积垢卡滞".into()));
+                fields.push(("minutes", 240.into()));
+            }
+            let mut writes: Vec<Write> =
+                fields.into_iter().map(|(key, value)| schema::write("fault", key, value)).collect();
+            writes.push(standing("fault", state, at, desk, Vec::new()));
+            let record = self.record(at);
+            self.save(at, desk, "F-28", vec![(record, "fault", &audience, writes)]);
+        }
+    }
+
+    fn requests(&mut self) {
+        let desk = self.staff("陈晓彤");
+        let at = self.now.plus(-2 * HOUR_MS);
+        let today = self.today;
+        if let Some((person, name, _, card, audience)) = self.members.get(1).cloned() {
+            let fields: Vec<(&str, Value)> = vec![
+                ("person", person.into()),
+                ("membership", card.into()),
+                ("card_no", "W01-08001".into()),
+                ("member_name", name.into()),
+                ("start_on", reckon::plus_days(today, 3).into()),
+                ("planned_end_on", reckon::plus_days(today, 24).into()),
+                ("leave_type", "ordinary".into()),
+                ("times_used", 0.into()),
+                ("days_left", 60.into()),
+                ("channel", "in_person".into()),
+                ("entered_by", desk.to_string().into()),
+            ];
+            let mut writes: Vec<Write> =
+                fields.into_iter().map(|(key, value)| schema::write("leave", key, value)).collect();
+            writes.push(standing("leave", "awaiting_desk", at, desk, Vec::new()));
+            let record = self.record(at);
+            self.save(at, desk, "F-14", vec![(record, "leave", &audience, writes)]);
+        }
+        if let Some((person, name, _, card, audience)) = self.members.get(2).cloned()
+            && let Audience::Own(_, consultant) = audience
+        {
+            let fields: Vec<(&str, Value)> = vec![
+                ("person", person.into()),
+                ("membership", card.into()),
+                ("card_no", "W01-08002".into()),
+                ("member_name", name.into()),
+                ("applied_at", at.plus(-DAY_MS).into()),
+                ("reason", "moved".into()),
+                ("reason_text", "下个月调到苏州工作".into()),
+                ("paid_amount", 388_000.into()),
+                ("used_value", 96_000.into()),
+                ("level1_result", "escalated".into()),
+                ("level_notes", Value::List(vec!["谈了转店，苏州没有门店".into()])),
+                ("level_due_at", at.plus(DAY_MS).into()),
+            ];
+            let mut writes: Vec<Write> =
+                fields.into_iter().map(|(key, value)| schema::write("refund", key, value)).collect();
+            writes.push(standing("refund", "level1", at, consultant, vec![("level", 1.into())]));
+            let record = self.record(at);
+            self.save(at, consultant, "F-17", vec![(record, "refund", &audience, writes)]);
+        }
+    }
+
+    fn bookings(&mut self, venue: VenueId) {
+        let desk = self.staff("马骏");
+        let audience = Audience::Circle(venue, circle::WORKS.into());
+        let guests = self.sports_guests.clone();
+        for (place, (person, hours)) in guests.into_iter().zip([2, 3, 5, 26, 27]).enumerate() {
+            let at = self.now.plus(-DAY_MS);
+            let start = self.now.plus(hours * HOUR_MS);
+            let fields: Vec<(&str, Value)> = vec![
+                ("party", person.into()),
+                ("person", person.into()),
+                ("resource", self.courts[place % self.courts.len()].into()),
+                ("start_at", start.into()),
+                ("end_at", start.plus(HOUR_MS).into()),
+                ("via", "phone".into()),
+                ("taken_by", desk.to_string().into()),
+            ];
+            let mut writes: Vec<Write> =
+                fields.into_iter().map(|(key, value)| schema::write("booking", key, value)).collect();
+            writes.push(standing("booking", "booked", at, desk, Vec::new()));
+            let record = self.record(at);
+            self.save(at, desk, "F-29", vec![(record, "booking", &audience, writes)]);
+        }
+    }
+}
+
+/// The guarded group of a record: its state, since when, by whom, and what stands beside it.
+fn standing(kind: &'static str, state: &str, at: Millis, by: StaffId, beside: Vec<(&'static str, Value)>) -> Write {
+    let own = [("state", state.into()), ("at", at.into()), ("by", by.to_string().into())];
+    let values: BTreeMap<Key, Value> =
+        own.into_iter().chain(beside).map(|(key, value)| (Key::of(key), value)).collect();
+    schema::write_group(kind, "progress", values, Vec::new())
+}
