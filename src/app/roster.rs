@@ -9,6 +9,7 @@ mod handover;
 mod idle;
 mod ladder;
 mod lease;
+mod work;
 
 use std::{
     borrow::Cow,
@@ -52,6 +53,7 @@ pub use crate::browser::storage::Persistence;
 pub use doctor::Finding;
 pub use handover::{HandOverError, HandedIn, Way};
 pub use ladder::{Risk, Rung};
+pub use work::MyTask;
 
 /// How far the door is open.
 #[derive(Debug, Clone, PartialEq)]

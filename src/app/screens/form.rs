@@ -34,7 +34,7 @@ use yingke_core::{
     form::{Context, Draft, Filled, Problem, begin, check, check_sections, draft_of},
     id::RecordId,
     journal::AppendError,
-    pack::{Field as FormField, Required},
+    pack::{Field as FormField, Form, Required},
     record::Record,
     undo::undo,
 };
@@ -84,6 +84,19 @@ pub fn of_record(roster: Roster, form_key: &str, record: &Record) -> Draft {
     let Some(me) = roster.me_now() else { return Draft::default() };
     let context = context(roster, &me, None);
     context.pack.form(form_key).map(|form| draft_of(form, record, &context)).unwrap_or_default()
+}
+
+/// The draft of a form that is made for one occasion: what a record holds already stands in it.
+#[must_use]
+pub fn of_fields(roster: Roster, form: &Form, record: &Record) -> Draft {
+    let Some(me) = roster.me_now() else { return Draft::default() };
+    let context = context(roster, &me, None);
+    let mut draft = draft_of(form, record, &context);
+    let begun = begin(form, &context);
+    for field in form.fields().filter(|field| draft.get(field.key.as_str()).is_empty()).collect::<Vec<_>>() {
+        draft.set(&field.key, begun.get(field.key.as_str()));
+    }
+    draft
 }
 
 /// The draft of a form that goes on with a person.
@@ -178,6 +191,15 @@ pub fn PackForm(
     /// The outing that is under way.
     #[prop(optional)]
     outing: Option<RecordId>,
+    /// The form itself, where it is made for one occasion and no pack has it.
+    #[prop(optional)]
+    form: Option<Form>,
+    /// Why nothing can be written, set by `edits` in the moment in which it gives none.
+    #[prop(optional)]
+    refused: Option<RwSignal<Option<String>>>,
+    /// What the button says that saves; 保存 when it is left out.
+    #[prop(optional, into)]
+    save_label: Option<Signal<String>>,
     /// What one save writes.
     #[prop(into)]
     edits: Callback<Ready, Vec<Edit>>,
@@ -193,7 +215,7 @@ pub fn PackForm(
     let toaster = use_context::<Toaster>().expect("main.rs provides the toaster");
     let Some(me) = roster.me_now() else { return View::Nothing };
     let pack = roster.pack();
-    let Some(mut form) = pack.form(form_key).cloned() else { return View::Nothing };
+    let Some(mut form) = form.or_else(|| pack.form(form_key).cloned()) else { return View::Nothing };
     // What is not drawn is still read: of a record that is changed, it stays as it was.
     for section in &mut form.sections {
         let is_out = |field: &FormField| without.contains(&field.key.as_str()) || !can_be_taken(&field.kind);
@@ -212,6 +234,7 @@ pub fn PackForm(
     let form = StoredValue::new(form);
     let draft_key = StoredValue::new(draft_key);
     let start = StoredValue::new(start);
+    let save_label = save_label.unwrap_or_else(|| Signal::derive(t!(w, save)));
     let me = StoredValue::new(me);
     let due = StoredValue::new(sections.clone());
     let read = move |draft: &Draft| {
@@ -308,6 +331,10 @@ pub fn PackForm(
         busy.set(true);
         let person = draft.with_untracked(|draft| draft.get(PERSON).parse().ok());
         let written = edits.run(Ready { filled: filled.clone(), person });
+        if refused.is_some_and(|refused| untrack(|| refused.get()).is_some()) {
+            busy.set(false);
+            return;
+        }
         let undo = untrack(|| undo(&written, |id| roster.record(id)));
         let key = draft_key.get_value();
         leptos::task::spawn_local(async move {
@@ -411,9 +438,12 @@ pub fn PackForm(
                 {move || failure.get().map(|error| view! {
                     <Banner tone=Tone::Late icon=Icon::Warn text=save_failed(w.get(), &error).to_owned() urgent=true/>
                 })}
+                {move || refused.and_then(|refused| refused.get()).map(|text| view! {
+                    <Banner tone=Tone::Late icon=Icon::Warn text urgent=true/>
+                })}
                 <Button
                     id="form-save"
-                    label=t!(w, save)
+                    label=save_label
                     icon=Icon::Tick
                     kind=ButtonKind::Primary
                     size=ButtonSize::Next

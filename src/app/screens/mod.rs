@@ -5,6 +5,7 @@ mod door;
 mod form;
 mod outing;
 mod paper;
+mod papers;
 mod people;
 mod reception;
 mod record_title;

@@ -9,12 +9,12 @@
 use yingke_core::{
     id::RecordId,
     money::Money,
-    pack::{FieldType, Form, Language, Pack, Reference},
+    pack::{FieldType, Form, Pack, Reference},
     record::Record,
     time::{Day, Millis},
     value::Value,
     work::Work,
-    workflow::{PROGRESS, state_of},
+    workflow::PROGRESS,
 };
 
 use crate::{format, roster::Roster, words::Words};
@@ -34,6 +34,15 @@ pub fn title_of(roster: Roster, words: Words, record: &Record) -> String {
 /// What stands beside the title, each apart: the form or kind, when, how it stands. Subscribes to what it read.
 #[must_use]
 pub fn second_of(roster: Roster, words: Words, record: &Record) -> Vec<String> {
+    let mut parts = parts_of(roster, words, record);
+    let state = super::papers::standing(roster, record);
+    parts.extend(state.map(|(_, state)| state.label.in_language(words.0).to_owned()));
+    parts
+}
+
+/// The same without how it stands, where that is told apart. Subscribes to what it read.
+#[must_use]
+pub fn parts_of(roster: Roster, words: Words, record: &Record) -> Vec<String> {
     around(roster, |around| around.second(words, record, roster.today()))
 }
 
@@ -71,23 +80,18 @@ fn around<T>(roster: Roster, read: impl FnOnce(&Around<'_>) -> T) -> T {
 }
 
 fn kind_words(pack: &Pack, words: Words, kind: &str) -> String {
-    if let Some(form) = pack.forms.iter().find(|form| &*form.record == kind) {
+    let of_catalogue = pack.forms.iter().find(|form| &*form.record == kind && form.id.starts_with("F-"));
+    if let Some(form) = of_catalogue {
         return form.title.in_language(words.0).to_owned();
     }
     if let Some(machine) = Work::of(pack.kind).machines_of(kind).next() {
         return machine.title.in_language(words.0).to_owned();
     }
+    if let Some(form) = pack.forms.iter().find(|form| &*form.record == kind) {
+        return form.title.in_language(words.0).to_owned();
+    }
     match kind {
-        "product" => words.kind_product(),
-        "resource" => words.kind_resource(),
-        "equipment" => words.kind_equipment(),
-        "campaign" => words.kind_campaign(),
-        "offer" => words.kind_offer(),
-        "segment" => words.kind_segment(),
-        "course" => words.kind_course(),
-        "appointment" => words.kind_appointment(),
         "interaction" => words.kind_contact(),
-        "callback" => words.kind_callback(),
         "visitor_pass" => words.kind_visitor_pass(),
         "performance" => words.kind_performance(),
         _ => words.kind_other(),
@@ -148,7 +152,9 @@ impl Around<'_> {
         let kind = record.kind().as_str();
         let mut parts = Vec::new();
         if self.about(record, STEPS_MAX).is_some() {
-            let form = form_of(self.pack, record).map(|form| form.title.in_language(words.0).to_owned());
+            // A form of the catalogue says what it is; the house's own forms only what is put into them.
+            let form = form_of(self.pack, record).filter(|form| form.id.starts_with("F-"));
+            let form = form.map(|form| form.title.in_language(words.0).to_owned());
             parts.push(form.unwrap_or_else(|| kind_words(self.pack, words, kind)));
         }
         match kind {
@@ -171,7 +177,6 @@ impl Around<'_> {
             "resource" | "segment" | "course" | "campaign" => {}
             _ => parts.push(self.when(words, record, today)),
         }
-        parts.extend(state_words(self.pack, record, words.0));
         parts
     }
 
@@ -191,15 +196,6 @@ impl Around<'_> {
     }
 }
 
-/// How a record stands in its workflow.
-fn state_words(pack: &Pack, record: &Record, language: Language) -> Option<String> {
-    Work::of(pack.kind).machines_of(record.kind().as_str()).find_map(|machine| {
-        let state = state_of(machine, record)?;
-        let state = machine.states.iter().find(|other| &*other.key == state)?;
-        Some(state.label.in_language(language).to_owned())
-    })
-}
-
 /// The beginning of a text, in one line.
 fn first_letters(text: &str) -> String {
     let line = text.trim().lines().next().unwrap_or_default();
@@ -216,6 +212,7 @@ mod tests {
         change::{Edit, Key, Op, Ranked, Write},
         fixture,
         merge::{Records, apply_to},
+        pack::Language,
         pack::VenueKind,
         schema::write,
         stamp::Stamp,
@@ -301,8 +298,8 @@ mod tests {
         let words = Words(Language::ZhHans);
         let today = fixture::NOW.day(480);
         let second = |number| read(&club, |around| around.second(words, &club[&id(number)], today));
-        assert_eq!(second(2), ["会籍", "健身年卡", "W01-0042", "2027年11月21日到期", "有效"]);
-        assert_eq!(second(3), ["卡种", "¥4,280.00"]);
+        assert_eq!(second(2), ["会籍", "健身年卡", "W01-0042", "2027年11月21日到期"]);
+        assert_eq!(second(3), ["产品与价格", "¥4,280.00"]);
         assert_eq!(second(4)[..2], ["请假单", "2027-11-21"]);
         // Nobody is named: its form is the title and is not said twice.
         assert_eq!(second(6), ["今天"]);

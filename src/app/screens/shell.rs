@@ -2,7 +2,7 @@
 
 use crate::view::prelude::*;
 
-use super::{calls, outing, paper, people, reception, settings, sync, today};
+use super::{calls, outing, paper, papers, people, reception, settings, sync, today};
 use crate::{
     roster::{Status, SyncState, use_roster},
     route::{parts, use_route},
@@ -37,6 +37,7 @@ fn Frame() -> impl IntoView {
         let first = route.part(0).unwrap_or_default();
         match first.as_str() {
             "settings" | "sync" => "more".to_owned(),
+            "record" | "form" | "paper" => "work".to_owned(),
             _ => first,
         }
     });
@@ -53,13 +54,20 @@ fn Frame() -> impl IntoView {
             badge: if key == "more" { unsent } else { 0.into() },
             badge_label: Signal::derive(move || w.get().unsent_badge(unsent.get())),
         };
-        vec![
-            place("today", Signal::derive(t!(w, place_today)), Icon::Today),
-            place("outing", Signal::derive(t!(w, place_outing)), Icon::Outing),
+        let outing = roster
+            .pack()
+            .form("F-04")
+            .is_some()
+            .then(|| place("outing", Signal::derive(t!(w, place_outing)), Icon::Outing));
+        let mut places = vec![place("today", Signal::derive(t!(w, place_today)), Icon::Today)];
+        places.extend(outing);
+        places.extend([
             place("reception", Signal::derive(t!(w, place_reception)), Icon::Reception),
             place("people", Signal::derive(t!(w, place_people)), Icon::People),
+            place("work", Signal::derive(t!(w, place_work)), Icon::Card),
             place("more", Signal::derive(t!(w, place_more)), Icon::More),
-        ]
+        ]);
+        places
     };
     // Whoever unlocks next begins at their own start, not at what was open before.
     let lock = Callback::new(move |()| {
@@ -102,6 +110,11 @@ enum Screen {
     EditPerson,
     Call,
     Today,
+    Work,
+    Record,
+    Correct,
+    Step,
+    Form,
     More,
     Sync,
     Paper,
@@ -123,6 +136,11 @@ fn place_of(path: &str) -> Screen {
         ["people", _, "edit"] => Screen::EditPerson,
         ["people", _, "call"] => Screen::Call,
         ["today"] => Screen::Today,
+        ["work"] | ["work", _] => Screen::Work,
+        ["record", _] => Screen::Record,
+        ["record", _, "form", _] => Screen::Correct,
+        ["record", _, "step", _] => Screen::Step,
+        ["form", _] => Screen::Form,
         ["more" | "settings"] => Screen::More,
         ["sync"] => Screen::Sync,
         ["paper", _] => Screen::Paper,
@@ -145,6 +163,11 @@ fn screen(place: Screen) -> View {
         Screen::EditPerson => view! { <people::EditPerson/> },
         Screen::Call => view! { <calls::Call/> },
         Screen::Today => view! { <today::Today/> },
+        Screen::Work => view! { <papers::WorkHome/> },
+        Screen::Record => view! { <papers::RecordPage/> },
+        Screen::Correct => view! { <papers::CorrectPaper/> },
+        Screen::Step => view! { <papers::TakeStep/> },
+        Screen::Form => view! { <papers::BeginPaper/> },
         Screen::More => view! { <settings::More/> },
         Screen::Sync => view! { <sync::SyncPage/> },
         Screen::Paper => view! { <paper::PaperPage/> },
@@ -158,10 +181,14 @@ fn screen(place: Screen) -> View {
 /// Opens the place where each role begins its day.
 fn begin() -> View {
     use yingke_core::audience::Role;
-    let begins = match use_roster().me_now().map(|me| me.role) {
-        Some(Role::Consultant) => "/outing",
+    let roster = use_roster();
+    let role = roster.me_now().map(|me| me.role);
+    let goes_out = roster.pack().form("F-04").is_some();
+    let begins = match role {
+        Some(role) if role.keeps_own_leads() && goes_out => "/outing",
         Some(Role::Reception | Role::FrontDesk | Role::FrontDeskSupervisor) => "/reception",
-        Some(Role::CsSupervisor | Role::PtManager | Role::StoreManager) | None => "/today",
+        Some(Role::EquipmentTeam | Role::CourtStaff | Role::Cashier | Role::Finance) => "/work",
+        Some(_) | None => "/today",
     };
     use_route().replace(begins);
     View::Nothing
@@ -309,6 +336,11 @@ mod tests {
             ("/settings", Screen::More),
             ("/people/01jd/call", Screen::Call),
             ("/today", Screen::Today),
+            ("/work/leave", Screen::Work),
+            ("/record/01jd", Screen::Record),
+            ("/record/01jd/form/F-10", Screen::Correct),
+            ("/record/01jd/step/sign", Screen::Step),
+            ("/form/F-21", Screen::Form),
             ("/people/01jd/file/more", Screen::Unknown),
         ] {
             assert_eq!(place_of(path), screen, "{path}");

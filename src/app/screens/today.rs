@@ -10,6 +10,7 @@ use yingke_core::{
 
 use super::{
     outing::today_ring,
+    papers::OneTask,
     people::{likes_of, name_of, stage_of},
     reception::guests_today,
     shell::Pill,
@@ -28,6 +29,8 @@ use crate::{
 
 /// Rows at first, and how many a press adds.
 const ROWS: usize = 20;
+/// Tasks at first: what is done next, with the calls below still in sight.
+const TASKS: usize = 6;
 
 #[component]
 pub fn Today() -> impl IntoView {
@@ -76,13 +79,46 @@ pub fn Today() -> impl IntoView {
             />
         </PageHeader>
         <div class="page page--aside">
-            <div class="today">{next} {rows}</div>
+            <div class="today">{next} <Tasks/> {rows}</div>
             <aside class="today__aside">
                 {move || today_ring(roster, w.get())}
                 <Guests/>
             </aside>
         </div>
     }
+}
+
+/// What there is to do besides calls, the longest overdue first.
+#[component]
+fn Tasks() -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let shown_rows = RwSignal::new(TASKS);
+    let tasks = Memo::new(move |_| roster.my_tasks());
+    shown(
+        move || tasks.with(|tasks| !tasks.is_empty()),
+        move || {
+            let count = move || w.get().task_count(tasks.with(Vec::len));
+            let rows = move || {
+                let tasks = tasks.with(|tasks| tasks.iter().take(shown_rows.get()).cloned().collect::<Vec<_>>());
+                tasks.into_iter().map(|mine| view! { <OneTask mine opens=true/> }).collect::<View>()
+            };
+            let more = move || {
+                let more = tasks.with(Vec::len).saturating_sub(shown_rows.get());
+                (more > 0).then(|| {
+                    view! {
+                        <Button
+                            label=move || w.get().work_more(more.min(ROWS))
+                            kind=ButtonKind::Text
+                            icon=Icon::Down
+                            on_press=move |()| shown_rows.update(|shown| *shown += ROWS)
+                        />
+                    }
+                })
+            };
+            view! { <Section title=t!(w, today_tasks_title) aside=count list=true>{rows}</Section> {more} }
+        },
+    )
 }
 
 /// Whom I am to call by the end of today, the longest overdue first.

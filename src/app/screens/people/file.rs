@@ -2,7 +2,7 @@
 
 use crate::route::use_route;
 use crate::view::prelude::*;
-use yingke_core::{id::RecordId, record::Record, time::Millis};
+use yingke_core::{id::RecordId, record::Record, time::Millis, workflow::PROGRESS};
 
 use super::{
     list::{Actions, PersonFacts, Reading, SamePhone},
@@ -11,11 +11,15 @@ use super::{
 use crate::{
     format,
     roster::{Roster, use_roster},
-    screens::shell::Pill,
+    screens::{
+        papers::{self, Cards, Choose},
+        record_title,
+        shell::Pill,
+    },
     t,
     ui::{
-        Custody, CustodyPoint, EmptyState, Face, FaceSize, Facts, HistoryRow, Icon, IconButton, Look, Reach, Section,
-        Tab, Tabs, Tag, Tone, slot,
+        Button, ButtonKind, Custody, CustodyPoint, EmptyState, Face, FaceSize, Facts, HistoryRow, Icon, IconButton,
+        Look, Reach, Section, Tab, Tabs, Tag, Tone, slot,
     },
     words::{Words, use_words},
 };
@@ -59,6 +63,8 @@ fn File(id: RecordId) -> impl IntoView {
             }
         }
     };
+    let choosing = RwSignal::new(false);
+    let begin = Callback::new(move |()| choosing.set(true));
     let points = Signal::derive(move || custody(roster, w.get(), id));
     let changed = move || {
         let at = roster.record(id).and_then(|person| person.last_rank()).map(|rank| rank.stamp.millis());
@@ -69,11 +75,15 @@ fn File(id: RecordId) -> impl IntoView {
         <header class="file__head">
             <IconButton icon=Icon::Back label=t!(w, back) on_press=back/>
             {head}
-            <div class="file__end"><Pill/></div>
+            <div class="file__end">
+                <Pill/>
+                <Button label=t!(w, paper_do) icon=Icon::Plus kind=ButtonKind::Quiet on_press=begin/>
+            </div>
         </header>
         <Custody label=t!(w, custody_label) points aside=changed/>
         <div class="file__columns">
             <div class="file__facts">
+                <Cards id/>
                 <Actions id go/>
                 <SamePhone id go/>
                 <Section title=t!(w, person_facts)>
@@ -82,6 +92,10 @@ fn File(id: RecordId) -> impl IntoView {
             </div>
             <History id/>
         </div>
+        {shown(
+            move || choosing.get(),
+            move || view! { <Choose about=id on_close=move |()| choosing.set(false)/> },
+        )}
     }
 }
 
@@ -106,6 +120,7 @@ fn custody(roster: Roster, words: Words, id: RecordId) -> Vec<CustodyPoint> {
 fn History(id: RecordId) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
+    let route = use_route();
     let kind = RwSignal::new("all".to_owned());
     let tabs = Signal::derive(move || {
         let words = w.get();
@@ -113,7 +128,8 @@ fn History(id: RecordId) -> impl IntoView {
             Tab::new("all", words.tab_all()),
             Tab::new("visit", words.tab_visits()),
             Tab::new("interaction", words.tab_contacts()),
-            Tab::new("consultation", words.tab_consultations()),
+            Tab::new("papers", words.tab_papers()),
+            Tab::new("case", words.tab_cases()),
         ]
     });
     let happened = Memo::new(move |_| {
@@ -121,7 +137,7 @@ fn History(id: RecordId) -> impl IntoView {
         let mut happened: Vec<Happening> = roster
             .history(id)
             .iter()
-            .filter(|record| kind == "all" || record.kind().as_str() == kind)
+            .filter(|record| kind == "all" || tab_of(record.kind().as_str()) == kind)
             .filter_map(|record| happening(roster, w.get(), record))
             .collect();
         if kind == "all" {
@@ -146,9 +162,15 @@ fn History(id: RecordId) -> impl IntoView {
                 0 | 1 => format::day(w.get(), day, today),
                 _ => w.get().day_of_month(of_month),
             };
-            let Happening { icon, title, second, who, .. } = happening;
+            let Happening { icon, title, second, who, opens, .. } = happening;
             let second = slot(view! { <Facts items=second/> });
-            let row = view! { <HistoryRow date icon title second who/> };
+            let row = match opens {
+                Some(id) => {
+                    let open = Callback::new(move |()| route.go(&format!("/record/{id}")));
+                    view! { <HistoryRow date icon title second who on_open=open/> }
+                }
+                None => view! { <HistoryRow date icon title second who/> },
+            };
             match months.last_mut() {
                 Some((last, rows)) if *last == (year, month) => rows.push(row),
                 _ => months.push(((year, month), vec![row])),
@@ -182,6 +204,18 @@ struct Happening {
     title: String,
     second: Vec<String>,
     who: String,
+    /// The page of its own that it has.
+    opens: Option<RecordId>,
+}
+
+/// The tab under which a kind of record stands.
+fn tab_of(kind: &str) -> &'static str {
+    match kind {
+        "visit" | "consultation" | "tour" => "visit",
+        "interaction" | "tracking" | "retention" | "followup" | "callback" => "interaction",
+        "case" | "assignment" | "rating" => "case",
+        _ => "papers",
+    }
 }
 
 fn happening(roster: Roster, words: Words, record: &Record) -> Option<Happening> {
@@ -207,6 +241,7 @@ fn happening(roster: Roster, words: Words, record: &Record) -> Option<Happening>
                     .flatten()
                     .collect(),
                 who: who("host_staff"),
+                opens: None,
             }
         }
         "consultation" => Happening {
@@ -218,6 +253,7 @@ fn happening(roster: Roster, words: Words, record: &Record) -> Option<Happening>
                 .flatten()
                 .collect(),
             who: who("received_by"),
+            opens: None,
         },
         "interaction" => {
             let result = code("contact_result", "result");
@@ -229,6 +265,22 @@ fn happening(roster: Roster, words: Words, record: &Record) -> Option<Happening>
                 title: result.map_or_else(|| words.happened_contact().to_owned(), |result| words.happened_call(result)),
                 second: [minutes, record.text("summary").map(str::to_owned)].into_iter().flatten().collect(),
                 who: who("staff"),
+                opens: None,
+            }
+        }
+        // What stands behind a paper, and what people did to tasks, is no happening of its own.
+        "task" | "performance" | "identity" | "consent" | "statement" => return None,
+        kind if roster.may_see(record) => {
+            let group = record.guarded(PROGRESS);
+            let by = group.and_then(|group| group.get("by")).and_then(|by| by.as_text());
+            let by = by.or_else(|| record.text("captured_by")).or_else(|| record.text("agent"));
+            Happening {
+                at: record.begun().stamp.millis(),
+                icon: papers::icon_of(kind),
+                title: papers::kind_word(roster, words, kind),
+                second: record_title::second_of(roster, words, record),
+                who: by.map(|id| roster.staff_name(id)).unwrap_or_default(),
+                opens: Some(record.id),
             }
         }
         _ => return None,
@@ -245,5 +297,6 @@ fn captured(roster: Roster, words: Words, person: &Record) -> Option<Happening> 
         title: words.happened_captured().to_owned(),
         second: source.into_iter().collect(),
         who: person.text("captured_by").map(|id| roster.staff_name(id)).unwrap_or_default(),
+        opens: None,
     })
 }

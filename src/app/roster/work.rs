@@ -1,0 +1,248 @@
+//! Papers, steps and tasks: core's questions, with what this tablet holds as their ground.
+
+use std::borrow::Cow;
+
+use leptos::prelude::untrack;
+use yingke_core::{
+    capture::Scene,
+    change::Edit,
+    id::{RecordId, StaffId},
+    paper::{Ground, matter_of},
+    parameter::Parameters,
+    permit::{Doing, Matter, Reach, reach},
+    record::Record,
+    replica::Replica,
+    task::{self, Task, TaskState},
+    time::{DAY_MS, Day, Millis},
+    value::Value,
+    work::Work,
+    workflow::{Actor, PROGRESS, is_actor},
+};
+
+use super::Roster;
+
+/// Kinds that a person's own lists show already: their calls stand there.
+const SHOWN_ELSEWHERE: &str = "person";
+/// How long a task stays on the list after it was due. What is older is on the record's own page.
+const LISTED_FOR_DAYS: i64 = 120;
+
+/// A task that is mine, or has come to me because it is late.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MyTask {
+    pub task: Task,
+    pub state: TaskState,
+}
+
+impl Roster {
+    /// The work of the venue's pack.
+    #[must_use]
+    pub fn work(self) -> &'static Work {
+        Work::of(self.pack().kind)
+    }
+
+    /// The posts that I hold.
+    #[must_use]
+    pub fn posts(self) -> Vec<&'static str> {
+        self.me_now().map(|me| me.role.key()).into_iter().collect()
+    }
+
+    /// Asks core about papers, with who works here, when, where, and the records of this tablet. `None` where nobody
+    /// works. Subscribes to the venue's parameters and to records of the kinds named.
+    pub fn papers<T>(self, kinds: &[&'static str], question: impl FnOnce(&Scene<'_>, &Ground<'_>) -> T) -> Option<T> {
+        let me = self.me_now()?;
+        let staff = untrack(|| self.staff());
+        let role_of = |id: StaffId| staff.iter().find(|staff| staff.id == id).map(|staff| staff.role);
+        let pack = self.pack();
+        let (now, offset_minutes) = (self.now(), me.venue.utc_offset_minutes);
+        let today = now.day(offset_minutes);
+        let scene = Scene { now, offset_minutes, venue: me.venue.id, me: me.id, role_of: &role_of, pack };
+        self.ask(kinds, |_| ());
+        Some(self.ask(&["parameter"], |replica| {
+            let parameters = parameters_of(replica);
+            let number = |key: &str| parameters.number(pack, key, today);
+            let lookup = |id: RecordId| replica.record(id);
+            let find = |kind: &str, field: &str, value: &Value| {
+                let mut all = replica.by_kind(kind).filter_map(|id| replica.record(id));
+                all.find(|record| record.get(field) == Some(value) && !record.is("withdrawn")).map(|record| record.id)
+            };
+            let earlier = |kind: &str, card: RecordId| -> Vec<Record> {
+                let all = replica.by_kind(kind).filter_map(|id| replica.record(id)).map(Cow::into_owned);
+                let of_card = all.filter(|record| record.get("membership").and_then(Value::as_id) == Some(card));
+                of_card.filter(|record| !record.is("withdrawn")).collect()
+            };
+            let is_free = |court: RecordId, from: Millis, until: Millis, but: RecordId| {
+                !replica.by_kind("booking").filter(|id| *id != but).filter_map(|id| replica.record(id)).any(|booking| {
+                    let at = |key: &str| booking.get(key).and_then(Value::as_at);
+                    let state = booking.guarded(PROGRESS).and_then(|group| group.get("state")).and_then(Value::as_text);
+                    booking.get("resource").and_then(Value::as_id) == Some(court)
+                        && matches!(state, Some("booked" | "arrived"))
+                        && at("start_at").is_some_and(|start| start < until)
+                        && at("end_at").is_some_and(|end| end > from)
+                })
+            };
+            let ground = Ground {
+                work: self.work(),
+                number: &number,
+                lookup: &lookup,
+                find: &find,
+                earlier: &earlier,
+                is_free: &is_free,
+            };
+            question(&scene, &ground)
+        }))
+    }
+
+    /// Whether I may see a record of a kind: all of the venue's, or my own only, as the permission matrix has it.
+    #[must_use]
+    pub fn may_see(self, record: &Record) -> bool {
+        let Some(matter) = matter_of(record.kind().as_str()) else { return true };
+        match self.sees(matter) {
+            None | Some(Reach::Own) => self.is_mine(record),
+            Some(Reach::Team | Reach::Venue | Reach::All) => true,
+        }
+    }
+
+    /// Whether somebody of this post sees records of a kind at all.
+    #[must_use]
+    pub fn sees_kind(self, kind: &str) -> bool {
+        matter_of(kind)
+            .is_none_or(|matter| self.sees(matter).or_else(|| reach(&self.posts(), matter, Doing::Create)).is_some())
+    }
+
+    /// How far I see: whoever works on something or approves it has to see it.
+    fn sees(self, matter: Matter) -> Option<Reach> {
+        let posts = self.posts();
+        [Doing::Read, Doing::Update, Doing::Approve].into_iter().filter_map(|doing| reach(&posts, matter, doing)).max()
+    }
+
+    /// Whether a record names me, or I wrote it down.
+    fn is_mine(self, record: &Record) -> bool {
+        const NAMES_STAFF: [&str; 12] = [
+            "owner",
+            "staff",
+            "author",
+            "captured_by",
+            "first_person",
+            "received_by",
+            "consultant",
+            "person",
+            "agent",
+            "host",
+            "taken_by",
+            "entered_by",
+        ];
+        let Some(me) = self.me_now() else { return false };
+        let me_text = me.id.to_string();
+        let in_group = record.guarded(PROGRESS).and_then(|group| group.get("owner")).and_then(Value::as_text);
+        let is_own = matches!(record.audience(), yingke_core::audience::Audience::Own(_, owner) if *owner == me.id);
+        is_own || in_group == Some(&*me_text) || NAMES_STAFF.iter().any(|field| record.text(field) == Some(&*me_text))
+    }
+
+    /// What I am to do by the end of today besides calls to guests, the longest overdue first. Subscribes.
+    #[must_use]
+    pub fn my_tasks(self) -> Vec<MyTask> {
+        let Some(me) = self.me_now() else { return Vec::new() };
+        let (pack, work, offset_minutes) = (self.pack(), self.work(), me.venue.utc_offset_minutes);
+        let now = self.minute();
+        let until = Day::from_number(self.today().number() + 1).begins(offset_minutes).plus(-1);
+        let mut kinds: Vec<&'static str> = work
+            .tasks
+            .iter()
+            .map(|template| &*template.record)
+            .filter(|kind| !kind.is_empty() && *kind != SHOWN_ELSEWHERE)
+            .collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        self.ask(&kinds, |_| ());
+        let mut tasks: Vec<MyTask> = self.ask(&["parameter", "task"], |replica| {
+            let parameters = parameters_of(replica);
+            let numbers_on = |key: &str, day: Day| parameters.on(pack, key, day);
+            let lookup = |id: RecordId| replica.record(id);
+            let ground = task::Ground { work, pack, offset_minutes, numbers_on: &numbers_on, lookup: &lookup };
+            let records = kinds.iter().flat_map(|kind| replica.by_kind(kind)).filter_map(|id| replica.record(id));
+            let of_records = records.flat_map(|record| task::due_by(&record, until, &ground));
+            let of_calendar = task::of_calendar(me.venue.id, now, &ground);
+            let all = of_records.chain(of_calendar.into_iter().filter(|task| task.due_at <= until));
+            all.filter(|task| now.since(task.due_at) < LISTED_FOR_DAYS * DAY_MS)
+                .map(|task| MyTask { state: task.state(now), task })
+                .filter(|mine| self.is_for_me(mine))
+                .collect()
+        });
+        tasks.sort_by_key(|mine| mine.task.due_at);
+        tasks
+    }
+
+    /// The open tasks of one record, whoever they are for. Subscribes to it.
+    #[must_use]
+    pub fn tasks_of(self, id: RecordId) -> Vec<MyTask> {
+        let (Some(me), Some(record)) = (self.me_now(), self.record(id)) else { return Vec::new() };
+        let (pack, work, offset_minutes) = (self.pack(), self.work(), me.venue.utc_offset_minutes);
+        let now = self.minute();
+        let mut tasks: Vec<MyTask> = self.ask(&["parameter", "task"], |replica| {
+            let parameters = parameters_of(replica);
+            let numbers_on = |key: &str, day: Day| parameters.on(pack, key, day);
+            let lookup = |id: RecordId| replica.record(id);
+            let ground = task::Ground { work, pack, offset_minutes, numbers_on: &numbers_on, lookup: &lookup };
+            let due = task::due_by(&record, now.plus(60 * DAY_MS), &ground);
+            due.into_iter().map(|task| MyTask { state: task.state(now), task }).collect()
+        });
+        tasks.retain(|mine| !matches!(mine.state, TaskState::Done { .. }));
+        tasks.sort_by_key(|mine| mine.task.due_at);
+        tasks
+    }
+
+    fn is_for_me(self, mine: &MyTask) -> bool {
+        let Some(me) = self.me_now() else { return false };
+        let posts = self.posts();
+        let actor = Actor::Staff { id: me.id, posts: &posts };
+        // Who belongs to a record was looked up when the task was worked out: what is left are posts.
+        let is_post = |by: &str| is_actor(by, actor, &|_| Some("nobody".into()));
+        match &mine.state {
+            TaskState::Done { .. } => false,
+            TaskState::Escalated { to, .. } if is_post(to) => true,
+            TaskState::Escalated { .. } | TaskState::Open | TaskState::InProgress | TaskState::Overdue { .. } => {
+                match mine.task.assignee {
+                    Some(staff) => staff == me.id,
+                    None => mine.task.posts.iter().any(|by| is_post(by)),
+                }
+            }
+        }
+    }
+
+    /// Keeps what somebody did to a task.
+    #[must_use]
+    pub fn deed(self, mine: &Task, deed: task::Deed) -> Option<Edit> {
+        let subject = self.record(RecordId::from_bytes(mine.subject))?;
+        Some(task::deed_edit(mine, &subject, deed, self.now()))
+    }
+
+    /// Records of a kind that I may see, newest first. Subscribes to the kind.
+    #[must_use]
+    pub fn of_kind(self, kind: &'static str) -> Vec<Record> {
+        let mut records: Vec<Record> = self.ask(&[kind], |replica| {
+            let all = replica.by_kind(kind).rev().filter_map(|id| replica.record(id)).map(Cow::into_owned);
+            all.filter(|record| !record.is("withdrawn")).collect()
+        });
+        records.retain(|record| self.may_see(record));
+        records
+    }
+
+    /// Records of the kinds named that point to this one by a field. Subscribes to the kinds.
+    #[must_use]
+    pub fn pointing_to(self, id: RecordId, kinds: &[&'static str], field: &str) -> Vec<Record> {
+        let mut records: Vec<Record> = self.ask(kinds, |replica| {
+            let all = kinds.iter().flat_map(|kind| replica.by_kind(kind)).filter_map(|id| replica.record(id));
+            let pointing = all.filter(|record| record.get(field).and_then(Value::as_id) == Some(id));
+            pointing.filter(|record| !record.is("withdrawn")).map(Cow::into_owned).collect()
+        });
+        records.retain(|record| self.may_see(record));
+        records.sort_by_key(|record| std::cmp::Reverse(record.begun()));
+        records
+    }
+}
+
+fn parameters_of(replica: &Replica) -> Parameters {
+    let records: Vec<Record> =
+        replica.by_kind("parameter").filter_map(|id| replica.record(id)).map(Cow::into_owned).collect();
+    Parameters::of(records.iter())
+}

@@ -1,0 +1,256 @@
+//! Any form of the pack as a page: a new paper, or one that is there filled in further.
+
+use yingke_core::{
+    change::Edit,
+    form::Draft,
+    id::RecordId,
+    pack::{FieldType, Form, ListOf, Reference},
+    paper,
+    record::Record,
+    task::Deed,
+    workflow::Refusal,
+};
+
+use super::{person_of, refusal::refusal_text};
+use crate::{
+    roster::{Roster, use_roster},
+    route::use_route,
+    screens::{
+        form::{PackForm, Ready, Saved, begun, of_record, tell_saved},
+        record_title::title_of,
+        shell::Pill,
+    },
+    t,
+    ui::{EmptyState, Facts, Icon, PageHeader, Toaster, slot},
+    view::prelude::*,
+    words::use_words,
+};
+
+/// `/form/F-10?about=…&task=…`: a new paper about somebody or something, perhaps for a task.
+#[component]
+pub fn BeginPaper() -> impl IntoView {
+    let route = use_route();
+    let key = Memo::new(move |_| (route.part(1).unwrap_or_default(), route.asked("about"), route.asked("task")));
+    move || {
+        let (form, about, task) = key.get();
+        let about = about.and_then(|id| id.parse().ok());
+        let task = task.and_then(|id| id.parse().ok());
+        untrack(|| view! { <Begin form_id=form about task/> })
+    }
+}
+
+#[component]
+fn Begin(form_id: String, about: Option<RecordId>, task: Option<RecordId>) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let route = use_route();
+    let toaster = use_context::<Toaster>().expect("main.rs provides the toaster");
+    let Some(form) = roster.pack().form(&form_id) else { return nothing_there() };
+    let form_key: &'static str = &form.id;
+    let about = StoredValue::new(around(roster, form, about));
+    let start = about.with_value(|about| {
+        let mut draft: Draft = begun(roster, form_key, &[]);
+        paper::prefill(form, &about.iter().collect::<Vec<_>>(), &mut draft);
+        draft
+    });
+    let draft_key = about.with_value(|about| match about.first() {
+        Some(first) => format!("{form_key}:{}", first.id),
+        None => form_key.to_owned(),
+    });
+    // What it is about is not asked again.
+    let without = about.with_value(|about| prefilled(form, about));
+    let refused = RwSignal::new(None::<String>);
+    let begun_id = StoredValue::new(None::<RecordId>);
+    let decide = Callback::new(move |ready: Ready| {
+        refused.set(None);
+        let words = w.get_untracked();
+        let written = untrack(|| {
+            about.with_value(|about| {
+                let about: Vec<&Record> = about.iter().collect();
+                roster.papers(&[], |scene, ground| {
+                    paper::begin(&ready.filled, &about, scene, ground, &mut || roster.new_id())
+                })
+            })
+        });
+        let written: Result<Vec<Edit>, Refusal> = written.unwrap_or(Err(Refusal::Unknown));
+        match written {
+            Ok(mut edits) => {
+                begun_id.set_value(edits.first().map(|edit| edit.record));
+                edits.extend(untrack(|| {
+                    done_task(roster, about.with_value(|about| about.first().map(|it| it.id)), task)
+                }));
+                edits
+            }
+            Err(refusal) => {
+                let record = about.with_value(|about| about.first().cloned());
+                let told = match (&refusal, record) {
+                    (Refusal::NotYours { .. } | Refusal::Unknown, None) => words.paper_refused_unknown().to_owned(),
+                    (refusal, Some(record)) => refusal_text(roster, words, None, &record, refusal),
+                    (Refusal::Unmet(unmet), None) => {
+                        words.paper_refused_unmet(super::refusal::labels(roster, words, form, unmet))
+                    }
+                    (Refusal::NotFrom { .. }, None) => words.paper_refused_unknown().to_owned(),
+                };
+                refused.set(Some(told));
+                Vec::new()
+            }
+        }
+    });
+    let saved = Callback::new(move |saved: Saved| {
+        let words = w.get_untracked();
+        let what = form.title.in_language(words.0).to_owned();
+        tell_saved(roster, toaster, w, words.paper_saved(&what), what, saved.undo);
+        match begun_id.get_value() {
+            // Back from the record leads to where the form was opened from.
+            Some(id) => route.replace(&format!("/record/{id}")),
+            None => route.go("/work"),
+        }
+    });
+    let back = Callback::new(move |()| {
+        about.with_value(|about| match about.first() {
+            Some(first) if first.kind().as_str() == "person" => route.go(&format!("/people/{}/file", first.id)),
+            Some(first) => route.go(&format!("/record/{}", first.id)),
+            None => route.go(&format!("/work/{}", form.record)),
+        })
+    });
+    let whom = Signal::derive(move || {
+        about.with_value(|about| {
+            about.iter().map(|record| title_of(roster, w.get(), record)).take(1).collect::<Vec<_>>()
+        })
+    });
+    view! {
+        <PageHeader
+            title=move || form.title.in_language(w.get().0).to_owned()
+            second=slot(view! { <Facts items=whom/> })
+            on_back=back
+            back_label=t!(w, back)
+        >
+            <Pill/>
+        </PageHeader>
+        <div class="page page--form">
+            <PackForm form_key draft_key start without refused edits=decide on_saved=saved/>
+        </div>
+    }
+}
+
+/// `/record/…/form/F-10`: what is on a paper filled in further, or put right.
+#[component]
+pub fn CorrectPaper() -> impl IntoView {
+    let route = use_route();
+    let key = Memo::new(move |_| (route.part(1).and_then(|id| id.parse::<RecordId>().ok()), route.part(3)));
+    move || {
+        let (id, form) = key.get();
+        match (id, form) {
+            (Some(id), Some(form_id)) => untrack(|| view! { <Correct id form_id/> }),
+            _ => nothing_there(),
+        }
+    }
+}
+
+#[component]
+fn Correct(id: RecordId, form_id: String) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let route = use_route();
+    let toaster = use_context::<Toaster>().expect("main.rs provides the toaster");
+    let (Some(form), Some(record)) = (roster.pack().form(&form_id), roster.record(id)) else { return nothing_there() };
+    let form_key: &'static str = &form.id;
+    let mut start = of_record(roster, form_key, &record);
+    let about = around(roster, form, person_of(&record));
+    paper::prefill(form, &about.iter().collect::<Vec<_>>(), &mut start);
+    // A number that stands masked on the paper is kept elsewhere and not typed twice. What was signed stays signed.
+    let without: Vec<&'static str> = form
+        .fields()
+        .filter(|field| {
+            let held = record.get(field.key.as_str()).is_some();
+            held && (paper::is_identity(field) || field.kind == FieldType::Signature)
+        })
+        .map(|field| field.key.as_str())
+        .collect();
+    for key in &without {
+        start.set(&yingke_core::change::Key::parse(key).expect("a field's key is a key"), "");
+    }
+    let decide = Callback::new(move |ready: Ready| {
+        let Some(known) = untrack(|| roster.record(id)) else { return Vec::new() };
+        let written = untrack(|| {
+            roster.papers(&[], |scene, _| paper::correct(&ready.filled, &known, scene, &mut || roster.new_id()))
+        });
+        written.unwrap_or_default()
+    });
+    let saved = Callback::new(move |saved: Saved| {
+        let words = w.get_untracked();
+        let what = form.title.in_language(words.0).to_owned();
+        tell_saved(roster, toaster, w, words.paper_saved(&what), what, saved.undo);
+        route.replace(&format!("/record/{id}"));
+    });
+    let back = Callback::new(move |()| route.go(&format!("/record/{id}")));
+    let whom = Signal::derive(move || {
+        roster.record(id).map(|record| title_of(roster, w.get(), &record)).into_iter().collect::<Vec<_>>()
+    });
+    let draft_key = format!("{form_key}:{id}");
+    view! {
+        <PageHeader
+            title=move || form.title.in_language(w.get().0).to_owned()
+            second=slot(view! { <Facts items=whom/> })
+            on_back=back
+            back_label=t!(w, back)
+        >
+            <Pill/>
+        </PageHeader>
+        <div class="page page--form">
+            <PackForm form_key draft_key start without edits=decide on_saved=saved/>
+        </div>
+    }
+}
+
+fn nothing_there() -> View {
+    let w = use_words();
+    view! {
+        <div class="page">
+            <EmptyState icon=Icon::Note title=t!(w, record_gone) text=t!(w, record_gone_text)/>
+        </div>
+    }
+}
+
+/// What a form is about: the record named, the person it belongs to, and a person's only card where a card is wanted.
+fn around(roster: Roster, form: &Form, about: Option<RecordId>) -> Vec<Record> {
+    let Some(first) = about.and_then(|id| roster.record(id)) else { return Vec::new() };
+    let is_person = first.kind().as_str() == "person";
+    let person = if is_person { None } else { person_of(&first).and_then(|id| roster.record(id)) };
+    let wants_card = form.fields().any(|field| field.kind == FieldType::Ref(Reference::Membership));
+    let whose = if is_person { Some(first.id) } else { person.as_ref().map(|person| person.id) };
+    let cards = match whose {
+        Some(person) if wants_card && first.kind().as_str() != "membership" => cards_of(roster, person),
+        _ => Vec::new(),
+    };
+    let only_card = (cards.len() == 1).then(|| cards.into_iter().next()).flatten();
+    [Some(first), person, only_card].into_iter().flatten().collect()
+}
+
+/// The cards of a person that are not over.
+#[must_use]
+pub fn cards_of(roster: Roster, person: RecordId) -> Vec<Record> {
+    let history = roster.history(person);
+    let cards = history.into_iter().filter(|record| record.kind().as_str() == "membership");
+    cards.filter(|card| super::standing(roster, card).is_none_or(|(_, state)| !state.is_end)).collect()
+}
+
+/// The fields that what the form is about fills in: they are not drawn.
+fn prefilled(form: &'static Form, about: &[Record]) -> Vec<&'static str> {
+    let mut draft = Draft::default();
+    paper::prefill(form, &about.iter().collect::<Vec<_>>(), &mut draft);
+    form.fields()
+        .filter(|field| {
+            matches!(field.kind, FieldType::Ref(_)) && !matches!(field.kind, FieldType::List(ListOf::Refs(_)))
+        })
+        .filter(|field| !draft.get(field.key.as_str()).is_empty())
+        .map(|field| field.key.as_str())
+        .collect()
+}
+
+/// The task for which the form was opened is done with it.
+fn done_task(roster: Roster, subject: Option<RecordId>, task: Option<RecordId>) -> Option<Edit> {
+    let (subject, task) = (subject?, task?);
+    let mine = roster.tasks_of(subject).into_iter().find(|mine| mine.task.id == task)?;
+    roster.deed(&mine.task, Deed::Done)
+}

@@ -1,0 +1,106 @@
+//! What can be begun for somebody, or about a record: the forms of the pack, by the groups of the desk work.
+
+use yingke_core::{
+    id::RecordId,
+    pack::{FieldType, Form, Reference},
+};
+
+use super::{GROUPS, beginning_forms};
+use crate::{
+    roster::{Roster, use_roster},
+    route::use_route,
+    t,
+    ui::{Ground, Icon, ListRow, Section, Sheet, Tone, slot},
+    view::prelude::*,
+    words::use_words,
+};
+
+/// The sheet with the forms that fit what it is about.
+#[component]
+pub fn Choose(about: RecordId, #[prop(into)] on_close: Callback<()>) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let route = use_route();
+    let kind = untrack(|| roster.record(about)).map(|record| record.kind().as_str().to_owned()).unwrap_or_default();
+    let groups = GROUPS
+        .iter()
+        .filter_map(|group| {
+            let forms: Vec<&'static Form> = group
+                .kinds
+                .iter()
+                .flat_map(|of| beginning_forms(roster, of))
+                .filter(|form| fits(form, &kind))
+                .collect();
+            (!forms.is_empty()).then_some((group, forms))
+        })
+        .map(|(group, forms)| {
+            let rows: View =
+                forms.into_iter().map(|form| row(roster, form, group.icon, about, route, on_close)).collect();
+            let title = group.title;
+            view! { <Section title=move || title(w.get()) list=true>{rows}</Section> }
+        });
+    let groups = groups.collect::<View>();
+    view! {
+        <Sheet title=t!(w, paper_choose) close_label=t!(w, close) on_close>
+            <div class="papers__choose">{groups}</div>
+        </Sheet>
+    }
+}
+
+fn row(
+    _roster: Roster,
+    form: &'static Form,
+    icon: Icon,
+    about: RecordId,
+    route: crate::route::Route,
+    on_close: Callback<()>,
+) -> View {
+    let w = use_words();
+    let open = Callback::new(move |()| {
+        on_close.run(());
+        route.go(&format!("/form/{}?about={about}", form.id));
+    });
+    view! {
+        <div role="listitem">
+            <ListRow
+                title=move || form.title.in_language(w.get().0).to_owned()
+                face=slot(view! { <Ground icon tone=Tone::Pine/> })
+                on_open=open
+            />
+        </div>
+    }
+}
+
+/// Whether a form speaks of a kind of record.
+fn fits(form: &Form, kind: &str) -> bool {
+    let points_to = |wanted: &[Reference]| {
+        form.fields().any(|field| matches!(field.kind, FieldType::Ref(reference) if wanted.contains(&reference)))
+    };
+    match kind {
+        "person" => {
+            points_to(&[Reference::Person, Reference::Membership])
+                || matches!(
+                    &*form.record,
+                    "negotiation"
+                        | "agreement"
+                        | "case"
+                        | "trial"
+                        | "trial_pass"
+                        | "opportunity"
+                        | "appointment"
+                        | "callback"
+                        | "give_back"
+                        | "ticket"
+                        | "tour"
+                )
+        }
+        "membership" => points_to(&[Reference::Membership]) || matches!(&*form.record, "deposit"),
+        "visit" => points_to(&[Reference::Visit]) || matches!(&*form.record, "negotiation" | "agreement" | "case"),
+        "case" => points_to(&[Reference::Case, Reference::Subject]),
+        "equipment" => points_to(&[Reference::Equipment]),
+        "resource" => points_to(&[Reference::Resource]),
+        "negotiation" => points_to(&[Reference::Negotiation]),
+        "agreement" => matches!(&*form.record, "payment" | "rating"),
+        _ => false,
+    }
+}

@@ -1,0 +1,425 @@
+//! One record's page: what it says, how it stands, the steps that are mine to take, what is due, what belongs to it.
+
+use yingke_core::{
+    id::RecordId,
+    record::Record,
+    task::{Deed, TaskState},
+    time::{DAY_MS, HOUR_MS},
+    value::Value,
+    workflow::PROGRESS,
+};
+
+use super::{
+    choose::Choose,
+    home::PaperRow,
+    icon_of, kind_word, person_of,
+    refusal::{unmet_text, who},
+    settle::Settle,
+    standing,
+    step::{Offered, offered, take_now},
+    tone_of,
+};
+use crate::{
+    format,
+    roster::{MyTask, Roster, use_roster},
+    route::use_route,
+    screens::{
+        form::save_failed,
+        paper::FilledSheet,
+        record_title::{form_of, title_of},
+        shell::Pill,
+    },
+    t,
+    ui::{
+        Button, ButtonKind, ButtonSize, Due, EmptyState, Facts, Glyph, Ground, Icon, IconButton, Section, Tag, TaskRow,
+        Toast, Toaster, Tone, slot,
+    },
+    view::prelude::*,
+    words::{Words, use_words},
+};
+
+/// Kinds that belong to a record by a field of that name.
+const BELONGS: [(&str, &[&str]); 6] = [
+    (
+        "membership",
+        &[
+            "leave",
+            "leave_end",
+            "transfer",
+            "refund",
+            "card_change",
+            "store_transfer",
+            "renewal",
+            "pt_grant",
+            "retention",
+            "deposit",
+            "ticket",
+        ],
+    ),
+    ("case", &["assignment", "improvement", "retention"]),
+    ("visit", &["tour", "negotiation", "trial"]),
+    ("booking", &["ticket"]),
+    ("equipment", &["fault", "inspection"]),
+    ("contract", &["payment", "performance"]),
+];
+
+#[component]
+pub fn RecordPage() -> impl IntoView {
+    let route = use_route();
+    let id = Memo::new(move |_| route.part(1).and_then(|id| id.parse::<RecordId>().ok()));
+    move || id.get().map(|id| untrack(|| view! { <Page id/> }))
+}
+
+#[component]
+fn Page(id: RecordId) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let there = Memo::new(move |_| roster.record(id).is_some_and(|record| roster.may_see(&record)));
+    move || {
+        if there.get() {
+            untrack(|| view! { <Found id/> })
+        } else {
+            view! {
+                <div class="page">
+                    <EmptyState icon=Icon::Note title=t!(w, record_gone) text=t!(w, record_gone_text)/>
+                </div>
+            }
+        }
+    }
+}
+
+#[component]
+fn Found(id: RecordId) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let route = use_route();
+    let choosing = RwSignal::new(false);
+    let record = untrack(|| roster.record(id));
+    let kind = record.as_ref().map(|record| record.kind().as_str().to_owned()).unwrap_or_default();
+    let person = record.as_ref().and_then(person_of);
+    let icon = icon_of(&kind);
+    let kind = StoredValue::new(kind);
+    let title = move || roster.record(id).map(|record| title_of(roster, w.get(), &record)).unwrap_or_default();
+    let second = Signal::derive(move || vec![kind.with_value(|kind| kind_word(roster, w.get(), kind))]);
+    let state = move || {
+        let (_, state) = standing(roster, &roster.record(id)?)?;
+        Some(view! { <Tag tone=tone_of(state) text=state.label.in_language(w.get().0).to_owned()/> })
+    };
+    let since = Signal::derive(move || {
+        roster.record(id).and_then(|record| last_step(roster, w.get(), &record)).into_iter().collect::<Vec<_>>()
+    });
+    let back = Callback::new(move |()| match person {
+        Some(person) => route.go(&format!("/people/{person}/file")),
+        None => route.go(&format!("/work/{}", kind.get_value())),
+    });
+    let to_person = person.map(|person| {
+        let name = move || roster.record(person).map(|person| title_of(roster, w.get(), &person)).unwrap_or_default();
+        view! {
+            <Button
+                label=name
+                icon=Icon::People
+                kind=ButtonKind::Quiet
+                on_press=move |()| route.go(&format!("/people/{person}/file"))
+            />
+        }
+    });
+    let may_change = roster
+        .papers(&[], |scene, _| record.as_ref().is_some_and(|record| yingke_core::paper::may_change(record, scene)));
+    let form_key = record.as_ref().and_then(|record| form_of(roster.pack(), record)).map(|form| &*form.id);
+    let edits = (may_change == Some(true)).then(|| edit_buttons(roster, &kind.get_value(), id));
+    let begin = Callback::new(move |()| choosing.set(true));
+    view! {
+        <header class="file__head">
+            <IconButton icon=Icon::Back label=t!(w, back) on_press=back/>
+            <Ground icon tone=Tone::Pine/>
+            <div class="file__who">
+                <p class="file__line">
+                    <h1 class="file__name" tabindex="-1">{title}</h1>
+                    {state}
+                </p>
+                <p class="file__line note"><Facts items=second/> <Facts items=since/></p>
+            </div>
+            <div class="file__end"><Pill/> {to_person}</div>
+        </header>
+        <div class="papers__columns">
+            <aside class="papers__side">
+                <Settle id/>
+                <Steps id/>
+                <Tasks id/>
+                <Related id/>
+                <div class="papers__begin">
+                    <Button label=t!(w, paper_do) icon=Icon::Plus kind=ButtonKind::Quiet on_press=begin/>
+                </div>
+            </aside>
+            <div class="papers__paper">
+                {form_key.map(|form_key| view! { <FilledSheet record=id form_key/> })}
+                <div class="papers__edit">
+                    {edits}
+                    {form_key.map(|_| view! {
+                        <a class="button button--link" data-kind="quiet" href=format!("/paper/{id}")>
+                            <Glyph icon=Icon::Print/>
+                            {t!(w, paper_print)}
+                        </a>
+                    })}
+                </div>
+            </div>
+        </div>
+        {shown(
+            move || choosing.get(),
+            move || view! { <Choose about=id on_close=move |()| choosing.set(false)/> },
+        )}
+    }
+}
+
+/// The forms in which more can be written on this paper.
+fn edit_buttons(roster: Roster, kind: &str, id: RecordId) -> View {
+    let w = use_words();
+    let route = use_route();
+    let forms: Vec<_> = roster
+        .pack()
+        .forms
+        .iter()
+        .filter(|form| {
+            &*form.record == kind
+                && (form.id.starts_with("F-")
+                    || !roster.pack().forms.iter().any(|other| &*other.record == kind && other.id.starts_with("F-")))
+        })
+        .filter(|_| kind != "membership")
+        .collect();
+    let several = forms.len() > 1;
+    forms
+        .into_iter()
+        .map(|form| {
+            let label = move || {
+                if several { form.title.in_language(w.get().0).to_owned() } else { w.get().paper_edit().to_owned() }
+            };
+            let open = Callback::new(move |()| route.go(&format!("/record/{id}/form/{}", form.id)));
+            view! { <Button label icon=Icon::Edit kind=ButtonKind::Quiet on_press=open/> }
+        })
+        .collect()
+}
+
+/// Who took the last step, and when.
+fn last_step(roster: Roster, words: Words, record: &Record) -> Option<String> {
+    let group = record.guarded(PROGRESS)?;
+    let at = group.get("at").and_then(Value::as_at)?;
+    let when = format::moment(words, at, roster.minute(), roster.utc_offset_minutes());
+    let by = group.get("by").and_then(Value::as_text).map(|by| roster.staff_name(by)).filter(|name| !name.is_empty());
+    Some(match by {
+        Some(name) => words.paper_by(name, when),
+        None => words.paper_since(when),
+    })
+}
+
+/// The steps that I may take; of others, whose they are.
+#[component]
+fn Steps(id: RecordId) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let route = use_route();
+    let toaster = use_context::<Toaster>().expect("main.rs provides the toaster");
+    let offers = Memo::new(move |_| {
+        let _ = roster.minute();
+        roster.record(id).map(|record| offered(roster, &record)).unwrap_or_default()
+    });
+    let has_machine =
+        roster.record(id).is_some_and(|record| roster.work().machines_of(record.kind().as_str()).next().is_some());
+    let take = move |offer: Offered| {
+        if offer.asks.is_empty() && !offer.needs_reason {
+            take_now(roster, w, toaster, id, &offer);
+        } else {
+            route.go(&format!("/record/{id}/step/{}", offer.step.key));
+        }
+    };
+    let content = move || {
+        let offers = offers.get();
+        if offers.is_empty() {
+            return view! { <p class="note">{none_is_mine(roster, w, id)}</p> };
+        }
+        offers
+            .into_iter()
+            .enumerate()
+            .map(|(place, offer)| {
+                let label = offer.step.label.clone();
+                let label = move || label.in_language(w.get().0).to_owned();
+                if !offer.unmet.is_empty() {
+                    let unmet = offer.unmet.clone();
+                    let why = move || {
+                        let record = roster.record(id)?;
+                        Some(w.get().paper_refused_unmet(unmet_text(roster, w.get(), &record, &unmet)))
+                    };
+                    return view! {
+                        <div class="papers__blocked">
+                            <p class="papers__step">{label}</p>
+                            <p class="note">{why}</p>
+                        </div>
+                    };
+                }
+                let (kind, size) = if place == 0 {
+                    (ButtonKind::Primary, ButtonSize::Next)
+                } else {
+                    (ButtonKind::Quiet, ButtonSize::default())
+                };
+                let press = Callback::new(move |()| take(offer.clone()));
+                view! { <Button label kind size wide=true on_press=press/> }
+            })
+            .collect::<View>()
+    };
+    has_machine.then(|| {
+        view! {
+            <Section title=t!(w, paper_next)>
+                <div class="papers__steps">{content}</div>
+            </Section>
+        }
+    })
+}
+
+/// Where no step is mine: whose it is, or that all is done.
+fn none_is_mine(roster: Roster, w: Signal<Words>, id: RecordId) -> impl Fn() -> String + 'static {
+    move || {
+        let words = w.get();
+        let Some(record) = roster.record(id) else { return String::new() };
+        let Some((machine, state)) = standing(roster, &record) else { return words.paper_no_step().to_owned() };
+        if state.is_end {
+            return words.paper_ended().to_owned();
+        }
+        let mut by: Vec<Box<str>> = Vec::new();
+        for step in machine.steps.iter().filter(|step| step.from.contains(&state.key)) {
+            by.extend(step.by.iter().filter(|by| &***by != "system").cloned());
+        }
+        if by.is_empty() { words.paper_no_step().to_owned() } else { words.paper_waits(who(words, &by)) }
+    }
+}
+
+/// When a task is due, or how late it is and to whom it went.
+#[must_use]
+pub fn due_of(roster: Roster, words: Words, mine: &MyTask) -> Due {
+    let now = roster.minute();
+    let offset = roster.utc_offset_minutes();
+    match &mine.state {
+        TaskState::Escalated { .. } | TaskState::Overdue { .. } => {
+            Due { text: words.task_late(format::span(words, now.since(mine.task.due_at))), tone: Tone::Late }
+        }
+        TaskState::Open | TaskState::InProgress => match mine.task.due_at.since(now) {
+            left if left < HOUR_MS => Due { text: words.task_left(format::span(words, left)), tone: Tone::Unsent },
+            _ => Due { text: words.task_due(format::moment(words, mine.task.due_at, now, offset)), tone: Tone::Plain },
+        },
+        TaskState::Done { .. } => Due { text: words.task_done().to_owned(), tone: Tone::Saved },
+    }
+}
+
+/// What there is to do about this record, with a tick for what no form ends.
+#[component]
+fn Tasks(id: RecordId) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let tasks = Memo::new(move |_| roster.tasks_of(id));
+    shown(
+        move || tasks.with(|tasks| !tasks.is_empty()),
+        move || {
+            let rows =
+                move || tasks.get().into_iter().map(|mine| view! { <OneTask mine opens=false/> }).collect::<View>();
+            view! { <Section title=t!(w, paper_tasks) list=true>{rows}</Section> }
+        },
+    )
+}
+
+/// A task as a row: what, about whom, until when; ticked off, put off, or opened where its form is.
+#[component]
+pub fn OneTask(mine: MyTask, opens: bool) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let route = use_route();
+    let toaster = use_context::<Toaster>().expect("main.rs provides the toaster");
+    let template = roster.work().tasks.iter().find(|template| template.id == mine.task.template);
+    let Some(template) = template else { return View::Nothing };
+    let subject = RecordId::from_bytes(mine.task.subject);
+    let has_subject = roster.record(subject).is_some();
+    let what = move || template.title.in_language(w.get().0).to_owned();
+    let mine = StoredValue::new(mine);
+    let about = Signal::derive(move || {
+        let record = roster.record(subject).filter(|_| opens);
+        let about = record.map(|record| title_of(roster, w.get(), &record));
+        let gone_to = mine.with_value(|mine| match &mine.state {
+            TaskState::Escalated { to, .. } => Some(w.get().task_escalated(who(w.get(), std::slice::from_ref(to)))),
+            TaskState::Overdue { .. } | TaskState::Open | TaskState::InProgress | TaskState::Done { .. } => None,
+        });
+        about.into_iter().chain(gone_to).collect::<Vec<_>>()
+    });
+    let due = Signal::derive(move || mine.with_value(|mine| due_of(roster, w.get(), mine)));
+    let keep = move |deed: Deed| {
+        let Some(edit) = mine.with_value(|mine| untrack(|| roster.deed(&mine.task, deed))) else { return };
+        leptos::task::spawn_local(async move {
+            let words = w.get_untracked();
+            let told = match roster.save("task", vec![edit]).await {
+                Ok(_) => words.paper_saved(template.title.in_language(words.0)),
+                Err(error) => save_failed(words, &error).to_owned(),
+            };
+            toaster.tell(Toast::new(told));
+        });
+    };
+    let open = Callback::new(move |()| {
+        let task = mine.with_value(|mine| mine.task.id);
+        if template.form.starts_with("F-") && has_subject {
+            route.go(&format!("/form/{}?about={subject}&task={task}", template.form));
+        } else if has_subject {
+            route.go(&format!("/record/{subject}"));
+        }
+    });
+    let put_off = Callback::new(move |()| keep(Deed::PutOff(roster.now().plus(DAY_MS))));
+    let action = slot(view! {
+        <IconButton icon=Icon::Clock label=t!(w, task_put_off) on_press=put_off/>
+    });
+    let tick_label = move || w.get().task_tick(what());
+    let on_tick = move |_: bool| keep(Deed::Done);
+    if opens && !has_subject {
+        // The calendar's: a report to write, with no record to open.
+        return view! { <TaskRow title=what due done=false on_tick tick_label/> };
+    }
+    view! {
+        <TaskRow
+            title=what
+            second=slot(view! { <Facts items=about/> })
+            due
+            done=false
+            on_tick
+            tick_label
+            action
+            on_open=open
+            narrow=!opens
+        />
+    }
+}
+
+/// Records that belong to this one.
+#[component]
+fn Related(id: RecordId) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let related = Memo::new(move |_| {
+        let Some(record) = roster.record(id) else { return Vec::new() };
+        let field = match record.kind().as_str() {
+            "agreement" => "contract",
+            kind => kind,
+        };
+        let belongs = BELONGS.iter().find(|(of, _)| *of == field);
+        let pointing = belongs.map(|(field, kinds)| roster.pointing_to(id, kinds, field)).unwrap_or_default();
+        let named = ["membership", "contract", "case", "visit", "equipment", "booking", "ticket", "agreement"];
+        let named =
+            named.iter().filter_map(|key| record.get(key)?.as_id()).filter(|other| roster.record(*other).is_some());
+        let mut ids: Vec<RecordId> = named.chain(pointing.iter().map(|record| record.id)).collect();
+        ids.dedup();
+        ids.truncate(RELATED_MAX);
+        ids
+    });
+    shown(
+        move || related.with(|ids| !ids.is_empty()),
+        move || {
+            let rows = move || related.get().into_iter().map(|id| view! { <PaperRow id/> }).collect::<View>();
+            view! { <Section title=t!(w, paper_related) list=true>{rows}</Section> }
+        },
+    )
+}
+
+/// Rows beside a paper: more stand on the person's page.
+const RELATED_MAX: usize = 8;

@@ -1,0 +1,140 @@
+//! Why a step cannot be taken, in a sentence.
+
+use yingke_core::{
+    paper::field_of,
+    reckon::{LeaveProblem, leave_problems},
+    record::Record,
+    value::Value,
+    work::{Call, Machine},
+    workflow::{Facts, Refusal, value_at},
+};
+
+use crate::{roster::Roster, screens::door::role_word, words::Words};
+
+/// What whoever took the step reads.
+#[must_use]
+pub fn refusal_text(
+    roster: Roster,
+    words: Words,
+    machine: Option<&Machine>,
+    record: &Record,
+    refusal: &Refusal,
+) -> String {
+    match refusal {
+        Refusal::Unknown => words.paper_refused_unknown().to_owned(),
+        Refusal::NotFrom { state } => {
+            let key = state.as_deref().unwrap_or_default();
+            let state = machine.and_then(|machine| machine.state(key));
+            let state = state.map_or(key, |state| state.label.in_language(words.0));
+            words.paper_refused_not_from(state)
+        }
+        Refusal::NotYours { by } => words.paper_refused_not_yours(who(words, by)),
+        Refusal::Unmet(unmet) => words.paper_refused_unmet(unmet_text(roster, words, record, unmet)),
+    }
+}
+
+/// Who takes a step, in words.
+#[must_use]
+pub fn who(words: Words, by: &[Box<str>]) -> String {
+    let named: Vec<&str> = by
+        .iter()
+        .map(|by| match &**by {
+            "any" => words.who_any(),
+            "system" => words.who_system(),
+            "supervisor" | "superior" | "reviewer" => words.who_supervisor(),
+            by => yingke_core::audience::Role::from_key(by).map_or(words.who_owner(), |role| role_word(words, role)),
+        })
+        .collect();
+    let mut once: Vec<&str> = Vec::new();
+    for name in named {
+        if !once.contains(&name) {
+            once.push(name);
+        }
+    }
+    once.join(words.list_comma())
+}
+
+/// What is missing, guard by guard.
+#[must_use]
+pub fn unmet_text(roster: Roster, words: Words, record: &Record, unmet: &[Call]) -> String {
+    let texts: Vec<String> = unmet.iter().map(|call| one(roster, words, record, call)).collect();
+    texts.join(words.list_comma())
+}
+
+fn one(roster: Roster, words: Words, record: &Record, call: &Call) -> String {
+    let label = |path: &str| {
+        let key = path.rsplit('.').next().unwrap_or(path);
+        let pack = roster.pack();
+        let own = field_of(pack, record.kind().as_str(), key);
+        let field = own.or_else(|| pack.forms.iter().find_map(|form| form.field(key)));
+        field.map_or_else(|| key.replace('_', " "), |field| field.label.in_language(words.0).to_owned())
+    };
+    let first = call.argument(0);
+    match &*call.name {
+        "filled" | "any_filled" => {
+            let labels: Vec<String> = call.arguments.iter().map(|path| label(path)).collect();
+            words.unmet_filled(labels.join(words.list_comma()))
+        }
+        "if" | "unless" => words.unmet_filled(label(call.argument(2))),
+        "yes" => words.unmet_yes(label(first)),
+        "is" | "not" | "positive" | "equals" | "at_least_field" | "longer" | "equals_parameter" | "at_least"
+        | "below_parameter" | "elements" => words.unmet_value(label(first)),
+        "reached" | "hours_since" | "days_since" => words.unmet_early(label(first)),
+        "not_reached" | "future" | "below_hours" | "days_within" => words.unmet_late(label(first)),
+        "ticked" => words.unmet_checklist().to_owned(),
+        "court_free" => words.unmet_court().to_owned(),
+        "reason" => words.unmet_reason().to_owned(),
+        "leave_allowed" => words.unmet_leave(leave_text(roster, words, record)),
+        other => words.unmet_other(other),
+    }
+}
+
+fn leave_text(roster: Roster, words: Words, record: &Record) -> String {
+    let problems = roster.papers(&[], |scene, ground| {
+        let read = |path: &str| -> Option<Value> { value_at(record, path, ground.lookup) };
+        leave_problems(&Facts {
+            now: scene.now,
+            offset_minutes: scene.offset_minutes,
+            read: &read,
+            number: ground.number,
+            pack: scene.pack,
+            reason: None,
+            court_free: false,
+        })
+    });
+    let word = |problem: LeaveProblem| match problem {
+        LeaveProblem::NotAllowed | LeaveProblem::NoTimesLeft => words.leave_problem_times(),
+        LeaveProblem::TooManyDays { .. } => words.leave_problem_days(),
+        LeaveProblem::TooShort { .. } => words.leave_problem_short(),
+        LeaveProblem::NoDays => words.leave_problem_no_days(),
+        LeaveProblem::SpecialByPhone => words.leave_problem_phone(),
+        LeaveProblem::NoEvidence => words.leave_problem_evidence(),
+        LeaveProblem::AfterTheEnd => words.leave_problem_end(),
+    };
+    let texts: Vec<&str> = problems.unwrap_or_default().into_iter().map(word).collect();
+    texts.join(words.list_comma())
+}
+
+/// The fields that guards miss, by the labels of one form: of a paper that is not there yet.
+#[must_use]
+pub fn labels(roster: Roster, words: Words, form: &yingke_core::pack::Form, unmet: &[Call]) -> String {
+    let label = |path: &str| {
+        let key = path.rsplit('.').next().unwrap_or(path);
+        let field = form.field(key).or_else(|| field_of(roster.pack(), &form.record, key));
+        field.map(|field| field.label.in_language(words.0).to_owned())
+    };
+    let labels: Vec<String> = unmet
+        .iter()
+        .map(|call| {
+            let fields: Vec<String> = call.arguments.iter().filter_map(|path| label(path)).collect();
+            match (&*call.name, fields.is_empty()) {
+                ("court_free", _) => words.unmet_court().to_owned(),
+                ("filled" | "any_filled", false) => words.unmet_filled(fields.join(words.list_comma())),
+                ("yes", false) => words.unmet_yes(fields.join(words.list_comma())),
+                (_, false) => words.unmet_value(fields.join(words.list_comma())),
+                (name, true) => words.unmet_other(name.replace('_', " ")),
+            }
+        })
+        .collect();
+    labels.join(words.list_comma())
+}

@@ -1,0 +1,237 @@
+//! Taking a step: at one press where nothing is missing, else in a sheet that asks for just that.
+
+use std::collections::BTreeMap;
+
+use yingke_core::{
+    change::{Edit, Key},
+    form::Draft,
+    id::RecordId,
+    pack::{self, Field, FieldType, Form, Language, Required, Rule, Section},
+    paper,
+    record::Record,
+    value::Value,
+    work::{Call, Machine, Step},
+    workflow::Refusal,
+};
+
+use super::refusal::refusal_text;
+use crate::{
+    roster::Roster,
+    route::use_route,
+    screens::{
+        form::{PackForm, Ready, Saved, of_fields, save_failed},
+        record_title::title_of,
+        shell::Pill,
+    },
+    t,
+    ui::{PageHeader, Toast, Toaster, slot},
+    view::prelude::*,
+    words::{Words, use_words},
+};
+
+/// A step that I may take.
+#[derive(Clone)]
+pub struct Offered {
+    pub machine: &'static Machine,
+    pub step: &'static Step,
+    /// Fields that it still wants.
+    pub asks: Vec<&'static Field>,
+    pub needs_reason: bool,
+    /// What no typing mends.
+    pub unmet: Vec<Call>,
+}
+
+impl PartialEq for Offered {
+    fn eq(&self, other: &Self) -> bool {
+        self.machine.id == other.machine.id
+            && self.step.key == other.step.key
+            && self.asks.iter().map(|field| &field.key).eq(other.asks.iter().map(|field| &field.key))
+            && self.unmet == other.unmet
+    }
+}
+
+/// The steps of a record that I may take now, what can be done first.
+#[must_use]
+pub fn offered(roster: Roster, record: &Record) -> Vec<Offered> {
+    let (pack, work) = (roster.pack(), roster.work());
+    let found = roster.papers(&[], |scene, ground| {
+        let offers = paper::offers(record, scene, ground);
+        let keys = |offer: &paper::Offer<'_>| {
+            let asks: Vec<Key> = offer.asks.iter().map(|field| field.key.clone()).collect();
+            (offer.machine.id.clone(), offer.step.key.clone(), asks, offer.needs_reason, offer.unmet.clone())
+        };
+        offers.iter().map(keys).collect::<Vec<_>>()
+    });
+    let mut offered: Vec<Offered> = found
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|(machine, step, asks, needs_reason, unmet)| {
+            let machine = work.machine(&machine)?;
+            let asks = asks.iter().filter_map(|key| paper::field_of(pack, record.kind().as_str(), key.as_str()));
+            Some(Offered { machine, step: machine.step(&step)?, asks: asks.collect(), needs_reason, unmet })
+        })
+        .collect();
+    // Ways out, such as a withdrawal, stand behind ways on.
+    offered.sort_by_key(|offer| (!offer.unmet.is_empty(), offer.needs_reason));
+    offered
+}
+
+/// The edits of a step with what was typed for it, or why it cannot be taken.
+fn edits(
+    roster: Roster,
+    words: Words,
+    record: &Record,
+    offer: &Offered,
+    typed: &BTreeMap<Key, Value>,
+    reason: Option<&str>,
+) -> Result<Vec<Edit>, String> {
+    let taken = roster.papers(&[], |scene, ground| {
+        let (machine, step) = (offer.machine, &*offer.step.key);
+        paper::step(record, machine, step, typed, reason, scene, ground, &mut || roster.new_id())
+    });
+    let told = |refusal: &Refusal| refusal_text(roster, words, Some(offer.machine), record, refusal);
+    taken.unwrap_or(Err(Refusal::Unknown)).map_err(|refusal| told(&refusal))
+}
+
+/// Takes a step that asks for nothing.
+pub fn take_now(roster: Roster, words: Signal<Words>, toaster: Toaster, id: RecordId, offer: &Offered) {
+    let w = words.get_untracked();
+    let Some(record) = untrack(|| roster.record(id)) else { return };
+    let written = untrack(|| edits(roster, w, &record, offer, &BTreeMap::new(), None));
+    let name = offer.step.label.in_language(w.0).to_owned();
+    match written {
+        Err(told) => toaster.tell(Toast::new(told)),
+        Ok(written) => leptos::task::spawn_local(async move {
+            let w = words.get_untracked();
+            let told = match roster.save("step", written).await {
+                Ok(_) => w.paper_step_taken(name),
+                Err(error) => save_failed(w, &error).to_owned(),
+            };
+            toaster.tell(Toast::new(told));
+        }),
+    }
+}
+
+/// `/record/…/step/sign`: what a step still wants, and nothing else.
+#[component]
+pub fn TakeStep() -> impl IntoView {
+    let route = use_route();
+    let key = Memo::new(move |_| (route.part(1).and_then(|id| id.parse::<RecordId>().ok()), route.part(3)));
+    move || {
+        let (id, step) = key.get();
+        let id = id?;
+        Some(untrack(|| view! { <Take id step=step.unwrap_or_default()/> }))
+    }
+}
+
+#[component]
+fn Take(id: RecordId, step: String) -> impl IntoView {
+    let w = use_words();
+    let roster = crate::roster::use_roster();
+    let route = use_route();
+    let toaster = use_context::<Toaster>().expect("main.rs provides the toaster");
+    let back = Callback::new(move |()| route.replace(&format!("/record/{id}")));
+    let record = roster.record(id);
+    let offer = record.as_ref().and_then(|record| {
+        offered(roster, record).into_iter().find(|offer| *offer.step.key == *step && offer.unmet.is_empty())
+    });
+    let (Some(record), Some(offer)) = (record, offer) else {
+        // Somebody else took it meanwhile, or the address is an old one: the record's page says how it stands.
+        back.run(());
+        return View::Nothing;
+    };
+    let label = &offer.step.label;
+    let form = step_form(&offer);
+    let start: Draft = of_fields(roster, &form, &record);
+    let refused = RwSignal::new(None::<String>);
+    let draft_key = format!("step:{id}:{step}");
+    let offer = StoredValue::new(offer);
+    let decide = Callback::new(move |ready: Ready| {
+        refused.set(None);
+        let Some(record) = untrack(|| roster.record(id)) else { return Vec::new() };
+        let reason = ready.filled.text("reason").map(str::to_owned).filter(|_| offer.with_value(|o| o.needs_reason));
+        let mut typed: BTreeMap<Key, Value> = BTreeMap::new();
+        for (key, value) in ready.filled.values() {
+            if !(key.as_str() == "reason" && reason.is_some()) {
+                typed.insert(key.clone(), value.clone());
+            }
+        }
+        let written = offer.with_value(|offer| {
+            untrack(|| edits(roster, w.get_untracked(), &record, offer, &typed, reason.as_deref()))
+        });
+        written.unwrap_or_else(|told| {
+            refused.set(Some(told));
+            Vec::new()
+        })
+    });
+    let saved = Callback::new(move |_: Saved| {
+        let name = label.in_language(w.get_untracked().0);
+        toaster.tell(Toast::new(w.get_untracked().paper_step_taken(name)));
+        back.run(());
+    });
+    let whom = move || roster.record(id).map(|record| title_of(roster, w.get(), &record)).unwrap_or_default();
+    view! {
+        <PageHeader
+            title=move || label.in_language(w.get().0).to_owned()
+            second=slot(whom)
+            on_back=back
+            back_label=t!(w, back)
+        >
+            <Pill/>
+        </PageHeader>
+        <div class="page page--form papers__step-form">
+            <PackForm
+                form_key="step"
+                form=form
+                draft_key
+                start
+                refused
+                save_label=t!(w, paper_take)
+                edits=decide
+                on_saved=saved
+            />
+        </div>
+    }
+}
+
+/// A form that asks for what a step wants, and nothing else.
+fn step_form(offer: &Offered) -> Form {
+    let mut fields: Vec<Field> = offer
+        .asks
+        .iter()
+        .map(|field| {
+            let mut field = (*field).clone();
+            field.required = Required::Yes;
+            // What must be agreed to before the step is agreed to here.
+            let is_asked_yes =
+                offer.step.needs.iter().any(|call| &*call.name == "yes" && call.argument(0) == field.key.as_str());
+            if is_asked_yes {
+                field.more_rules.push(Rule::Agreed);
+            }
+            field
+        })
+        .collect();
+    if offer.needs_reason {
+        fields.push(Field {
+            key: Key::of("reason"),
+            label: words_of(Words::paper_reason),
+            note: None,
+            kind: FieldType::LongText,
+            required: Required::Yes,
+            default: None,
+            rule: None,
+            more_rules: Vec::new(),
+            added: true,
+            unprinted: false,
+        });
+    }
+    let title = offer.step.label.clone();
+    let section = Section { key: "step".into(), title: title.clone(), text: None, columns: 1, fields };
+    Form { id: "step".into(), title, record: "".into(), copies: 1, sections: vec![section] }
+}
+
+/// A sentence in every language.
+fn words_of(sentence: fn(Words) -> &'static str) -> pack::Words {
+    let [zh_hans, zh_hant, en] = Language::ALL.map(|language| Box::from(sentence(Words(language))));
+    pack::Words { zh_hans, zh_hant, en }
+}
