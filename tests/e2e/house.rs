@@ -35,6 +35,7 @@ pub struct Person {
 
 pub const LIN_YUE: Person = Person { name: "林悦", role: "consultant", pin: "260711" };
 pub const WU_SHAN: Person = Person { name: "吴珊", role: "cs_supervisor", pin: "730416" };
+pub const HUANG_LI: Person = Person { name: "黄丽", role: "front_desk_supervisor", pin: "294857" };
 pub const LI_WEI: Person = Person { name: "李卫", role: "store_manager", pin: "904527" };
 
 /// The endpoint's process, on one port and one folder for its whole life, however often it is killed.

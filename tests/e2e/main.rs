@@ -16,3 +16,4 @@ mod looks;
 mod lossy;
 mod page;
 mod paper;
+mod papers;

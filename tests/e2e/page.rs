@@ -25,6 +25,7 @@ const selectors = {
   heading: "h1, h2, h3",
   image: "[role=img]",
   status: "[role=status], [role=alert], [aria-live]",
+  list: "[role=list]",
 };
 const tidy = (text) => text.replace(/\s+/g, " ").trim();
 const spoken = (node) => {
@@ -95,6 +96,11 @@ impl Page {
     /// A drawing, by what it says to who cannot see it.
     pub fn image<'a>(&'a self, name: &'a str) -> Thing<'a> {
         self.thing("image", name)
+    }
+
+    /// Rows under each other, by what the list is called.
+    pub fn list<'a>(&'a self, name: &'a str) -> Thing<'a> {
+        self.thing("list", name)
     }
 
     /// Something that is told, read or heard.
@@ -296,9 +302,17 @@ impl Thing<'_> {
         self.page.until(format_args!("{self} is still there"), async || (!self.is_there().await).then_some(())).await;
     }
 
-    /// A press where nothing lies over it.
+    /// A press where nothing lies over it. What lies behind the foot of a form is scrolled to first.
     pub async fn tap(&self) {
-        let tapped = async || self.find().await?.click().await.ok();
+        let tapped = async || {
+            let found = self.find().await?;
+            if found.click().await.is_ok() {
+                return Some(());
+            }
+            let scrolled = "arguments[0].scrollIntoView({ block: 'center' })";
+            self.page.session.execute(scrolled, vec![json!(found)]).await.ok()?;
+            found.click().await.ok()
+        };
         self.page.until(format_args!("{self} cannot be tapped"), tapped).await;
     }
 
@@ -314,6 +328,20 @@ impl Thing<'_> {
     }
 
     /// Whether it is chosen or ticked.
+    /// Taps what has this role and name within it: a choice of one group among others alike, a row of a list.
+    /// Without a name it is the first.
+    pub async fn tap_inside(&self, selector: &str, name: &str) {
+        self.shown().await;
+        let within = self.page.run(FIND, vec![json!(self.role), json!(self.name)]).await;
+        let script = "const [group, selector, name] = arguments;
+            const all = [...group.querySelectorAll(selector)];
+            const found = all.find((one) => (one.getAttribute('aria-label') ?? one.textContent).trim().startsWith(name));
+            if (found) { found.scrollIntoView({ block: 'center' }); found.click(); }
+            return Boolean(found);";
+        let tapped = self.page.run(script, vec![within[0].clone(), json!(selector), json!(name)]).await;
+        assert_eq!(tapped, json!(true), "{}: {name} is not in {}", self.page.tablet, self.name);
+    }
+
     pub async fn is_on(&self) -> bool {
         let checked = async || self.find().await?.attr("aria-checked").await.ok()?;
         self.page.until(format_args!("{self} is no choice"), checked).await == "true"

@@ -1,0 +1,67 @@
+//! Desk work while the network is down: a leave is signed, a complaint taken, a card renewed; the centre gets all of it
+//! and another tablet shows it.
+
+use crate::house::{HUANG_LI, LI_WEI, Server, Tablet};
+
+#[tokio::test]
+async fn papers_are_signed_taken_and_renewed_offline_and_reach_the_centre() {
+    let mut server = Server::demo().await;
+    let tablet = Tablet::of(HUANG_LI, "D-01", &server).await;
+    tablet.button("全部已送达").shown_in_minutes(2).await;
+    server.kill().await;
+
+    // A leave that waits for her signature.
+    tablet.link("办理").tap().await;
+    tablet.button("请假").tap().await;
+    tablet.list("请假").tap_inside("button", "").await;
+    tablet.heading("下一步").shown().await;
+    tablet.button("前台主管签字").tap().await;
+    // A step that wants a signature says so and keeps what was typed.
+    tablet.button("办好").tap().await;
+    tablet.text("补上就能存").shown().await;
+    sign(&tablet).await;
+    tablet.button("办好").tap().await;
+    tablet.status("前台主管签字：已存在本机").shown().await;
+    tablet.text("已批准").shown().await;
+
+    // A complaint, begun where the person is.
+    tablet.link("客户").tap().await;
+    tablet.field("电话任意几位、姓名或拼音").fill("wang").await;
+    tablet.text("找到").shown().await;
+    tablet.button("王").tap().await;
+    tablet.button("打开完整档案与往来").tap().await;
+    tablet.button("办理").tap().await;
+    tablet.button("客户投诉登记表").tap().await;
+    tablet.heading("客户投诉登记表").shown().await;
+    tablet.button("保存").tap().await;
+    tablet.text("补上就能存").shown().await;
+    tablet.field("被投诉事项").fill("淋浴水温忽冷忽热").await;
+    tablet.field("被投诉人").fill("不清楚").await;
+    tablet.group("类别").tap_inside("[role=radio]", "设施设备").await;
+    tablet.group("严重程度").tap_inside("[role=radio]", "一般").await;
+    tablet.field("投诉内容摘要").fill("周三晚上八点，三次变凉").await;
+    tablet.group("第一受理部门").tap_inside("[role=radio]", "前台").await;
+    tablet.button("保存").tap().await;
+    tablet.status("已存在本机：客户投诉登记表").shown().await;
+    tablet.text("下一步").shown().await;
+    tablet.button("首次响应").tap().await;
+    tablet.status("首次响应：已存在本机").shown().await;
+
+    server.start().await;
+    tablet.button("全部已送达").shown_in_minutes(3).await;
+    let other = Tablet::of(LI_WEI, "D-02", &server).await;
+    other.button("全部已送达").shown_in_minutes(2).await;
+    other.link("办理").tap().await;
+    other.button("意见与投诉").tap().await;
+    other.button("王").tap().await;
+    other.text("淋浴水温忽冷忽热").shown().await;
+    other.text("已响应").shown().await;
+    server.verified_changes().await;
+}
+
+/// Signs as somebody does who cannot hold a pen: the name is typed, and who works there is the witness.
+async fn sign(tablet: &Tablet) {
+    tablet.button("签字").tap().await;
+    tablet.button("不方便写字，改为键入姓名").tap().await;
+    tablet.button("签好了").tap().await;
+}
