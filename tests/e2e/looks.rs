@@ -79,6 +79,27 @@ async fn every_screen_is_in_order_at_every_size() {
     tablet.button("三天后").shown().await;
     eye.look("17-call").await;
 
+    tablet.link("办理").tap().await;
+    tablet.button("会籍").shown().await;
+    eye.look("18-work").await;
+    tablet.button("合同").tap().await;
+    tablet.tab("全部").tap().await;
+    tablet.list("合同").shown().await;
+    eye.look("19-work-kind").await;
+    tablet.list("合同").tap_inside("button", "").await;
+    tablet.heading("下一步").shown().await;
+    eye.look("20-record").await;
+    tablet.link("打印").tap().await;
+    tablet.button("打印").shown().await;
+    eye.look("21-paper").await;
+    tablet.link("办理").tap().await;
+    tablet.button("洽谈").tap().await;
+    tablet.button("填洽谈").shown().await;
+    tablet.button("填洽谈").tap().await;
+    tablet.button("保存").tap().await;
+    tablet.text("补上就能存").shown().await;
+    eye.look("22-paper-form").await;
+
     tablet.link("更多").tap().await;
     tablet.radio("简体中文").shown().await;
     eye.look("11-more").await;

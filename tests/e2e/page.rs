@@ -26,6 +26,7 @@ const selectors = {
   image: "[role=img]",
   status: "[role=status], [role=alert], [aria-live]",
   list: "[role=list]",
+  tab: "[role=tab]",
 };
 const tidy = (text) => text.replace(/\s+/g, " ").trim();
 const spoken = (node) => {
@@ -96,6 +97,10 @@ impl Page {
     /// A drawing, by what it says to who cannot see it.
     pub fn image<'a>(&'a self, name: &'a str) -> Thing<'a> {
         self.thing("image", name)
+    }
+
+    pub fn tab<'a>(&'a self, name: &'a str) -> Thing<'a> {
+        self.thing("tab", name)
     }
 
     /// Rows under each other, by what the list is called.

@@ -96,7 +96,8 @@ pub fn FilledSheet(
         let facts = paper_of(form, &record);
         draw(roster, w.get(), form, facts)
     };
-    view! { <div class="a4-stage">{sheet}</div> }
+    // Where the sheet is wider than the screen it is scrolled, by the keyboard too.
+    view! { <div class="a4-stage" role="region" tabindex="0" aria-label=t!(w, paper_sheet)>{sheet}</div> }
 }
 
 /// What stands on the sheet, in order.

@@ -19,6 +19,7 @@ use yingke_core::{
 
 use super::{
     form::{PackForm, Ready, Saved, about, begun, in_scene, name_of, save_failed, tell_saved},
+    papers::Choose,
     shell::Pill,
 };
 use crate::{
@@ -537,6 +538,7 @@ fn go_to() -> Callback<String> {
 /// What is known of a visit, whose it is, and how it ended.
 #[component]
 fn VisitDetail(visit: RecordId) -> impl IntoView {
+    let choosing = RwSignal::new(false);
     let w = use_words();
     let roster = use_roster();
     let go = go_to();
@@ -586,6 +588,12 @@ fn VisitDetail(visit: RecordId) -> impl IntoView {
                     move || view! {
                         <div class="visit__person">
                             <Button
+                                label=t!(w, paper_do)
+                                icon=Icon::Plus
+                                kind=ButtonKind::Quiet
+                                on_press=move |()| choosing.set(true)
+                            />
+                            <Button
                                 label=t!(w, visit_open_person)
                                 kind=ButtonKind::Text
                                 icon_end=Icon::Forward
@@ -595,6 +603,10 @@ fn VisitDetail(visit: RecordId) -> impl IntoView {
                     },
                 )}
             </div>
+            {shown(
+                move || choosing.get(),
+                move || view! { <Choose about=visit on_close=move |()| choosing.set(false)/> },
+            )}
         }
     };
     let gone = move || {

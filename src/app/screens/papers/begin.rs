@@ -1,17 +1,18 @@
 //! Any form of the pack as a page: a new paper, or one that is there filled in further.
 
 use yingke_core::{
-    change::Edit,
+    change::{Edit, Key},
     form::Draft,
     id::RecordId,
-    pack::{FieldType, Form, ListOf, Reference},
+    pack::{Field, FieldType, Form, ListOf, Reference, Required, Section},
     paper,
     record::Record,
+    schema::{self, Holds},
     task::Deed,
     workflow::Refusal,
 };
 
-use super::{person_of, refusal::refusal_text};
+use super::{person_of, refusal::refusal_text, step::words_of};
 use crate::{
     roster::{Roster, use_roster},
     route::use_route,
@@ -23,7 +24,7 @@ use crate::{
     t,
     ui::{EmptyState, Facts, Icon, PageHeader, Toaster, slot},
     view::prelude::*,
-    words::use_words,
+    words::{Words, use_words},
 };
 
 /// `/form/F-10?about=…&task=…`: a new paper about somebody or something, perhaps for a task.
@@ -59,6 +60,7 @@ fn Begin(form_id: String, about: Option<RecordId>, task: Option<RecordId>) -> im
     });
     // What it is about is not asked again.
     let without = about.with_value(|about| prefilled(form, about));
+    let asked = if about.with_value(Vec::is_empty) { with_person(form) } else { form.clone() };
     let refused = RwSignal::new(None::<String>);
     let begun_id = StoredValue::new(None::<RecordId>);
     let decide = Callback::new(move |ready: Ready| {
@@ -128,9 +130,46 @@ fn Begin(form_id: String, about: Option<RecordId>, task: Option<RecordId>) -> im
             <Pill/>
         </PageHeader>
         <div class="page page--form">
-            <PackForm form_key draft_key start without refused edits=decide on_saved=saved/>
+            <PackForm form_key form=asked draft_key start without refused edits=decide on_saved=saved/>
         </div>
     }
+}
+
+/// A form that was opened from nobody's page asks first whom it is about, where its record belongs to somebody.
+fn with_person(form: &Form) -> Form {
+    let mut form = form.clone();
+    let belongs = schema::field(&form.record, "person").is_some_and(|spec| spec.holds == Holds::Record);
+    let asks = |field: &Field| match field.kind {
+        FieldType::Ref(reference) => matches!(
+            reference,
+            Reference::Person | Reference::Membership | Reference::Visit | Reference::Case | Reference::Booking
+        ),
+        _ => false,
+    };
+    if !belongs || form.fields().any(asks) {
+        return form;
+    }
+    // Whoever complains or tries the club out need not be known yet.
+    let required = match &*form.record {
+        "case" | "trial" | "trial_pass" | "give_back" => Required::No,
+        _ => Required::Yes,
+    };
+    let label = words_of(Words::paper_whom);
+    let field = Field {
+        key: Key::of("person"),
+        label: label.clone(),
+        note: None,
+        kind: FieldType::Ref(Reference::Person),
+        required,
+        default: None,
+        rule: None,
+        more_rules: Vec::new(),
+        added: true,
+        unprinted: true,
+    };
+    let section = Section { key: "whom".into(), title: label, text: None, columns: 1, fields: vec![field] };
+    form.sections.insert(0, section);
+    form
 }
 
 /// `/record/…/form/F-10`: what is on a paper filled in further, or put right.
@@ -168,7 +207,7 @@ fn Correct(id: RecordId, form_id: String) -> impl IntoView {
         .map(|field| field.key.as_str())
         .collect();
     for key in &without {
-        start.set(&yingke_core::change::Key::parse(key).expect("a field's key is a key"), "");
+        start.set(&Key::parse(key).expect("a field's key is a key"), "");
     }
     let decide = Callback::new(move |ready: Ready| {
         let Some(known) = untrack(|| roster.record(id)) else { return Vec::new() };

@@ -153,7 +153,7 @@ fn KindList(kind: &'static str) -> impl IntoView {
                 <span class="papers__back">
                     <crate::ui::IconButton icon=Icon::Back label=t!(w, back) on_press=back/>
                 </span>
-                <h2 class="papers__title">{move || kind_word(roster, w.get(), kind)}</h2>
+                <h1 class="papers__title" tabindex="-1">{move || kind_word(roster, w.get(), kind)}</h1>
                 <div class="papers__do">{buttons}</div>
             </header>
             {has_machine.then(|| view! { <Tabs label=move || kind_word(roster, w.get(), kind) items=tabs chosen=tab on_choose=choose/> })}

@@ -231,7 +231,7 @@ fn step_form(offer: &Offered) -> Form {
 }
 
 /// A sentence in every language.
-fn words_of(sentence: fn(Words) -> &'static str) -> pack::Words {
+pub fn words_of(sentence: fn(Words) -> &'static str) -> pack::Words {
     let [zh_hans, zh_hant, en] = Language::ALL.map(|language| Box::from(sentence(Words(language))));
     pack::Words { zh_hans, zh_hant, en }
 }
