@@ -985,7 +985,11 @@ impl Roster {
         let until = retry_at(clock::now(), failures, retry_after_s, &mut Web);
         let sync = match error {
             TurnError::Endpoint(
-                why @ (Trouble::SignIn | Trouble::Revoked | Trouble::Cloned | Trouble::NotUnderstood { .. }),
+                why @ (Trouble::SignIn
+                | Trouble::Revoked
+                | Trouble::Unknown
+                | Trouble::Cloned
+                | Trouble::NotUnderstood { .. }),
             ) => SyncState::Stopped { why: why.clone() },
             TurnError::Endpoint(why) => SyncState::Waiting { until, why: why.clone() },
             TurnError::Journal(why) => SyncState::Storage { why: why.clone() },

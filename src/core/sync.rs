@@ -43,9 +43,12 @@ pub enum Trouble {
     /// The person's credential has run out: unlock again while online.
     #[error("sign in again")]
     SignIn,
-    /// The device's credential is not valid any more.
+    /// Somebody at the endpoint shut this device out.
     #[error("this tablet was revoked")]
     Revoked,
+    /// The endpoint has not heard of this device: it is another one, or a copy from before the enrolment.
+    #[error("this tablet is not known there")]
+    Unknown,
     /// The push counter went backwards: this tablet is a copy or was restored.
     #[error("this tablet is a copy")]
     Cloned,

@@ -53,7 +53,7 @@ use crate::{
     ledger::{Database, Hints, Ledger, LedgerError},
     metrics::{Listening, Metrics},
     problem::Problem,
-    register::{self, PersonToken, Register},
+    register::{self, Bearer, PersonToken, Register},
     tries::Tries,
 };
 
@@ -407,8 +407,12 @@ impl FromRequestParts<App> for Device {
             .and_then(|value| value.split_once(' '))
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .map(|(_, token)| token.trim())
-            .ok_or_else(Problem::device)?;
-        let device = app.register.device(keys::token_hash(token)).await?.ok_or_else(Problem::device)?;
+            .ok_or_else(Problem::device_unknown)?;
+        let device = match app.register.bearer(keys::token_hash(token)).await? {
+            Bearer::Enrolled(device) => device,
+            Bearer::Revoked => return Err(Problem::device_revoked()),
+            Bearer::Unknown => return Err(Problem::device_unknown()),
+        };
         parts.extensions.insert(device.clone());
         Ok(Self(device))
     }

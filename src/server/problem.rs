@@ -30,10 +30,17 @@ impl Problem {
         Self { detail: detail.into(), ..self }
     }
 
-    /// No token of a device, or one that is unknown or was revoked.
+    /// No token of a device, or one that nobody here has heard of: a copy from before it was enrolled may have been put
+    /// back, so it says nothing about the device's work.
     #[must_use]
-    pub fn device() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "device", "this device is not enrolled, or was revoked")
+    pub fn device_unknown() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "device_unknown", "this device is not enrolled here")
+    }
+
+    /// Somebody here shut this device out.
+    #[must_use]
+    pub fn device_revoked() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "device_revoked", "this device was revoked")
     }
 
     /// The person's token is unknown, has run out, or is another device's.
@@ -105,7 +112,7 @@ impl From<LedgerError> for Problem {
                 tracing::warn!(device = device.0, "the push counter of device {} went backwards", device.0);
                 Self::new(StatusCode::CONFLICT, "cloned", "this device is a copy of another, or was restored")
             }
-            // Never "this device is unknown": tablets take that for good. A copy may be coming back at this moment.
+            // Never "this device is unknown": people would enrol it anew. A copy may be coming back at this moment.
             LedgerError::NoOrganisation => LedgerError::Later { detail: error.to_string() }.into(),
             LedgerError::Later { detail } => {
                 tracing::error!(cause = detail, "the database did not take it");

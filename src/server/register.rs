@@ -18,6 +18,16 @@ pub struct Device {
     pub name: String,
 }
 
+/// Whose token it is that came with a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bearer {
+    Enrolled(Device),
+    /// Shut out by somebody here.
+    Revoked,
+    /// Never heard of, or not since the copy that was put back.
+    Unknown,
+}
+
 /// A tablet as the administrator sees it.
 #[derive(Debug, Clone)]
 pub struct DeviceRow {
@@ -72,7 +82,7 @@ pub trait Register: Send + Sync + std::fmt::Debug {
         token_hash: [u8; 32],
         now: Millis,
     ) -> Result<Option<Device>, LedgerError>;
-    async fn device(&self, token_hash: [u8; 32]) -> Result<Option<Device>, LedgerError>;
+    async fn bearer(&self, token_hash: [u8; 32]) -> Result<Bearer, LedgerError>;
     async fn devices(&self, organisation: OrganisationId) -> Result<Vec<DeviceRow>, LedgerError>;
     /// `false` if there is no such tablet, or it was revoked before.
     async fn revoke(

@@ -78,12 +78,12 @@ async fn who_is_not_known_gets_nothing_and_leaves_nothing() {
     let good = good(&world, &tablet);
     let bearer = tablet.bearer();
     let cases: Vec<(Vec<(&str, &str)>, &str)> = vec![
-        (vec![], "device"),
-        (vec![("authorization", "Bearer")], "device"),
-        (vec![("authorization", "Bearer x")], "device"),
-        (vec![("authorization", "Basic eDp5")], "device"),
-        (vec![("authorization", &tablet.enrolled.token)], "device"),
-        (vec![("yingke-person", &tablet.signed_in.as_ref().unwrap().token)], "device"),
+        (vec![], "device_unknown"),
+        (vec![("authorization", "Bearer")], "device_unknown"),
+        (vec![("authorization", "Bearer x")], "device_unknown"),
+        (vec![("authorization", "Basic eDp5")], "device_unknown"),
+        (vec![("authorization", &tablet.enrolled.token)], "device_unknown"),
+        (vec![("yingke-person", &tablet.signed_in.as_ref().unwrap().token)], "device_unknown"),
         (vec![("authorization", &bearer), ("yingke-person", "x")], "person"),
         (vec![("authorization", &bearer), ("yingke-person", "")], "person"),
         (vec![("authorization", &bearer), ("yingke-person", &tablet.enrolled.token)], "person"),
@@ -99,10 +99,10 @@ async fn who_is_not_known_gets_nothing_and_leaves_nothing() {
     }
     for path in ["/v1/directory", "/v1/events"] {
         let reply = world::send(world.address, "GET", path, &[("authorization", "Bearer x")], b"").await.unwrap();
-        assert_eq!(reply.problem(), (401, "device".into()), "{path}");
+        assert_eq!(reply.problem(), (401, "device_unknown".into()), "{path}");
     }
     world.ledger.revoke(world.organisation(), tablet.device(), world.now()).await.unwrap();
-    assert_eq!(tablet.push_raw(good.as_bytes()).await.problem(), (401, "device".into()));
+    assert_eq!(tablet.push_raw(good.as_bytes()).await.problem(), (401, "device_revoked".into()));
     assert_eq!(world.changes_kept().await, 0);
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use yingke_core::{
     audience::Audience,
-    sync::TurnError,
+    sync::{Trouble, TurnError},
     wire::v1::{Directory, Push, VERSION, Verdict, WireChange},
 };
 use yingke_server::settings::Data;
@@ -88,6 +88,7 @@ async fn a_copy_made_under_load_is_one_moment_and_comes_back_whole() {
     let told = done(&[&["backup", &file], sealed.as_slice()].concat(), &place.data).await;
     assert!(told.contains("sealed"), "{told}");
     writing.await.unwrap();
+    let (mut late, _) = writer(address).await;
     refused(&[&["backup", &file], sealed.as_slice()].concat(), &place.data).await;
 
     let elsewhere = Place::new().await;
@@ -106,6 +107,9 @@ async fn a_copy_made_under_load_is_one_moment_and_comes_back_whole() {
     push(&moved, &own, 3, 3).await;
     let newcomer = Tablet::enrol(address).await;
     assert!(newcomer.device().0 > 1_000, "numbers that were given since the copy are not given again");
+    // One that was enrolled since is unknown there, which is not the same as shut out.
+    late.address = address;
+    assert_eq!(late.turn().await, Err(TurnError::Endpoint(Trouble::Unknown)));
 }
 
 /// What is brought back beside the running program is served by it from then on.

@@ -424,7 +424,8 @@ impl Endpoint for Tablet {
         match reply.status {
             200 => Ok(reply.json()),
             _ => match reply.problem() {
-                (401, code) if code == "device" => Err(Trouble::Revoked),
+                (401, code) if code == "device_revoked" => Err(Trouble::Revoked),
+                (401, code) if code == "device_unknown" => Err(Trouble::Unknown),
                 (401, _) => Err(Trouble::SignIn),
                 (409, _) => Err(Trouble::Cloned),
                 (status, code) => Err(Trouble::NotUnderstood { detail: format!("{status} {code}") }),

@@ -284,7 +284,8 @@ fn judged(status: u16, content_type: &str, body: &[u8]) -> Result<(), Trouble> {
     };
     let code = problem.kind.split_once('#').map_or("", |(_, code)| code);
     Err(match (status, code) {
-        (401, "device") => Trouble::Revoked,
+        (401, "device_revoked") => Trouble::Revoked,
+        (401, "device_unknown") => Trouble::Unknown,
         // `person`, and at the door `pin` and `code`: it is the person who has to do something.
         (401 | 403, _) => Trouble::SignIn,
         (409, "cloned") => Trouble::Cloned,
@@ -339,7 +340,8 @@ mod tests {
 
     #[test]
     fn our_own_problems_say_what_can_be_done() {
-        problem(401, "device", &Err(Trouble::Revoked));
+        problem(401, "device_revoked", &Err(Trouble::Revoked));
+        problem(401, "device_unknown", &Err(Trouble::Unknown));
         problem(401, "person", &Err(Trouble::SignIn));
         problem(403, "pin", &Err(Trouble::SignIn));
         problem(409, "cloned", &Err(Trouble::Cloned));

@@ -21,6 +21,8 @@ pub enum Finding {
     /// The browser's storage answered with something else than success.
     StorageBroken,
     Revoked,
+    /// The endpoint has not heard of this tablet.
+    Unknown,
     Cloned,
     AppTooOld,
     SignedOut,
@@ -105,6 +107,7 @@ fn of_a_stop(status: &Status) -> Option<Finding> {
     let SyncState::Stopped { why } = &status.sync else { return None };
     match why {
         Trouble::Revoked => Some(Finding::Revoked),
+        Trouble::Unknown => Some(Finding::Unknown),
         Trouble::Cloned => Some(Finding::Cloned),
         Trouble::NotUnderstood { .. } => Some(Finding::AppTooOld),
         Trouble::SignIn => Some(Finding::SignedOut),
@@ -128,6 +131,7 @@ fn of_the_way(status: &Status) -> Option<Finding> {
             Trouble::NotUnderstood { .. } => Finding::Incomplete,
             Trouble::SignIn => Finding::SignedOut,
             Trouble::Revoked => Finding::Revoked,
+            Trouble::Unknown => Finding::Unknown,
             Trouble::Cloned => Finding::Cloned,
         }),
         SyncState::Unknown | SyncState::Fetching | SyncState::Sending | SyncState::UpToDate => {
@@ -249,6 +253,11 @@ mod tests {
                 check(&status, expected);
             }
         }
+    }
+
+    #[test]
+    fn a_tablet_that_the_endpoint_does_not_know_is_not_called_revoked() {
+        check(&Status { sync: stopped(Trouble::Unknown), ..well() }, Finding::Unknown);
     }
 
     #[test]

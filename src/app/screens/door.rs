@@ -402,6 +402,7 @@ pub fn trouble_words(words: Words, trouble: &Trouble) -> &'static str {
         Trouble::Busy { .. } => words.trouble_busy(),
         Trouble::SignIn => words.pin_wrong(),
         Trouble::Revoked => words.trouble_revoked(),
+        Trouble::Unknown => words.trouble_unknown(),
         Trouble::Cloned => words.trouble_cloned(),
         Trouble::NotUnderstood { .. } => words.trouble_not_understood(),
     }

@@ -241,6 +241,7 @@ enum SignKind {
     Offline,
     Refused(usize),
     SignIn,
+    Enrol,
     Revoked,
 }
 
@@ -249,6 +250,7 @@ fn sign_of(status: &Status) -> Sign {
     let unsent = status.unsent;
     let (tone, icon, kind) = match &status.sync {
         SyncState::Stopped { why: Trouble::SignIn } => (Tone::Unsent, Icon::Key, SignKind::SignIn),
+        SyncState::Stopped { why: Trouble::Unknown | Trouble::Cloned } => (Tone::Late, Icon::Warn, SignKind::Enrol),
         SyncState::Stopped { .. } => (Tone::Late, Icon::Warn, SignKind::Revoked),
         SyncState::Storage { .. } => (Tone::Late, Icon::Warn, SignKind::Unsent),
         _ if status.refused > 0 => (Tone::Late, Icon::Warn, SignKind::Refused(status.refused)),
@@ -273,6 +275,7 @@ impl Sign {
             SignKind::Offline => words.pill_offline().into(),
             SignKind::Refused(count) => words.pill_refused(count),
             SignKind::SignIn => words.pill_sign_in().into(),
+            SignKind::Enrol => words.pill_enrol().into(),
             SignKind::Revoked => words.pill_revoked().into(),
         }
     }

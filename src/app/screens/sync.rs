@@ -69,6 +69,7 @@ fn sentence(words: Words, finding: Finding) -> String {
         Finding::StorageFull => words.sync_storage_full().into(),
         Finding::StorageBroken => words.sync_storage().into(),
         Finding::Revoked => words.sync_revoked().into(),
+        Finding::Unknown => words.sync_unknown().into(),
         Finding::Cloned => words.sync_cloned().into(),
         Finding::AppTooOld => words.sync_not_understood().into(),
         Finding::SignedOut => words.sync_sign_in().into(),

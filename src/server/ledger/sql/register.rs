@@ -11,7 +11,7 @@ use crate::{
     house::House,
     keys::Secrets,
     ledger::LedgerError,
-    register::{Device, DeviceRow, PersonToken, Register},
+    register::{Bearer, Device, DeviceRow, PersonToken, Register},
 };
 use yingke_core::{
     audience::Role,
@@ -237,22 +237,21 @@ impl Register for ThisLedger {
         Ok(Some(Device { organisation, number, venue, name: name.into() }))
     }
 
-    async fn device(&self, token_hash: [u8; 32]) -> Result<Option<Device>, LedgerError> {
-        let row = sqlx::query(
-            "select organisation, number, venue, name from device where token_hash = $1 and revoked_at is null",
-        )
-        .bind(&token_hash[..])
-        .fetch_optional(&self.readers)
-        .await?;
-        row.map(|row| {
-            Ok(Device {
-                organisation: OrganisationId::from_bytes(array(&row, "organisation")?),
-                number: device(&row, "number")?,
-                venue: VenueId::from_bytes(array(&row, "venue")?),
-                name: row.try_get("name")?,
-            })
-        })
-        .transpose()
+    async fn bearer(&self, token_hash: [u8; 32]) -> Result<Bearer, LedgerError> {
+        let row = sqlx::query("select organisation, number, venue, name, revoked_at from device where token_hash = $1")
+            .bind(&token_hash[..])
+            .fetch_optional(&self.readers)
+            .await?;
+        let Some(row) = row else { return Ok(Bearer::Unknown) };
+        if row.try_get::<Option<i64>, _>("revoked_at")?.is_some() {
+            return Ok(Bearer::Revoked);
+        }
+        Ok(Bearer::Enrolled(Device {
+            organisation: OrganisationId::from_bytes(array(&row, "organisation")?),
+            number: device(&row, "number")?,
+            venue: VenueId::from_bytes(array(&row, "venue")?),
+            name: row.try_get("name")?,
+        }))
     }
 
     async fn devices(&self, organisation: OrganisationId) -> Result<Vec<DeviceRow>, LedgerError> {
