@@ -14,6 +14,7 @@ use yingke_core::{
 };
 
 use crate::{
+    authority,
     backup::{self, BackupError},
     export,
     house::House,
@@ -248,6 +249,18 @@ pub async fn device(command: settings::Device, now: Millis) -> Result<String, Ad
             }
         }
     }
+}
+
+/// A private authority and a certificate of it, in the data folder.
+///
+/// # Errors
+/// [`AdminError`]
+pub async fn ca(data: &Data, hosts: &[String], install_port: u16, now: Millis) -> Result<String, AdminError> {
+    let (ledger, organisation) = open(data).await?;
+    let name = ledger.house(organisation).await?.name;
+    ledger.close().await;
+    let made = authority::make(&data.folder, &name, hosts, now).map_err(|error| asked(error.to_string()))?;
+    made.told(&data.folder, hosts, install_port).map_err(|error| asked(error.to_string()))
 }
 
 /// # Errors

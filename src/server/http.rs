@@ -185,6 +185,13 @@ pub fn metrics_router(app: &App) -> Router {
     Router::new().route("/metrics", get(text))
 }
 
+/// The private authority's certificate for tablets to install, on an address of its own that is not https yet.
+pub fn authority_router(certificate: Vec<u8>) -> Router {
+    let certificate = Bytes::from(certificate);
+    let file = async move || ([(header::CONTENT_TYPE, "application/x-x509-ca-cert")], certificate.clone());
+    Router::new().route("/ca.crt", get(file)).fallback(async || Problem::not_found())
+}
+
 // ---- Handlers -----------------------------------------------------------------------------------------------
 
 /// Once it is read, a push is seen through, even if the tablet hangs up: dropped halfway, it would wait for its turn

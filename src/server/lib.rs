@@ -4,6 +4,7 @@
 //! HTTP, [`ledger`] keeps. [`register`] knows the club: its venues, people and tablets.
 
 pub mod admin;
+pub mod authority;
 pub mod backup;
 pub mod demo;
 pub mod exchange;
@@ -20,7 +21,9 @@ pub mod pack_check;
 pub mod problem;
 pub mod register;
 pub mod sealed;
+pub mod serve;
 pub mod settings;
 pub mod sheet;
+pub mod tls;
 pub mod tries;
 pub mod verify;

@@ -65,9 +65,29 @@ pub enum Command {
         /// Address and port where Prometheus asks, at /metrics; nowhere unless it is said
         #[arg(long, value_name = "ADDRESS")]
         metrics: Option<SocketAddr>,
+        /// A certificate's file (PEM, followed by those between it and its authority): then tablets come by https
+        #[arg(long, value_name = "FILE", requires = "key")]
+        certificate: Option<PathBuf>,
+        /// Its private key (PEM)
+        #[arg(long, value_name = "FILE", requires = "certificate")]
+        key: Option<PathBuf>,
+        /// Address and port where tablets fetch, by http, what `ca` made for them, and nothing else
+        #[arg(long, value_name = "ADDRESS")]
+        install: Option<SocketAddr>,
         /// The folder with the app's files, as `cargo xtask dist` makes it
         #[arg(long, value_name = "DIR")]
         app: Option<PathBuf>,
+    },
+    /// Make a private authority for a shop's own network, and a certificate for this machine; run again to renew it
+    Ca {
+        #[command(flatten)]
+        data: Data,
+        /// How tablets reach this machine: 192.168.1.20, yingke.local. Can be said several times
+        #[arg(long = "host", value_name = "HOST", required = true)]
+        hosts: Vec<String>,
+        /// The port of `serve --install`
+        #[arg(long, value_name = "PORT", default_value_t = 8081)]
+        install_port: u16,
     },
     /// Write a copy of everything into a new file; the endpoint may go on running
     Backup {

@@ -11,5 +11,6 @@ mod lost_replies;
 mod people;
 mod process;
 mod strangers;
+mod tls;
 mod world;
 mod writers;

@@ -74,7 +74,11 @@ pub async fn serve(data: &Data) -> (Child, SocketAddr) {
     listening(command(&SERVE, data)).await
 }
 
-/// The same, with every sync and every answer written into a file, each with the file it is about.
+pub async fn serve_with(words: &[&str], data: &Data) -> (Child, SocketAddr) {
+    listening(command(&[&SERVE[..], words].concat(), data)).await
+}
+
+/// The same as [`serve`], with every sync and every answer written into a file, each with the file it is about.
 pub async fn serve_watched(data: &Data, log: &Path) -> (Child, SocketAddr) {
     let plain = command(&SERVE, data);
     let mut watched = Command::new("strace");

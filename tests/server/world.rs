@@ -14,7 +14,7 @@ use std::{
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::{Connection, PgConnection};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::watch,
 };
@@ -210,7 +210,20 @@ pub async fn send(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> Option<Reply> {
-    let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
+    let stream = TcpStream::connect(address).await.ok()?;
+    send_over(stream, &address.to_string(), method, path, headers, body).await
+}
+
+/// One request over a connection, encrypted or not, that is closed afterwards.
+pub async fn send_over(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    host: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Option<Reply> {
+    let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
     for (name, value) in headers {
         request += &format!("{name}: {value}\r\n");
     }
@@ -218,7 +231,6 @@ pub async fn send(
         request += &format!("content-length: {}\r\n", body.len());
     }
     request += "\r\n";
-    let mut stream = TcpStream::connect(address).await.ok()?;
     stream.write_all(request.as_bytes()).await.ok()?;
     // The endpoint may answer and close before it has read all of a body that is too large.
     let _ = stream.write_all(body).await;

@@ -381,7 +381,9 @@ impl World {
             }
             Err(TurnError::Endpoint(Trouble::NotUnderstood { .. })) => probe::note("fault: a reply cut short", true),
             Err(TurnError::Endpoint(Trouble::Revoked)) => unreachable!("nobody revokes here"),
-            Err(TurnError::Endpoint(Trouble::Unknown)) => unreachable!("the endpoint of the simulator asks for no token"),
+            Err(TurnError::Endpoint(Trouble::Unknown)) => {
+                unreachable!("the endpoint of the simulator asks for no token")
+            }
             Err(TurnError::Incomplete { audience }) => panic!("a page of {audience} is said to be incomplete"),
         }
     }

@@ -1,0 +1,135 @@
+//! Serving until somebody asks to end: the ports first, then the ledger, and at the end open requests.
+
+use std::{
+    io::IsTerminal,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use axum_server::{Handle, accept::NoDelayAcceptor, tls_rustls::RustlsAcceptor};
+use tokio::{net::TcpListener, sync::watch};
+
+use crate::{
+    admin::{self, AdminError},
+    authority, http,
+    settings::Data,
+    tls::{self, Certificate},
+};
+
+/// How long open requests may take to end before they are cut.
+const DRAIN: Duration = Duration::from_secs(10);
+/// How long a client may take to say what it wants. Its body may take longer: networks are weak.
+const HEAD_WAIT: Duration = Duration::from_secs(30);
+
+/// What is served, and where.
+#[derive(Debug)]
+pub struct Wish<'a> {
+    pub data: &'a Data,
+    pub listen: SocketAddr,
+    pub metrics: Option<SocketAddr>,
+    /// Where tablets fetch the private authority's certificate.
+    pub install: Option<SocketAddr>,
+    /// A certificate and its key.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    pub app: Option<&'a Path>,
+}
+
+/// Serves until Ctrl-C or SIGTERM.
+///
+/// # Errors
+/// [`AdminError`], with nothing opened, let alone altered.
+pub async fn run(wish: Wish<'_>) -> Result<String, AdminError> {
+    if let Some(app) = wish.app
+        && !app.join("index.html").is_file()
+    {
+        return Err(asked(format!("{} holds no index.html; `cargo xtask dist` makes the app's files", app.display())));
+    }
+    let certificate = match &wish.tls {
+        Some((certificate, key)) => Some(Certificate::read(certificate, key).await.map_err(|e| asked(e.to_string()))?),
+        None => None,
+    };
+    let listener = bound(wish.listen, "--listen").await?;
+    let metrics = match wish.metrics {
+        Some(address) => Some(bound(address, "--metrics").await?),
+        None => None,
+    };
+    let install = match wish.install {
+        Some(address) => {
+            let authority = authority::installable(&wish.data.folder)
+                .map_err(|error| asked(format!("{error}; `yingke-server ca` makes the authority")))?;
+            Some((bound(address, "--install").await?, authority))
+        }
+        None => None,
+    };
+    let address = listener.local_addr().unwrap_or(wish.listen);
+    let (ledger, _) = admin::open(wish.data).await?;
+    trace_on_stderr();
+
+    let (end, ending) = watch::channel(false);
+    let state = http::App::new(ledger.clone(), http::system_clock(), ending);
+    if let Some(listener) = metrics {
+        tokio::spawn(axum::serve(listener, http::metrics_router(&state)).into_future());
+    }
+    if let Some((listener, authority)) = install {
+        tokio::spawn(axum::serve(listener, http::authority_router(authority)).into_future());
+    }
+    let router = http::router(state, wish.app);
+    let router = if certificate.is_some() { tls::strict(router) } else { router };
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let handle = Handle::new();
+    let server = listener.into_std().and_then(axum_server::from_tcp).map_err(|error| asked(error.to_string()))?;
+    let mut server = server.handle(handle.clone()).first_request_timeout(HEAD_WAIT);
+    server.http_builder().http1().header_read_timeout(HEAD_WAIT);
+    let server = match certificate {
+        Some(certificate) => {
+            tokio::spawn(certificate.clone().follow(http::system_clock()));
+            let acceptor = RustlsAcceptor::new(certificate.config).acceptor(NoDelayAcceptor::new());
+            tokio::spawn(server.acceptor(acceptor).serve(service))
+        }
+        None => tokio::spawn(server.acceptor(NoDelayAcceptor::new()).serve(service)),
+    };
+    tracing::info!(%address, "listening on {address}");
+    asked_to_end().await;
+    tracing::info!("ending: open requests are finished first");
+    // The receiver lives in the handlers' state.
+    let _ = end.send(true);
+    handle.graceful_shutdown(Some(DRAIN));
+    if !matches!(server.await, Ok(Ok(()))) {
+        tracing::warn!("the server did not end in good order");
+    }
+    ledger.close().await;
+    Ok(String::new())
+}
+
+fn asked(sentence: impl Into<String>) -> AdminError {
+    AdminError::Asked(sentence.into())
+}
+
+async fn bound(address: SocketAddr, option: &str) -> Result<TcpListener, AdminError> {
+    let listener = TcpListener::bind(address).await;
+    listener.map_err(|error| asked(format!("{address} cannot be listened on: {error}; another one: {option} ADDRESS")))
+}
+
+fn trace_on_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
+    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+}
+
+/// Ctrl-C, or the signal that service managers send.
+async fn asked_to_end() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate()).expect("a handler of SIGTERM can be set");
+        tokio::select! { _ = interrupt => {}, _ = terminate.recv() => {} }
+    }
+    #[cfg(not(unix))]
+    let _ = interrupt.await;
+}
