@@ -5,10 +5,14 @@ use std::{fs::File, io::Write, path::Path};
 use rust_xlsxwriter::{Workbook, XlsxError};
 use serde_json::{Map, Value as Json};
 use yingke_core::{
+    money::Money,
+    pack::{FieldType, ListOf, Pack, VenueKind},
     record::{CellTag, Record},
     schema::{self, Holds},
     time::Millis,
+    typed::Signature,
     value::Value,
+    wire::v1::Venue,
 };
 
 use crate::{
@@ -92,25 +96,44 @@ fn new_file(path: &Path) -> Result<File, ExportError> {
     Ok(options.open(path)?)
 }
 
-/// What people read: days and times as they are written, staff by name, several values one after the other.
+/// What people read: days and times as they are written, staff by name, several values one after the other; a gift as
+/// `what*how many` and a charge as `what=yuan`, as they are typed; of a signature who, in which role and when.
 fn value_of(record: &Record, field: &schema::FieldSpec, house: &House) -> Json {
-    let offset = house.venues.get(&record.audience().venue()).map_or(0, |venue| venue.utc_offset_minutes);
-    let one = |value: &Value| match value {
-        Value::Empty => Json::Null,
+    let venue = house.venues.get(&record.audience().venue());
+    let offset = venue.map_or(0, |venue| venue.utc_offset_minutes);
+    let staff_named = |text: &str| {
+        let staff = text.parse().ok().and_then(|id| house.staff.get(&id));
+        staff.map_or_else(|| text.to_owned(), |staff| staff.name.clone())
+    };
+    let plain = |value: &Value| match value {
         Value::Bool(yes) => Json::from(*yes),
-        Value::Int(fen) if field.holds == Holds::Money => {
-            Json::from(yingke_core::money::Money::from_fen(*fen).map_or_else(|| fen.to_string(), |money| money.shown()))
-        }
+        Value::Int(fen) if field.holds == Holds::Money => Json::from(yuan(*fen)),
         Value::Int(number) => Json::from(*number),
-        Value::Text(text) => {
-            let staff = (field.holds == Holds::Staff).then(|| text.parse().ok()).flatten();
-            let name = staff.and_then(|id| house.staff.get(&id)).map(|staff| staff.name.as_str());
-            Json::from(name.unwrap_or(text))
-        }
+        Value::Text(text) if matches!(field.holds, Holds::Staff | Holds::List) => Json::from(staff_named(text)),
+        Value::Text(text) => Json::from(&**text),
         Value::At(at) => Json::from(time_of(*at, offset)),
         Value::Day(day) => Json::from(day.to_string()),
         Value::Id(id) => Json::from(id.to_string()),
-        Value::List(_) | Value::Bytes(_) => Json::Null,
+        Value::Empty | Value::List(_) | Value::Bytes(_) => Json::Null,
+    };
+    let element = |value: &Value| match value {
+        Value::List(parts) => Json::from(match &parts[..] {
+            [Value::Text(what), Value::Int(fen)] if is_charges(venue, record, field) => {
+                format!("{what}={}", yuan(*fen))
+            }
+            [Value::Text(what), Value::Int(count)] => format!("{what}*{count}"),
+            parts => parts.iter().map(|part| shown(&plain(part))).collect::<Vec<_>>().join(" "),
+        }),
+        value => plain(value),
+    };
+    let one = |value: &Value| match value {
+        Value::List(_) if field.holds == Holds::Signature => Signature::from_value(value)
+            .map_or(Json::Null, |Signature { signer, role, at, .. }| {
+                Json::from(format!("{signer} ({role}) {}", time_of(at, offset)))
+            }),
+        Value::List(elements) if elements.is_empty() => Json::Null,
+        Value::List(elements) => Json::Array(elements.iter().map(element).collect()),
+        value => plain(value),
     };
     match field.merge {
         CellTag::Set => match record.elements(field.key).map(one).collect::<Vec<_>>() {
@@ -125,6 +148,17 @@ fn value_of(record: &Record, field: &schema::FieldSpec, house: &House) -> Json {
             record.get(field.key).map_or(Json::Null, one)
         }
     }
+}
+
+fn yuan(fen: i64) -> String {
+    Money::from_fen(fen).map_or_else(|| fen.to_string(), |money| money.shown())
+}
+
+/// Whether the numbers of a list are money: the venue's forms say so, not the value.
+fn is_charges(venue: Option<&Venue>, record: &Record, field: &schema::FieldSpec) -> bool {
+    let pack = Pack::of(VenueKind::from_key(venue.map_or("", |venue| &venue.pack)));
+    let forms = pack.forms.iter().filter(|form| *form.record == *record.kind().as_str());
+    forms.filter_map(|form| form.field(field.key)).any(|field| field.kind == FieldType::List(ListOf::Charges))
 }
 
 fn time_of(at: Millis, offset: i32) -> String {
@@ -239,5 +273,93 @@ impl Table for Lines {
 
     fn end(mut self: Box<Self>) -> Result<(), ExportError> {
         Ok(self.file.write_all(if self.begun { b"\n]\n" } else { b"[]\n" })?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use yingke_core::{
+        audience::{Audience, Role},
+        chance::Seeded,
+        change::{Change, Edit, Key, Ranked},
+        fixture,
+        id::DeviceNumber,
+        stamp::Stamp,
+        wire::v1::Staff,
+    };
+
+    use super::*;
+    use crate::{
+        admin::new_venue,
+        keys::Secrets,
+        ledger::{Batch, Candidate, Ledger, sqlite::SqliteLedger},
+        register::Register,
+        sheet::{self, SheetCell},
+    };
+
+    /// A deposit of which something was kept back, and who signed for it.
+    fn deposit() -> Ranked {
+        let charge = |what: &str, fen: i64| Value::List(vec![what.into(), Value::Int(fen)]);
+        let signature = Signature {
+            image: "0".repeat(64).into(),
+            signer: "李娜".into(),
+            role: "member".into(),
+            at: fixture::NOW,
+            device: DeviceNumber(7),
+        };
+        let writes = vec![
+            schema::write("deposit", "amount", Value::Int(20_000)),
+            schema::write("deposit", "deductions", Value::List(vec![charge("手牌", 3_000), charge("毛巾", 1_550)])),
+            schema::write("deposit", "customer_sign", signature.value()),
+        ];
+        let edit = Edit {
+            kind: Key::of("deposit"),
+            audience: Audience::Desk(fixture::venue()),
+            writes,
+            ..fixture::person_edit(5, Vec::new())
+        };
+        let header = fixture::phone_change().change.header;
+        Ranked::provisional(Stamp::at(fixture::NOW), Change::new(header, vec![edit], &mut Seeded::new(1)))
+    }
+
+    #[tokio::test]
+    async fn lists_and_signatures_are_in_every_format() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = SqliteLedger::create(folder.path()).await.unwrap();
+        let organisation = fixture::organisation();
+        ledger.found(organisation, "松风体育", "e1", &Secrets::new()).await.unwrap();
+        ledger.keep_venue(organisation, &new_venue(fixture::venue(), "未来店", "fitness", 480)).await.unwrap();
+        let staff = Staff {
+            id: fixture::staff(1),
+            name: "林悦".into(),
+            role: Role::FrontDesk,
+            venue: fixture::venue(),
+            active: true,
+        };
+        ledger.add_staff(organisation, &staff, "x").await.unwrap();
+        let candidates = vec![Candidate::new(deposit(), None)];
+        ledger.append(organisation, Batch { pushed: None, candidates, now: fixture::NOW }).await.unwrap();
+        let house = ledger.house(organisation).await.unwrap();
+        let signed = format!("李娜 (member) {}", time_of(fixture::NOW, 480));
+        for name in ["deposit.csv", "deposit.xlsx", "deposit.json"] {
+            let path = folder.path().join(name);
+            assert_eq!(run(&ledger, &house, "deposit", &path).await.unwrap(), 1);
+            if name.ends_with(".json") {
+                let rows: Vec<Json> = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+                assert_eq!(rows[0]["deductions"], serde_json::json!(["手牌=30.00", "毛巾=15.50"]));
+                assert_eq!(
+                    (&rows[0]["customer_sign"], &rows[0]["amount"]),
+                    (&signed.as_str().into(), &"200.00".into())
+                );
+                continue;
+            }
+            let table = sheet::read(&path).unwrap();
+            let cell = |name: &str| match &table.rows[0].cells[table.names.iter().position(|it| it == name).unwrap()] {
+                SheetCell::Text(text) => text.clone(),
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(cell("deductions"), "手牌=30.00;毛巾=15.50", "{name}");
+            assert_eq!(cell("customer_sign"), signed, "{name}");
+        }
     }
 }
