@@ -94,6 +94,7 @@ macro_rules! posts {
     ($($post:ident $key:literal,)*) => {
         /// What someone does at the club. Source: domain catalogue 3.6.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
         #[serde(rename_all = "snake_case")]
         pub enum Role { $($post,)* }
 

@@ -125,6 +125,7 @@ ids! {
 }
 
 /// A tablet's number within its organisation, given at enrolment. A restored or cloned tablet gets a new one.
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct DeviceNumber(pub u32);

@@ -11,6 +11,8 @@ pub mod change;
 pub mod codec;
 pub mod commission;
 pub mod conflict;
+#[cfg(feature = "describe")]
+mod describe;
 pub mod duplicate;
 pub mod filter;
 pub mod fixture;

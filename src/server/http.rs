@@ -40,7 +40,7 @@ use yingke_core::{
     id::{OrganisationId, StaffId},
     time::{DAY_MS, Millis},
     wire::v1::{
-        Answer, BODY_BYTES_MAX, Directory, Enrol, Enrolled, Me, SignIn, SignedIn, VERSION, Verdict, base64_text,
+        Answer, BODY_BYTES_MAX, Directory, Enrol, Enrolled, Me, Push, SignIn, SignedIn, VERSION, Verdict, base64_text,
     },
 };
 
@@ -52,6 +52,7 @@ use crate::{
     known::KnownPhones,
     ledger::{Database, Hints, Ledger, LedgerError},
     metrics::{Listening, Metrics},
+    openapi::{self, About, Who},
     problem::Problem,
     register::{self, Bearer, PersonToken, Register},
     tries::Tries,
@@ -132,29 +133,42 @@ pub fn system_clock() -> Clock {
     })
 }
 
-/// The routes, once: what is answered, and a list of it for whoever has to walk all of them.
+/// The routes, once: what is answered, and what the OpenAPI document says of it.
 macro_rules! routes {
-    ($($method:ident $path:literal $handler:expr,)*) => {
+    ($($method:ident $path:literal $handler:expr, $about:expr;)*) => {
         /// Method and path of each route, the app's files aside.
         pub const ROUTES: &[(&str, &str)] = &[$((stringify!($method), $path)),*];
 
         fn routes() -> Router<App> {
             Router::new()$(.route($path, $method($handler)))*
         }
+
+        /// Every route with what is said of it.
+        pub fn described() -> Vec<(&'static str, &'static str, About)> {
+            vec![$((stringify!($method), $path, $about)),*]
+        }
     };
 }
 
 routes! {
-    post "/v1/sync" sync,
-    get "/v1/events" events,
-    post "/v1/enrol" enrol,
-    post "/v1/sign-in" sign_in,
-    post "/v1/sign-out" sign_out,
-    get "/v1/me" me,
-    get "/v1/directory" directory,
-    get "/v1/known-phones" known_phones,
-    get "/healthz" async || "ok\n",
-    get "/readyz" ready,
+    post "/v1/sync" sync, About::new("One turn: what was saved goes in, each change gets a verdict, and with a person's \
+        token comes what is new in the audiences that they hold. A push that was answered is answered the same when it \
+        comes again.").by(Who::TabletOrPerson).takes::<Push>().gives::<Answer>().or(&[409]);
+    get "/v1/events" events, About::new("Server-sent events: `{\"number\": N}` whenever there is something new, and a \
+        comment now and then. A hint may be late or lost; the pull is the truth.").by(Who::Tablet).streams();
+    post "/v1/enrol" enrol, About::new("A tablet presents the code that a supervisor was given, and gets its number and \
+        token.").takes::<Enrol>().gives::<Enrolled>().or(&[403, 429]);
+    post "/v1/sign-in" sign_in, About::new("A person's first unlock on a tablet, or a renewal. Wrong PINs cost a wait \
+        that grows.").by(Who::Tablet).takes::<SignIn>().gives::<SignedIn>().or(&[403, 429]);
+    post "/v1/sign-out" sign_out, About::new("Takes the person's token back.").by(Who::Person).gives_nothing();
+    get "/v1/me" me, About::new("Whom the tokens belong to, and the keys of audiences that came into being since.")
+        .by(Who::TabletOrPerson).gives::<Me>();
+    get "/v1/directory" directory, About::new("Who works where.").by(Who::Tablet).gives::<Directory>();
+    get "/v1/known-phones" known_phones, About::new("A filter of the phone numbers that the club knows, after the key \
+        that it is tried with.").by(Who::Person).gives_bytes();
+    get "/v1/openapi.json" openapi, About::new("This document.").gives_document();
+    get "/healthz" async || "ok\n", About::new("Whether the program runs.").gives_text();
+    get "/readyz" ready, About::new("Whether it reaches its database.").gives_text();
 }
 
 /// Everything that is answered: `/v1`, health, and the app's files if there are any.
@@ -378,6 +392,10 @@ async fn known_phones(device: Device, _: Person, State(app): State<App>) -> Resu
     let headers =
         [(header::CONTENT_TYPE, "application/octet-stream".into()), (header::ETAG, format!("\"{}\"", known.version))];
     Ok((headers, Bytes::copy_from_slice(&known.bytes)).into_response())
+}
+
+async fn openapi() -> Json<serde_json::Value> {
+    Json(openapi::document())
 }
 
 async fn ready(State(app): State<App>) -> Result<&'static str, Problem> {

@@ -17,6 +17,7 @@ pub mod keys;
 pub mod known;
 pub mod ledger;
 pub mod metrics;
+pub mod openapi;
 pub mod pack_check;
 pub mod problem;
 pub mod register;

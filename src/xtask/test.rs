@@ -12,6 +12,7 @@ use crate::shell::{self, Outcome, Stop};
 use crate::size;
 use crate::summary::Tally;
 use crate::system;
+use crate::tools;
 use crate::wasm_target::{TARGET, target_installed};
 use crate::workspace::Workspace;
 
@@ -19,6 +20,8 @@ const TESTS: &str = "yingke-tests";
 const E2E: &str = "e2e";
 const ENDPOINT: &str = "server";
 const SERVER: &str = "yingke-server";
+/// A test that needs a program of its own, and so is a step of its own.
+const OPENAPI: &str = "openapi::no_answer_is_outside_the_document";
 
 /// What the person asked for.
 pub struct Wish {
@@ -35,17 +38,19 @@ enum Step {
     ClientLints,
     Units,
     Endpoint,
+    OpenApi,
     Contract,
     Size,
     Browsers,
 }
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step::Format,
     Step::Lints,
     Step::ClientLints,
     Step::Units,
     Step::Endpoint,
+    Step::OpenApi,
     Step::Contract,
     Step::Size,
     Step::Browsers,
@@ -59,6 +64,7 @@ impl Step {
             Self::ClientLints => "clippy-client",
             Self::Units => "unit",
             Self::Endpoint => "endpoint",
+            Self::OpenApi => "openapi",
             Self::Contract => "contract",
             Self::Size => "size",
             Self::Browsers => E2E,
@@ -69,7 +75,7 @@ impl Step {
     fn is_quick(self) -> bool {
         match self {
             Self::Format | Self::Lints | Self::ClientLints | Self::Units | Self::Endpoint => true,
-            Self::Contract | Self::Size | Self::Browsers => false,
+            Self::OpenApi | Self::Contract | Self::Size | Self::Browsers => false,
         }
     }
 
@@ -96,6 +102,7 @@ impl Step {
                 tallied(&mut ledger, "the ledger's contract on PostgreSQL").map(|more| told.and(more))
             }
             Self::Endpoint => endpoint(workspace),
+            Self::OpenApi => openapi(workspace),
             Self::Contract => contract(workspace),
             Self::Size => size::report(workspace).and_then(|code| {
                 if code == ExitCode::SUCCESS {
@@ -168,12 +175,20 @@ fn endpoint(workspace: &Workspace) -> Outcome<Tally> {
     if system::has_apt() && shell::on_path("strace").is_none() {
         system::install(&["strace"], "seeing that what is acknowledged is on the disk")?;
     }
-    tests.args(["--", "--include-ignored"]);
+    tests.args(["--", "--include-ignored", "--skip", OPENAPI]);
     let on_sqlite = tallied(&mut tests, "the endpoint's tests on SQLite")?;
     let cluster = Cluster::start()?;
     let mut tests = cargo(workspace, &["test", "--package", TESTS, "--test", ENDPOINT, "--locked", "--no-fail-fast"]);
     tests.env(postgres::VARIABLE, cluster.url());
     tallied(&mut tests, "the endpoint's tests on PostgreSQL").map(|more| on_sqlite.and(more))
+}
+
+/// The endpoint's OpenAPI document against the running program: a bounded run of schemathesis.
+fn openapi(workspace: &Workspace) -> Outcome<Tally> {
+    let program = tools::schemathesis(workspace)?;
+    let mut tests = cargo(workspace, &["test", "--package", TESTS, "--test", ENDPOINT, "--locked"]);
+    tests.args(["--", "--ignored", "--exact", OPENAPI]).env("YINGKE_SCHEMATHESIS", program);
+    tallied(&mut tests, "the OpenAPI document")
 }
 
 /// What the client's storage promises, on the real database of a real browser.

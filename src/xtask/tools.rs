@@ -1,4 +1,5 @@
-//! The programs that make a web client out of a compiled one: Trunk, wasm-bindgen, wasm-opt, each in a pinned version.
+//! Programs of others, each in a pinned version: Trunk, wasm-bindgen and wasm-opt, which make a web client out of a compiled
+//! one, and what tests need.
 //!
 //! They lie in the user's cache, one folder per name and version, so that every clone finds them and the machine's other
 //! projects are left alone. A folder appears under its name only once it is complete.
@@ -13,6 +14,7 @@ use crate::workspace::Workspace;
 
 const TRUNK_VERSION: &str = "0.21.14";
 const BINARYEN_VERSION: &str = "132.0.0";
+const SCHEMATHESIS_VERSION: &str = "4.32.5";
 
 /// Where each program is.
 pub struct Tools {
@@ -83,6 +85,33 @@ fn wasm_opt() -> Outcome<PathBuf> {
             .arg(format!("binaryen@{BINARYEN_VERSION}"));
         shell::long(&mut command, &format!("fetching wasm-opt (binaryen {BINARYEN_VERSION}), once for this machine"))
     })
+}
+
+/// Holds the endpoint against its OpenAPI document. It lies in the target folder: what Python installs knows its own
+/// place and cannot be moved there once it is complete.
+pub fn schemathesis(workspace: &Workspace) -> Outcome<PathBuf> {
+    let folder = workspace.place(&format!("schemathesis-{SCHEMATHESIS_VERSION}"));
+    let program = folder.join("bin/schemathesis");
+    if is_version(&program, SCHEMATHESIS_VERSION) {
+        return Ok(program);
+    }
+    let can_make = || shell::quiet(Command::new("python3").args(["-c", "import ensurepip, venv"])).is_ok();
+    if !can_make() {
+        system::install(&["python3", "python3-venv"], "testing the OpenAPI document (schemathesis, from PyPI)")?;
+    }
+    let cannot = |error: std::io::Error| Stop(format!("{} cannot be removed: {error}", folder.display()));
+    if folder.exists() {
+        fs::remove_dir_all(&folder).map_err(cannot)?;
+    }
+    shell::quiet(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+    let mut install = Command::new(folder.join("bin/python"));
+    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    install.arg(format!("schemathesis=={SCHEMATHESIS_VERSION}"));
+    shell::long(&mut install, &format!("fetching schemathesis {SCHEMATHESIS_VERSION}, once for this clone"))?;
+    if is_version(&program, SCHEMATHESIS_VERSION) {
+        return Ok(program);
+    }
+    Err(Stop(format!("schemathesis was installed but does not run; remove {} and try again", folder.display())))
 }
 
 /// The program `inside` the cache folder `name`, made by `install` if it is not there in that version.

@@ -8,6 +8,7 @@ mod durable;
 mod exchange;
 mod files;
 mod lost_replies;
+mod openapi;
 mod people;
 mod process;
 mod strangers;

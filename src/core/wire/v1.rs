@@ -26,6 +26,7 @@ pub const BODY_BYTES_MAX: usize = 4 << 20;
 
 /// A value as JSON: text, whole numbers, true, false and null as they are; the rest in an object of one member.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Value {
     Empty(()),
@@ -38,6 +39,7 @@ pub enum Value {
 
 /// A value that JSON has no form for. Exactly one member.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Tagged {
     /// Milliseconds since 1970, UTC.
@@ -50,6 +52,7 @@ pub enum Tagged {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
 pub struct GuardedWrite {
     pub values: BTreeMap<Key, Value>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -58,6 +61,7 @@ pub struct GuardedWrite {
 
 /// One edit: the fields it sets, by merge kind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
 pub struct ShownEdit {
     pub record: RecordId,
     pub kind: Key,
@@ -82,6 +86,7 @@ pub struct ShownEdit {
 
 /// An edit, or the 64 hexadecimal digits of the hash of one that is not for this reader.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum WireSlot {
     Shown(Box<ShownEdit>),
@@ -90,6 +95,7 @@ pub enum WireSlot {
 
 /// A change and its rank.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
 pub struct WireChange {
     pub id: ChangeId,
     pub stamp: Stamp,
@@ -117,6 +123,7 @@ fn is_zero(number: &i64) -> bool {
 /// An unsent change as the tablet sealed it to the organisation's recovery key: ECDH P-256 with an ephemeral
 /// key, HKDF-SHA-256, AES-256-GCM. Only the endpoint opens it; inside is one row of codec 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
 pub struct SealedChange {
     pub id: ChangeId,
     pub author: StaffId,
@@ -130,6 +137,7 @@ pub struct SealedChange {
 
 /// How far along one audience's stream a reader is, and the proof that it has all until there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
 pub struct StreamMark {
     /// The ledger's number of the last change taken in; 0 at the start.
     pub number: u64,
@@ -141,6 +149,7 @@ pub struct StreamMark {
 
 /// `POST /v1/sync`, from a device. Without a person's token it may push and gets verdicts, but no page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
 pub struct Push {
     pub version: u32,
     /// The endpoint's epoch as the device last knew it; absent at first contact.
@@ -159,6 +168,7 @@ pub struct Push {
 
 /// The endpoint's word on one pushed change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
 #[serde(tag = "verdict", rename_all = "snake_case")]
 pub enum Verdict {
     /// Kept, now or before (`had`), under this rank and number. Number, epoch and hash are the receipt.
@@ -180,6 +190,7 @@ impl Verdict {
 
 /// Why a change was not taken, in a form that the tablet can say in its user's language.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
 #[serde(tag = "code", rename_all = "snake_case")]
 pub enum Refusal {
     /// It belongs to another organisation.
@@ -198,6 +209,7 @@ pub enum Refusal {
 
 /// One accepted change of a page: whole, or the part that the reader may see.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
 pub struct Numbered {
     pub number: u64,
     #[serde(flatten)]
@@ -206,6 +218,7 @@ pub struct Numbered {
 
 /// What is new, in the order of the ledger, with the proof of each stream at its end.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
 pub struct Page {
     pub changes: Vec<Numbered>,
     /// Every audience that the person holds, as far as this page brings it.
@@ -216,6 +229,7 @@ pub struct Page {
 
 /// The answer to a [`Push`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
 pub struct Answer {
     pub version: u32,
     pub epoch: String,
@@ -233,6 +247,7 @@ pub struct Answer {
 // ---- People and tablets -------------------------------------------------------------------------------------
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
 pub struct Venue {
     pub id: VenueId,
     pub name: String,
@@ -247,6 +262,7 @@ pub struct Venue {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
 pub struct Staff {
     pub id: StaffId,
     pub name: String,
@@ -257,6 +273,7 @@ pub struct Staff {
 
 /// `GET /v1/directory`: who works where. The lock screen shows the names, so it holds no more than that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
 pub struct Directory {
     pub version: String,
     pub organisation: OrganisationId,
@@ -267,6 +284,7 @@ pub struct Directory {
 
 /// `POST /v1/enrol`: a tablet presents the code that a supervisor was given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
 pub struct Enrol {
     pub version: u32,
     pub code: String,
@@ -275,6 +293,7 @@ pub struct Enrol {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
 pub struct Enrolled {
     pub device: DeviceNumber,
     pub venue: VenueId,
@@ -290,6 +309,7 @@ pub struct Enrolled {
 
 /// `POST /v1/sign-in`, with the device's token: a person's first unlock on a tablet, or a renewal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
 pub struct SignIn {
     pub version: u32,
     pub staff: StaffId,
@@ -298,6 +318,7 @@ pub struct SignIn {
 
 /// What a person's unlock opens on this tablet. Sealed in the vault as soon as it arrives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
 pub struct SignedIn {
     /// The person's credential: `Yingke-Person: <token>` beside the device's.
     pub token: String,
@@ -311,6 +332,7 @@ pub struct SignedIn {
 
 /// `GET /v1/me`: whom the tokens belong to. Keys are for audiences that came into being since the sign-in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
 pub struct Me {
     pub device: DeviceNumber,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -322,6 +344,7 @@ pub struct Me {
 
 /// RFC 9457. `type` is `about:blank#<code>` so that a client can decide by it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
 pub struct Problem {
     #[serde(rename = "type")]
     pub kind: String,
