@@ -1,6 +1,7 @@
 //! The administrator's commands. Each is done or says in one sentence why not, with nothing altered.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -16,6 +17,7 @@ use yingke_core::{
 use crate::{
     authority,
     backup::{self, BackupError},
+    erase::{self, EraseError},
     export,
     house::House,
     import,
@@ -310,6 +312,36 @@ pub async fn export(data: &Data, kind: &str, file: &Path) -> Result<String, Admi
     Ok(format!("{} holds {count} records.\n", file.display()))
 }
 
+/// # Errors
+/// [`AdminError`]; nothing was altered then.
+pub async fn erase(data: &Data, person: &str, author: &str, write: bool, now: Millis) -> Result<String, AdminError> {
+    let failed = |error: EraseError| asked(error.to_string());
+    let (ledger, organisation) = open(data).await?;
+    let by = staff_named(&ledger.house(organisation).await?, author)?.id;
+    let found = erase::find(&*ledger, organisation, person).await.map_err(failed)?;
+    let plan = erase::plan(&*ledger, organisation, found.id).await?;
+    let counted = |counts: &BTreeMap<String, usize>| {
+        counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect::<Vec<_>>().join(", ")
+    };
+    let mut told = format!("{}: {}\n", if write { "Emptied" } else { "Would be emptied" }, counted(&plan.going));
+    if !plan.kept.is_empty() {
+        told += &format!("Stays, because law keeps it for ten years: {}\n", counted(&plan.kept));
+    }
+    if write {
+        erase::note(&data.folder, organisation, found.id, by, now).map_err(failed)?;
+        let changes = ledger.erase(organisation, &plan.records, &new_epoch(), now).await?;
+        told += &format!(
+            "{changes} changes say nothing of them any more.\nKeep {} apart from the backups, \
+             and let it lie in the data folder when one is restored. Backups from before still hold this person.\n",
+            data.folder.join(erase::LIST).display()
+        );
+    } else {
+        told += "Nothing was emptied yet: say --write.\n";
+    }
+    ledger.close().await;
+    Ok(told)
+}
+
 /// Letters of a passphrase: shorter ones are guessed.
 const PASSPHRASE_MIN: usize = 12;
 
@@ -382,9 +414,15 @@ pub async fn restore(
     let mut again = reader()?;
     let mut iterator = std::iter::from_fn(|| again.read().transpose())
         .map(|row| row.map_err(|error| LedgerError::Later { detail: error.to_string() }));
-    ledger.replace_all(&mut iterator, &new_epoch(), now).await?;
+    let epoch = new_epoch();
+    ledger.replace_all(&mut iterator, &epoch, now).await?;
     let mut told = format!("{rows} rows are back, under a new epoch: tablets read it from its start.\n");
     for organisation in ledger.organisations().await? {
+        let erased = erase::replay(&*ledger, organisation, &data.folder, &epoch, now).await;
+        match erased.map_err(|error| asked(format!("{told}but nobody who was erased is gone again: {error}")))? {
+            0 => {}
+            people => told += &format!("{people} people who were erased are gone again.\n"),
+        }
         let findings = verify::run(&*ledger, organisation).await?;
         told += &findings.to_string();
         if !findings.faults.is_empty() {

@@ -36,8 +36,8 @@ pub struct Known {
 #[derive(Debug, Clone, Default)]
 struct Built {
     known: Known,
-    /// The end of the ledger it was built from.
-    number: u64,
+    /// The epoch and the end of the ledger it was built from.
+    of: (String, u64),
     at: Millis,
     building: bool,
 }
@@ -75,16 +75,15 @@ impl KnownPhones {
         if !self.begin(organisation, now) {
             return Ok(());
         }
-        let number = ledger.heads(organisation).await.map(|heads| heads.values().map(|head| head.number).max());
-        let made = match number {
-            Ok(number) => self.build(ledger, organisation, secrets, number.unwrap_or(0)).await,
+        let made = match position(ledger, organisation).await {
+            Ok(of) => self.build(ledger, organisation, secrets, of).await,
             Err(error) => Err(error),
         };
         let mut built = self.built();
         let entry = built.entry(organisation).or_default();
         (entry.building, entry.at) = (false, now);
-        if let Some((known, number)) = made? {
-            (entry.known, entry.number) = (known, number);
+        if let Some((known, of)) = made? {
+            (entry.known, entry.of) = (known, of);
         }
         Ok(())
     }
@@ -104,11 +103,11 @@ impl KnownPhones {
         ledger: &dyn Ledger,
         organisation: OrganisationId,
         secrets: &Secrets,
-        number: u64,
-    ) -> Result<Option<(Known, u64)>, LedgerError> {
+        of: (String, u64),
+    ) -> Result<Option<(Known, (String, u64))>, LedgerError> {
         let unchanged = {
             let built = self.built();
-            built.get(&organisation).is_some_and(|built| !built.known.version.is_empty() && built.number == number)
+            built.get(&organisation).is_some_and(|built| !built.known.version.is_empty() && built.of == of)
         };
         if unchanged {
             return Ok(None);
@@ -124,10 +123,45 @@ impl KnownPhones {
         let phones: Vec<PhoneNumber> = phones.iter().filter_map(|phone| PhoneNumber::from_e164(phone)).collect();
         let bytes = Filter::build(secrets.known_phones_key(), phones.iter()).bytes_with_key();
         let version = hex_text(&Sha256::digest(&bytes)[..8]);
-        Ok(Some((Known { version, bytes: bytes.into() }, number)))
+        Ok(Some((Known { version, bytes: bytes.into() }, of)))
     }
 
     fn built(&self) -> std::sync::MutexGuard<'_, BTreeMap<OrganisationId, Built>> {
         self.built.lock().expect("nobody panics while holding the filters")
+    }
+}
+
+/// Where the ledger stands. A copy that was put back and an erasure begin an epoch, whatever the numbers.
+async fn position(ledger: &dyn Ledger, organisation: OrganisationId) -> Result<(String, u64), LedgerError> {
+    let heads = ledger.heads(organisation).await?;
+    let number = heads.values().map(|head| head.number).max().unwrap_or(0);
+    Ok((ledger.epoch(organisation).await?, number))
+}
+
+#[cfg(test)]
+mod tests {
+    use yingke_core::{change::Ranked, fixture, stamp::Stamp, time::DAY_MS};
+
+    use super::*;
+    use crate::ledger::{Batch, Candidate, memory::MemoryLedger};
+
+    #[tokio::test]
+    async fn it_is_built_anew_when_somebody_was_erased_though_nothing_was_written() {
+        let (ledger, secrets, known) = (MemoryLedger::new("e1"), Secrets::new(), KnownPhones::default());
+        let organisation = fixture::organisation();
+        let later = Ranked::provisional(Stamp::at(fixture::NOW), fixture::two_audience_change());
+        let person = fixture::phone_change();
+        let candidates = [&person, &later].map(|ranked| Candidate::new(ranked.clone(), None)).into();
+        ledger.append(organisation, Batch { pushed: None, candidates, now: fixture::NOW }).await.unwrap();
+        let phone = PhoneNumber::from_e164("+8613800138000").unwrap();
+        let knows = async |now: Millis| {
+            known.renew(&ledger, organisation, &secrets, now).await.unwrap();
+            Filter::read_with_key(&known.get(organisation).bytes).unwrap().contains(&phone)
+        };
+        assert!(knows(fixture::NOW).await);
+        let record = person.change.edits().next().unwrap().record;
+        // The other edit of this record in the later change goes too; its second one keeps the number.
+        ledger.erase(organisation, &[record].into(), "e2", fixture::NOW).await.unwrap();
+        assert!(!knows(fixture::NOW.plus(DAY_MS)).await);
     }
 }

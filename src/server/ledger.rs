@@ -3,18 +3,22 @@
 //! The contract is written on [`Ledger`] and tested once, in `contract.rs`; SQLite and its twin in memory pass
 //! the same tests. What is decided inside a transaction is a plain function, [`settle`], that both share.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use async_trait::async_trait;
 use tokio::sync::broadcast;
 use yingke_core::{
     audience::Audience,
-    change::{Hash, Ranked},
+    change::{Change, Edit, Hash, Op, Ranked, Slot},
     codec,
     id::{ChangeId, DeviceNumber, OrganisationId, RecordId},
     record::Record,
     stamp::Stamp,
     time::{MINUTE_MS, Millis},
+    value::Value,
     wire::v1::{Refusal, StreamMark, Verdict},
 };
 
@@ -150,6 +154,54 @@ pub struct Receipt {
 /// An epoch lasts at least this long, so that a tablet which reckons wrongly cannot keep a club from working.
 pub const EPOCH_MS_MIN: i64 = 10 * MINUTE_MS;
 
+/// The ids of other records that a value holds.
+pub fn mentions(value: &Value, found: &mut BTreeSet<RecordId>) {
+    match value {
+        Value::Id(id) => drop(found.insert(*id)),
+        Value::List(values) => values.iter().for_each(|value| mentions(value, found)),
+        Value::Empty
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::Text(_)
+        | Value::At(_)
+        | Value::Day(_)
+        | Value::Bytes(_) => {}
+    }
+}
+
+/// The records that an edit is about: the one that it alters, and those that it names. That one person names another
+/// makes the edit not about the other.
+#[must_use]
+pub fn subjects(edit: &Edit) -> BTreeSet<RecordId> {
+    let mut found = BTreeSet::from([edit.record]);
+    if edit.kind.as_str() == "person" {
+        return found;
+    }
+    for write in &edit.writes {
+        match &write.op {
+            Op::Latest(value)
+            | Op::First(value)
+            | Op::Sticky(value)
+            | Op::Once(value)
+            | Op::Add(value)
+            | Op::Remove(value) => mentions(value, &mut found),
+            Op::Guarded { values, .. } => values.values().for_each(|value| mentions(value, &mut found)),
+        }
+    }
+    found
+}
+
+/// A change without what it says of some records; `None` if it says nothing of them.
+#[must_use]
+pub fn emptied(change: &Change, records: &BTreeSet<RecordId>) -> Option<Change> {
+    let hides = |slot: &Slot| matches!(slot, Slot::Shown(edit) if records.contains(&edit.record));
+    if !change.slots().iter().any(hides) {
+        return None;
+    }
+    let slots = change.slots().iter().map(|slot| if hides(slot) { Slot::Hidden(slot.hash()) } else { slot.clone() });
+    Some(Change::from_parts(change.header.clone(), slots.collect()))
+}
+
 /// Keeps accepted changes. Each method is one transaction.
 #[async_trait]
 pub trait Ledger: Send + Sync + fmt::Debug {
@@ -214,6 +266,20 @@ pub trait Ledger: Send + Sync + fmt::Debug {
         after: Option<RecordId>,
         records_max: usize,
     ) -> Result<Vec<Record>, LedgerError>;
+
+    /// Empties these records everywhere: what changes say of them, of which number, id and hash stay; the streams; the
+    /// current records. Nothing brings them back: a change that edits one, or is about one, is refused from now on. A new
+    /// epoch begins, so that tablets read anew. Gives the number of changes that were emptied. Again, it does nothing more.
+    async fn erase(
+        &self,
+        organisation: OrganisationId,
+        records: &BTreeSet<RecordId>,
+        epoch: &str,
+        now: Millis,
+    ) -> Result<u64, LedgerError>;
+
+    /// Every record that was erased.
+    async fn erased(&self, organisation: OrganisationId) -> Result<BTreeSet<RecordId>, LedgerError>;
 
     /// A stream's rows after a number: number, change and the kept mark.
     async fn stream(

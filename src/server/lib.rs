@@ -7,6 +7,7 @@ pub mod admin;
 pub mod authority;
 pub mod backup;
 pub mod demo;
+pub mod erase;
 pub mod exchange;
 pub mod export;
 pub mod files;

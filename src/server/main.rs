@@ -46,6 +46,7 @@ async fn obey(command: Command) -> Result<String, AdminError> {
             admin::import(&data, &wish, &venue, &author, write, now).await
         }
         Command::Export { data, file, kind } => admin::export(&data, &kind, &file).await,
+        Command::Erase { data, person, author, write } => admin::erase(&data, &person, &author, write, now).await,
         Command::Pack(Pack::Check { file }) => pack_check::run(&file),
         Command::Verify { data } => {
             let (ledger, organisation) = admin::open(&data).await?;

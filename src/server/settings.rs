@@ -141,6 +141,19 @@ pub enum Command {
         #[arg(long, default_value = "person")]
         kind: String,
     },
+    /// Empty everything about a person, at their request, but what law keeps: says first what would go
+    Erase {
+        #[command(flatten)]
+        data: Data,
+        /// Id, phone number, or whole name if only one person has it
+        person: String,
+        /// Who does it: name or id
+        #[arg(long = "as", value_name = "STAFF")]
+        author: String,
+        /// Do it. It cannot be undone, and every tablet reads its records anew
+        #[arg(long)]
+        write: bool,
+    },
     /// Packs: what a kind of venue asks for
     #[command(subcommand)]
     Pack(Pack),

@@ -5,6 +5,7 @@
 mod bad_input;
 mod copies;
 mod durable;
+mod erase;
 mod exchange;
 mod files;
 mod lost_replies;

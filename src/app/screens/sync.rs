@@ -234,6 +234,7 @@ fn refusal_words(roster: Roster, words: Words, reason: &Refusal) -> String {
         }
         Refusal::Malformed { .. } => words.refusal_malformed().into(),
         Refusal::Different => words.refusal_different().into(),
+        Refusal::Erased => words.refusal_erased().into(),
     }
 }
 

@@ -205,6 +205,8 @@ pub enum Refusal {
     Malformed { detail: String },
     /// The id was used before for a change with other content.
     Different,
+    /// What it is about was emptied at that person's request, and nothing brings it back.
+    Erased,
 }
 
 /// One accepted change of a page: whole, or the part that the reader may see.

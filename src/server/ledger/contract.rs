@@ -91,6 +91,7 @@ macro_rules! ledger_contract {
             records_are_what_the_ledger_makes
             an_epoch_begins_once_and_lasts_a_while
             a_stream_tells_where_it_stood
+            what_was_erased_is_empty_everywhere_and_does_not_come_back
         );
     )*};
 }
@@ -613,6 +614,7 @@ mod copies {
         moved(&postgres, &other).await;
     }
 
+    /// The list of who was erased aside: it is in no copy.
     #[tokio::test]
     async fn every_column_that_there_is_has_its_place() {
         let (_ledger, folder) = on_sqlite().await;
@@ -623,7 +625,7 @@ mod copies {
                 .unwrap();
         let there: Vec<(String, String)> = sqlx::query_as(
             "select tables.name, columns.name from sqlite_schema as tables, pragma_table_info(tables.name) as columns \
-             where tables.type = 'table' and tables.name not like 'sqlite_%' order by 1, 2",
+             where tables.type = 'table' and tables.name not like 'sqlite_%' and tables.name <> 'erasure' order by 1, 2",
         )
         .fetch_all(&mut connection)
         .await
@@ -635,4 +637,67 @@ mod copies {
         known.sort();
         assert_eq!(known, there);
     }
+}
+
+async fn what_was_erased_is_empty_everywhere_and_does_not_come_back(tested: Tested) {
+    let ledger = &tested.ledger;
+    let audience_of = |number: u32| if number.is_multiple_of(3) { desk() } else { own() };
+    let plain = (0..150).map(|number| named(number, audience_of(number), now_stamp(number)));
+    // One save about two records for two audiences.
+    let mut both = named(150, own(), now_stamp(150));
+    let edit = |number: u32, audience| named(number, audience, now_stamp(0)).change.edits().next().unwrap().clone();
+    let edits = vec![edit(7, own()), edit(8, desk())];
+    both.change = Change::new(both.change.header.clone(), edits, &mut Seeded::new(150));
+    let all: Vec<Ranked> = plain.chain([both]).collect();
+    append(&tested, batch(all.clone())).await;
+    let person = edit(7, own()).record;
+    let about: Vec<&Ranked> = all.iter().filter(|it| it.change.edits().any(|edit| edit.record == person)).collect();
+    let erased = [person].into();
+    let organisation = fixture::organisation();
+    let count = ledger.erase(organisation, &erased, "e9", fixture::NOW).await.unwrap();
+    assert_eq!((count, about.len()), (4, 4));
+    assert_eq!(ledger.epoch(organisation).await.unwrap(), "e9");
+
+    // The ledger has all numbers and proves itself; of the person it says nothing.
+    let findings = verify::run(&**ledger, organisation).await.unwrap();
+    assert_eq!((findings.faults, findings.changes), (Vec::new(), 151));
+    let rows = ledger.rows(organisation, 0, 1_000).await.unwrap();
+    assert!(rows.iter().zip(&all).all(|(row, sent)| row.hash == sent.change.hash()));
+    assert!(rows.iter().all(|row| row.ranked.change.edits().all(|edit| edit.record != person)));
+    let other = edit(8, desk()).record;
+    assert!(rows[150].ranked.change.edits().map(|edit| edit.record).eq([other]), "what it says of others stays");
+    let records = ledger.records(organisation, None, None, 1_000).await.unwrap();
+    assert!(records.len() == 49 && records.iter().all(|record| record.id != person));
+
+    // Who reads from the start gets a page that proves itself, and nothing of the person.
+    let since = BTreeMap::from([(own(), 0), (desk(), 0)]);
+    let page = ledger.page(organisation, &since, 1_000).await.unwrap();
+    let mut marks = BTreeMap::from([own(), desk()].map(|audience| (audience, StreamMark::default())));
+    for (number, ranked) in &page.changes {
+        let audiences: std::collections::BTreeSet<_> = ranked.change.edits().map(|edit| &edit.audience).collect();
+        for audience in audiences {
+            let mark = marks.get_mut(audience).unwrap();
+            *mark = mark.with(*number, ranked.change.id());
+        }
+    }
+    assert_eq!(marks, page.streams);
+    assert_eq!(page.changes.len(), 151 - 3);
+
+    // Nothing brings it back: neither what was there, nor a new change of it, nor one that is about it.
+    let mut visit = named(201, desk(), now_stamp(201));
+    let about_person = Edit {
+        kind: Key::of("visit"),
+        writes: vec![Write { key: Key::of("person"), op: Op::Latest(person.into()) }],
+        ..edit(9, desk())
+    };
+    visit.change = Change::new(visit.change.header.clone(), vec![about_person], &mut Seeded::new(201));
+    let again = [about[0].clone(), about[3].clone(), named(207, own(), now_stamp(207)), visit];
+    for verdict in append(&tested, batch(again)).await {
+        assert!(matches!(verdict, Verdict::Refused { reason: Refusal::Erased, .. }), "{verdict:?}");
+    }
+    let next = append(&tested, batch([named(208, own(), now_stamp(208))])).await;
+    assert_eq!(number_of(&next[0]), 152);
+    assert_eq!(ledger.erase(organisation, &erased, "e10", fixture::NOW).await.unwrap(), 0);
+    assert_eq!(ledger.erased(organisation).await.unwrap(), erased);
+    assert_eq!(verify::run(&**ledger, organisation).await.unwrap().faults, Vec::<String>::new());
 }

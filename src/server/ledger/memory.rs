@@ -19,7 +19,7 @@ use yingke_core::{
 };
 
 use super::{
-    Batch, EPOCH_MS_MIN, Ledger, LedgerError, LedgerPage, LedgerRow, Receipt,
+    Batch, EPOCH_MS_MIN, Ledger, LedgerError, LedgerPage, LedgerRow, Receipt, emptied,
     settle::{Found, settle, touched},
 };
 
@@ -39,6 +39,7 @@ struct Kept {
     records: Records,
     counters: BTreeMap<DeviceNumber, u64>,
     latest: Stamp,
+    erased: BTreeSet<RecordId>,
 }
 
 impl MemoryLedger {
@@ -108,6 +109,7 @@ impl Ledger for MemoryLedger {
                 .map(|(head, name)| (name, head))
                 .collect(),
             records: touched.records.iter().filter_map(|id| Some((*id, kept.records.get(id)?.clone()))).collect(),
+            erased: touched.subjects.intersection(&kept.erased).copied().collect(),
         };
         let settled = settle(found, batch.candidates, batch.now);
         for (receipt, ranked) in settled.rows {
@@ -173,6 +175,43 @@ impl Ledger for MemoryLedger {
         let records = kept.records.values().filter(|record| after.is_none_or(|after| record.id > after));
         let records = records.filter(|record| kind.is_none_or(|kind| record.kind().as_str() == kind));
         Ok(records.take(records_max).cloned().collect())
+    }
+
+    async fn erase(
+        &self,
+        _: OrganisationId,
+        records: &BTreeSet<RecordId>,
+        epoch: &str,
+        now: Millis,
+    ) -> Result<u64, LedgerError> {
+        let mut kept = self.kept();
+        let mut count = 0;
+        for (_, ranked) in &mut kept.rows {
+            if let Some(change) = emptied(&ranked.change, records) {
+                ranked.change = change;
+                count += 1;
+            }
+        }
+        let Kept { rows, streams, .. } = &mut *kept;
+        for (audience, stream) in streams.iter_mut() {
+            let mut head = StreamMark::default();
+            let is_there =
+                |number: u64| rows[number as usize - 1].1.change.edits().any(|edit| edit.audience == *audience);
+            stream.retain(|(_, mark)| is_there(mark.number));
+            for (change, mark) in stream {
+                head = head.with(mark.number, *change);
+                *mark = head;
+            }
+        }
+        streams.retain(|_, stream| !stream.is_empty());
+        kept.records.retain(|id, _| !records.contains(id));
+        kept.erased.extend(records);
+        (kept.epoch, kept.epoch_at) = (epoch.into(), now);
+        Ok(count)
+    }
+
+    async fn erased(&self, _: OrganisationId) -> Result<BTreeSet<RecordId>, LedgerError> {
+        Ok(self.kept().erased.clone())
     }
 
     async fn stream(

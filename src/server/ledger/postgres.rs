@@ -37,7 +37,8 @@ mod register;
 mod rows;
 
 /// Schema steps. Only added at the end; a released step stays as it is.
-const STEPS: &[&str] = &[include_str!("migrations/postgres/001_begin.sql")];
+const STEPS: &[&str] =
+    &[include_str!("migrations/postgres/001_begin.sql"), include_str!("migrations/postgres/002_erasure.sql")];
 /// Connections of one process: batches of one organisation wait for each other in any case.
 const CONNECTIONS_MAX: u32 = 16;
 /// How long a batch waits for a connection, and for those before it.
@@ -230,6 +231,7 @@ const LEDGER_BY_CHANGE: &str = "select change, number, stamp, device, hash from 
 const HEADS_BY_AUDIENCE: &str = "select audience, number, count, digest from stream_head \
      where organisation = $1 and audience = any($2)";
 const RECORDS_BY_ID: &str = "select body from record where organisation = $1 and id = any($2)";
+const ERASED_BY_ID: &str = "select record from erasure where organisation = $1 and record = any($2)";
 const BODIES_BY_NUMBER: &str = "select number, bytes from body \
      where organisation = $1 and number = any($2) order by number";
 
@@ -243,6 +245,15 @@ fn audience_list(audiences: impl Iterator<Item = Audience>) -> Vec<String> {
 
 fn number_list(numbers: impl Iterator<Item = u64>) -> Vec<i64> {
     numbers.map(bits).collect()
+}
+
+/// Makes the room of what was deleted or replaced free to be written over. Until then, and in the database's own log and
+/// copies, it can be found by who administers the machine.
+async fn forget_what_was_deleted(ledger: &PostgresLedger) -> Result<(), LedgerError> {
+    for table in ["body", "record", "stream"] {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("vacuum {table}"))).execute(&ledger.writer).await?;
+    }
+    Ok(())
 }
 
 /// All rows of a table in one statement: each would cost a way to the server and back, with the counter locked.

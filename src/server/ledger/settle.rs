@@ -15,7 +15,7 @@ use yingke_core::{
     wire::v1::{Refusal, StreamMark, Verdict, hex_text},
 };
 
-use super::{Candidate, Receipt};
+use super::{Candidate, Receipt, subjects};
 
 /// A stamp further ahead of the endpoint's time than this is corrected: tablets in daily contact are never off by more.
 pub const AHEAD_MAX_MS: i64 = 5 * MINUTE_MS;
@@ -34,6 +34,8 @@ pub struct Found {
     pub heads: BTreeMap<Audience, StreamMark>,
     /// The records that the batch names, as far as there are any.
     pub records: Records,
+    /// Those that it is about and that were erased.
+    pub erased: BTreeSet<RecordId>,
 }
 
 /// What is to be written.
@@ -55,6 +57,8 @@ pub struct Touched {
     pub changes: BTreeSet<ChangeId>,
     pub audiences: BTreeSet<Audience>,
     pub records: BTreeSet<RecordId>,
+    /// Those and the ones that edits name besides: none of them may have been erased.
+    pub subjects: BTreeSet<RecordId>,
 }
 
 #[must_use]
@@ -62,6 +66,7 @@ pub fn touched(candidates: &[Candidate]) -> Touched {
     let mut touched = Touched::default();
     for candidate in candidates {
         touched.changes.insert(candidate.ranked.change.id());
+        touched.subjects.extend(candidate.ranked.change.edits().flat_map(subjects));
         if candidate.refusal.is_none() {
             for edit in candidate.ranked.change.edits() {
                 touched.audiences.insert(edit.audience.clone());
@@ -81,6 +86,16 @@ pub fn settle(mut found: Found, candidates: Vec<Candidate>, now: Millis) -> Sett
     let mut records_touched = BTreeSet::new();
     for Candidate { mut ranked, hash, refusal } in candidates {
         let id = ranked.change.id();
+        // Of one that is here, what it alters counts: it may be about an erased person and kept by law.
+        let is_erased = |record: &RecordId| found.erased.contains(record);
+        let refused = match found.known.contains_key(&id) {
+            true => ranked.change.edits().any(|edit| is_erased(&edit.record)),
+            false => ranked.change.edits().flat_map(subjects).any(|record| is_erased(&record)),
+        };
+        if refused {
+            settled.verdicts.push(Verdict::Refused { id, reason: Refusal::Erased });
+            continue;
+        }
         let known = found.known.get(&id).filter(|_| probe::step("exchange: what is known is not taken twice"));
         if let Some(receipt) = known {
             settled.verdicts.push(if probe::decide("exchange: had, and the same", receipt.hash == hash) {

@@ -32,8 +32,11 @@ mod rows;
 /// Says in the file's header that it is ours: `Yngk`.
 pub const APPLICATION_ID: u32 = 0x596e_676b;
 /// Schema steps. Only added at the end; a released step stays as it is.
-const STEPS: &[&str] =
-    &[include_str!("migrations/sqlite/001_begin.sql"), include_str!("migrations/sqlite/002_many.sql")];
+const STEPS: &[&str] = &[
+    include_str!("migrations/sqlite/001_begin.sql"),
+    include_str!("migrations/sqlite/002_many.sql"),
+    include_str!("migrations/sqlite/003_erasure.sql"),
+];
 /// The name of the file in the data folder.
 pub const FILE: &str = "yingke.db";
 /// Reads at once: a page takes a few milliseconds.
@@ -218,6 +221,8 @@ const HEADS_BY_AUDIENCE: &str = "select audience, number, count, digest from str
      where organisation = $1 and audience in (select value from json_each($2))";
 const RECORDS_BY_ID: &str = "select body from record \
      where organisation = $1 and id in (select unhex(value) from json_each($2))";
+const ERASED_BY_ID: &str = "select record from erasure \
+     where organisation = $1 and record in (select unhex(value) from json_each($2))";
 const BODIES_BY_NUMBER: &str = "select number, bytes from body \
      where organisation = $1 and number in (select value from json_each($2)) order by number";
 
@@ -236,6 +241,14 @@ fn number_list(numbers: impl Iterator<Item = u64>) -> String {
 /// One query for all of them: SQLite has no arrays, and reads JSON.
 fn json_list(texts: impl Iterator<Item = String>) -> String {
     format!("[{}]", texts.collect::<Vec<_>>().join(","))
+}
+
+/// What was deleted or replaced, now and at any time before, still lies in pages that are free. The file is written anew
+/// without them, and the log emptied.
+async fn forget_what_was_deleted(ledger: &SqliteLedger) -> Result<(), LedgerError> {
+    sqlx::raw_sql("vacuum").execute(&ledger.writer).await?;
+    sqlx::raw_sql("pragma wal_checkpoint(truncate)").execute(&ledger.writer).await?;
+    Ok(())
 }
 
 /// Row by row: each takes a few microseconds, and the connection is in this process.

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use sqlx::Row;
+use sqlx::{QueryBuilder, Row};
 use yingke_core::{
     audience::Audience,
-    change::Hash,
+    change::{Hash, Ranked},
+    codec,
     id::{ChangeId, DeviceNumber, OrganisationId, RecordId},
     record::Record,
     stamp::Stamp,
@@ -15,14 +16,17 @@ use yingke_core::{
 };
 
 use super::{
-    BODIES_BY_NUMBER, DbConnection, HEADS_BY_AUDIENCE, LEDGER_BY_CHANGE, LOCK_COUNTER, RECORDS_BY_ID, ThisLedger,
-    audience_list, id_list, keep, number_list,
+    BODIES_BY_NUMBER, Db, DbConnection, ERASED_BY_ID, HEADS_BY_AUDIENCE, LEDGER_BY_CHANGE, LOCK_COUNTER, RECORDS_BY_ID,
+    ThisLedger, audience_list, forget_what_was_deleted, id_list, keep, number_list,
     rows::{array, audience, bits, mark, number, one_record, ranked, receipt},
 };
 use crate::ledger::{
-    Batch, EPOCH_MS_MIN, Ledger, LedgerError, LedgerPage, LedgerRow,
+    Batch, EPOCH_MS_MIN, Ledger, LedgerError, LedgerPage, LedgerRow, emptied,
     settle::{Found, settle, touched},
 };
+
+/// Rows that are read, and altered by one statement, while somebody is erased.
+const ROWS_AT_ONCE: i64 = 1_000;
 
 #[async_trait]
 impl Ledger for ThisLedger {
@@ -213,6 +217,54 @@ impl Ledger for ThisLedger {
         rows.iter().map(|row| one_record(row.try_get("body")?)).collect()
     }
 
+    async fn erase(
+        &self,
+        organisation: OrganisationId,
+        records: &BTreeSet<RecordId>,
+        epoch: &str,
+        now: Millis,
+    ) -> Result<u64, LedgerError> {
+        let mut tx = self.write().await?;
+        let key = organisation.bytes();
+        sqlx::query(LOCK_COUNTER).bind(&key[..]).fetch_optional(&mut *tx).await?.ok_or(LedgerError::NoOrganisation)?;
+        let (count, leaving) = empty_bodies(&mut tx, organisation, records).await?;
+        for (audience, numbers) in leaving {
+            leave_stream(&mut tx, organisation, &audience, &numbers).await?;
+        }
+        for record in records {
+            sqlx::query("delete from record where organisation = $1 and id = $2")
+                .bind(&key[..])
+                .bind(&record.bytes()[..])
+                .execute(&mut *tx)
+                .await?;
+            sqlx::query(
+                "insert into erasure (organisation, record, erased_at) values ($1, $2, $3) on conflict do nothing",
+            )
+            .bind(&key[..])
+            .bind(&record.bytes()[..])
+            .bind(now.0)
+            .execute(&mut *tx)
+            .await?;
+        }
+        sqlx::query("update organisation set epoch = $1, epoch_at = $2 where id = $3")
+            .bind(epoch)
+            .bind(now.0)
+            .bind(&key[..])
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        forget_what_was_deleted(self).await?;
+        Ok(count)
+    }
+
+    async fn erased(&self, organisation: OrganisationId) -> Result<BTreeSet<RecordId>, LedgerError> {
+        let rows = sqlx::query("select record from erasure where organisation = $1")
+            .bind(&organisation.bytes()[..])
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(|row| Ok(RecordId::from_bytes(array(row, "record")?))).collect()
+    }
+
     async fn stream(
         &self,
         organisation: OrganisationId,
@@ -272,6 +324,20 @@ async fn find(tx: &mut DbConnection, organisation: OrganisationId, batch: &Batch
     let key = organisation.bytes();
     let mut found = Found::default();
     let touched = touched(&batch.candidates);
+    let erasures: i64 = sqlx::query_scalar("select count(*) from erasure where organisation = $1")
+        .bind(&key[..])
+        .fetch_one(&mut *tx)
+        .await?;
+    if erasures > 0 {
+        let erased = sqlx::query(ERASED_BY_ID)
+            .bind(&key[..])
+            .bind(id_list(touched.subjects.iter().map(|id| id.bytes())))
+            .fetch_all(&mut *tx)
+            .await?;
+        for row in &erased {
+            found.erased.insert(RecordId::from_bytes(array(row, "record")?));
+        }
+    }
     let known = sqlx::query(LEDGER_BY_CHANGE)
         .bind(&key[..])
         .bind(id_list(touched.changes.iter().map(|id| id.bytes())))
@@ -298,4 +364,104 @@ async fn find(tx: &mut DbConnection, organisation: OrganisationId, batch: &Batch
         found.records.insert(record.id, record);
     }
     Ok(found)
+}
+
+/// Empties what changes say of these records. Gives how many changes that were, and by audience the numbers that leave
+/// its stream since nothing for its readers is left in them.
+async fn empty_bodies(
+    tx: &mut DbConnection,
+    organisation: OrganisationId,
+    records: &BTreeSet<RecordId>,
+) -> Result<(u64, BTreeMap<Audience, BTreeSet<u64>>), LedgerError> {
+    let key = organisation.bytes();
+    let mut count = 0;
+    let mut leaving: BTreeMap<Audience, BTreeSet<u64>> = BTreeMap::new();
+    let mut after = 0;
+    loop {
+        let rows = sqlx::query(
+            "select number, bytes from body where organisation = $1 and number > $2 order by number limit $3",
+        )
+        .bind(&key[..])
+        .bind(bits(after))
+        .bind(ROWS_AT_ONCE)
+        .fetch_all(&mut *tx)
+        .await?;
+        let Some(last) = rows.last() else { return Ok((count, leaving)) };
+        after = number(last, "number")?;
+        for row in &rows {
+            let (number, ranked) = (number(row, "number")?, ranked(row)?);
+            let Some(change) = emptied(&ranked.change, records) else { continue };
+            count += 1;
+            let stays: BTreeSet<&Audience> = change.edits().map(|edit| &edit.audience).collect();
+            for edit in ranked.change.edits().filter(|edit| !stays.contains(&edit.audience)) {
+                leaving.entry(edit.audience.clone()).or_default().insert(number);
+            }
+            let emptied = Ranked { change, ..ranked };
+            sqlx::query("update body set bytes = $1 where organisation = $2 and number = $3")
+                .bind(codec::changes_bytes([&emptied].into_iter()))
+                .bind(&key[..])
+                .bind(bits(number))
+                .execute(&mut *tx)
+                .await?;
+        }
+    }
+}
+
+/// Takes numbers out of a stream and reckons the marks of those that follow anew.
+async fn leave_stream(
+    tx: &mut DbConnection,
+    organisation: OrganisationId,
+    audience: &Audience,
+    numbers: &BTreeSet<u64>,
+) -> Result<(), LedgerError> {
+    let (key, name) = (organisation.bytes(), audience.to_string());
+    for number in numbers {
+        sqlx::query("delete from stream where organisation = $1 and audience = $2 and number = $3")
+            .bind(&key[..])
+            .bind(&name)
+            .bind(bits(*number))
+            .execute(&mut *tx)
+            .await?;
+    }
+    let first = numbers.first().copied().unwrap_or_default();
+    let mut head = mark_at(tx, organisation, audience, first).await?;
+    loop {
+        let rows = sqlx::query(
+            "select number, change from stream where organisation = $1 and audience = $2 and number > $3 \
+             order by number limit $4",
+        )
+        .bind(&key[..])
+        .bind(&name)
+        .bind(bits(head.number.max(first)))
+        .bind(ROWS_AT_ONCE)
+        .fetch_all(&mut *tx)
+        .await?;
+        if rows.is_empty() {
+            break;
+        }
+        let mut marks = Vec::with_capacity(rows.len());
+        for row in &rows {
+            head = head.with(number(row, "number")?, ChangeId::from_bytes(array(row, "change")?));
+            marks.push(head);
+        }
+        let mut update =
+            QueryBuilder::<Db>::new("update stream set count = marks.column2, digest = marks.column3 from (");
+        update.push_values(marks, |mut row, mark| {
+            row.push_bind(bits(mark.number)).push_bind(bits(mark.count)).push_bind(bits(mark.digest));
+        });
+        update.push(") as marks where organisation = ").push_bind(key.to_vec());
+        update.push(" and audience = ").push_bind(name.clone()).push(" and number = marks.column1");
+        update.build().execute(&mut *tx).await?;
+    }
+    let statement = if head.count == 0 {
+        "delete from stream_head where organisation = $1 and audience = $2"
+    } else {
+        "update stream_head set number = $3, count = $4, digest = $5 where organisation = $1 and audience = $2"
+    };
+    let mut query = sqlx::query(statement).bind(key.to_vec()).bind(name);
+    if head.count > 0 {
+        query = query.bind(bits(head.number)).bind(bits(head.count)).bind(bits(head.digest));
+    }
+    query.execute(tx).await?;
+    Ok(())
 }

@@ -1,0 +1,140 @@
+//! Somebody asks to be erased: nothing of them is left anywhere, and nothing brings them back.
+
+use std::fs;
+
+use yingke_core::{
+    audience::Audience,
+    chance::Seeded,
+    change::{Change, Edit, Key, Op, Write},
+    id::{ChangeId, RecordId},
+    sync::TurnError,
+    wire::v1::Refusal,
+};
+
+use crate::{
+    process::{demo, done, refused, run, serve},
+    world::{Place, Tablet},
+};
+
+const NAME: &str = "欧阳消逝";
+const PHONE: &str = "+8613987650001";
+
+/// A person with a visit and a payment, pushed from a tablet of theirs' consultant.
+struct Guest {
+    tablet: Tablet,
+    own: Audience,
+    person: RecordId,
+    ids: Vec<ChangeId>,
+}
+
+async fn guest(address: std::net::SocketAddr) -> Guest {
+    let mut tablet = Tablet::enrol(address).await;
+    let directory = tablet.enrolled.directory.clone();
+    let author = directory.staff.iter().find(|staff| staff.name == "林悦").unwrap();
+    tablet.signed_in = Some(tablet.try_sign_in(author.id, "260711").await.json());
+    let (own, now) = (Audience::Own(author.venue, author.id), tablet.enrolled.server_time);
+    tablet.settle().await;
+    let person = tablet.new_record(now);
+    let mut ids = Vec::new();
+    let mut save = |kind: &'static str, record: RecordId, writes: Vec<Write>| {
+        let mut ranked = tablet.change(1, &own, record, now, &[]);
+        let mut header = ranked.change.header.clone();
+        (header.organisation, header.author) = (directory.organisation, author.id);
+        let edit = Edit { record, kind: Key::of(kind), audience: own.clone(), salt: [0; 8], writes };
+        ranked.change = Change::new(header, vec![edit], &mut Seeded::new(ids.len() as u64));
+        ids.push(ranked.change.id());
+        ranked
+    };
+    let latest =
+        |key: &'static str, value: yingke_core::value::Value| Write { key: Key::of(key), op: Op::Latest(value) };
+    let changes = [
+        save("person", person, vec![latest("name", NAME.into()), latest("phone", PHONE.into())]),
+        save(
+            "visit",
+            tablet.new_record(now),
+            vec![latest("person", person.into()), latest("visitor_name", NAME.into())],
+        ),
+        save("payment", tablet.new_record(now), vec![latest("person", person.into())]),
+        save("person", tablet.new_record(now), vec![latest("referrer", person.into()), latest("name", "李娜".into())]),
+    ];
+    for change in &changes {
+        yingke_core::journal::Journal::append(&tablet.journal, change).await.unwrap();
+    }
+    tablet.settle().await;
+    assert!(tablet.journal.kept().tray.is_empty());
+    Guest { tablet, own, person, ids }
+}
+
+/// Whether the bytes of a text lie in any file of the folder.
+fn lies_in(place: &Place, text: &str) -> bool {
+    let files = fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().path());
+    let databases = files.filter(|path| path.is_file() && path.to_string_lossy().contains("yingke.db"));
+    databases.into_iter().any(|path| {
+        let bytes = fs::read(path).unwrap();
+        bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_erased_is_gone_everywhere_and_a_restore_does_not_bring_them_back() {
+    let place = demo().await;
+    let (_child, address) = serve(&place.data).await;
+    let Guest { tablet, own, person, ids } = guest(address).await;
+    assert!(tablet.records(&own).contains_key(&person));
+    let on_file = place.data.database.is_none();
+    assert!(!on_file || lies_in(&place, NAME), "the search finds what is there");
+    let backup = place.path().join("before.backup").display().to_string();
+    done(&["backup", &backup], &place.data).await;
+
+    let preview = done(&["erase", NAME, "--as", "吴珊"], &place.data).await;
+    assert!(
+        preview.contains("1 person, 1 visit") && preview.contains("1 payment") && preview.contains("--write"),
+        "{preview}"
+    );
+    assert!(tablet.turn().await.is_ok(), "a preview alters nothing");
+    assert!(refused(&["erase", "无此人", "--as", "吴珊", "--write"], &place.data).await.contains("nobody"));
+    assert!(refused(&["erase", NAME, "--as", "无此人", "--write"], &place.data).await.contains("staff list"));
+
+    // By the phone number as people write it.
+    let told = done(&["erase", "139 8765 0001", "--as", "吴珊", "--write"], &place.data).await;
+    assert!(told.contains("2 changes say nothing of them any more"), "{told}");
+    assert!(refused(&["erase", NAME, "--as", "吴珊", "--write"], &place.data).await.contains("nobody"));
+    let list = fs::read_to_string(place.path().join("erasures")).unwrap();
+    assert!(list.lines().count() == 1 && list.contains(&person.to_string()) && !list.contains(NAME), "{list}");
+    assert!(!on_file || !lies_in(&place, NAME), "the file says nothing of them");
+
+    // Tablets read anew; what this one offers again is refused, what is about others is had.
+    assert_eq!(tablet.turn().await, Err(TurnError::NewEpoch));
+    tablet.settle().await;
+    let check_gone = async |tablet: &Tablet, when: &str| {
+        let records = tablet.records(&own);
+        assert!(!records.contains_key(&person), "{when}");
+        let all: Vec<u8> = records.into_values().flatten().collect();
+        assert!(!all.windows(NAME.len()).any(|window| window == NAME.as_bytes()), "{when}");
+        let tray = tablet.journal.kept().tray;
+        let refused: Vec<_> = tray.iter().map(|(ranked, reason)| (ranked.change.id(), reason.clone())).collect();
+        // The person and the visit; the payment is kept by law, and had.
+        let mut expected: Vec<_> = ids[..2].iter().map(|id| (*id, Refusal::Erased)).collect();
+        expected.sort_by_key(|(id, _)| *id);
+        assert_eq!(refused, expected, "{when}");
+        assert!(done(&["verify"], &place.data).await.contains("all agree"), "{when}");
+        let export = place.path().join(format!("{when}.json")).display().to_string();
+        done(&["export", &export], &place.data).await;
+        let text = fs::read_to_string(export).unwrap();
+        assert!(!text.contains(NAME) && text.contains("李娜"), "{when}");
+    };
+    check_gone(&tablet, "erased").await;
+
+    let told = done(&["restore", "--replace", &backup], &place.data).await;
+    assert!(told.contains("1 people who were erased are gone again"), "{told}");
+    assert_eq!(tablet.turn().await, Err(TurnError::NewEpoch));
+    tablet.settle().await;
+    check_gone(&tablet, "restored").await;
+    // On another machine the list goes along with the backup.
+    let elsewhere = Place::new().await;
+    fs::copy(place.path().join("erasures"), elsewhere.path().join("erasures")).unwrap();
+    let told = done(&["restore", &backup], &elsewhere.data).await;
+    assert!(told.contains("1 people who were erased are gone again"), "{told}");
+    let output = run(&["erase", NAME, "--as", "吴珊"], &elsewhere.data).await;
+    assert!(String::from_utf8(output.stderr).unwrap().contains("nobody"));
+}
