@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::postgres::{self, Cluster};
+use crate::run;
 use crate::shell::{self, Outcome, Stop};
 use crate::workspace::Workspace;
 
@@ -16,7 +18,8 @@ pub struct Wish {
 pub fn run(workspace: &Workspace, wish: &Wish) -> Outcome<ExitCode> {
     match wish.what.as_deref() {
         Some("core") => core(workspace, wish),
-        _ => Err(Stop("say which: `cargo xtask bench core`".into())),
+        Some("server") => server(workspace),
+        _ => Err(Stop("say which: `cargo xtask bench core` or `cargo xtask bench server`".into())),
     }
 }
 
@@ -35,4 +38,24 @@ fn core(workspace: &Workspace, wish: &Wish) -> Outcome<ExitCode> {
     println!("measuring core: {}", shell::words(&bench));
     let status = bench.status().map_err(|error| Stop(format!("cargo does not start: {error}")))?;
     if status.success() { Ok(ExitCode::SUCCESS) } else { Err(Stop("the bench ended early, see above".into())) }
+}
+
+/// The endpoint in a process of its own, on a file and on a private PostgreSQL.
+fn server(workspace: &Workspace) -> Outcome<ExitCode> {
+    run::build_server(workspace)?;
+    let cluster = Cluster::start()?;
+    println!(
+        "aims: 10,000 changes/s on SQLite and 5,000 on PostgreSQL; a no-op sync in 10 ms (p99) and 600 bytes; 100,000 people \
+         in 2 s and 100 bytes each"
+    );
+    for url in [None, Some(cluster.url())] {
+        let mut bench = workspace.cargo();
+        bench.args(["bench", "--package", "yingke-tests", "--bench", "server", "--locked", "--quiet"]);
+        bench.env("YINGKE_SERVER", workspace.server()).envs(url.map(|url| (postgres::VARIABLE, url)));
+        let status = bench.status().map_err(|error| Stop(format!("cargo does not start: {error}")))?;
+        if !status.success() {
+            return Err(Stop("the bench ended early, see above".into()));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }

@@ -50,6 +50,8 @@ cargo xtask bench core
                    lists, search, counts and merge at 100,000 people, natively
     --sizes N,N,…    how each cost grows
     --data FILE      people as JSON, one a line, instead of the generator's
+cargo xtask bench server
+                   what the endpoint takes in, how fast it answers, what a fresh tablet and open streams cost; on both databases
 cargo xtask styles joins style/ into target/style/app.css
 
     --yes            install what is missing without asking";
