@@ -143,7 +143,7 @@ async fn a_bad_change_is_refused_with_its_reason_and_others_are_taken() {
         Audience::Desk(world.elsewhere),
         Audience::Desk(yingke_core::id::VenueId::from_bytes([9; 16])),
         Audience::Own(world.venue, fixture::staff(77)),
-        Audience::Circle(world.venue, "health".into()),
+        Audience::Circle(world.venue, "kitchen".into()),
     ] {
         let expected = Refusal::NotAllowed { audience: audience.to_string() };
         assert_eq!(check(&into(audience)).await, expected);
