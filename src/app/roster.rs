@@ -16,6 +16,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
     rc::Rc,
+    sync::Arc,
 };
 
 use leptos::{prelude::*, task::spawn_local};
@@ -656,8 +657,8 @@ impl Roster {
 
     /// Everyone, one's own first, of those the ones with the latest activity. Subscribes to people.
     #[must_use]
-    pub fn people(self, mine_only: bool) -> Vec<RecordId> {
-        let Some(scope) = self.scope(mine_only) else { return Vec::new() };
+    pub fn people(self, mine_only: bool) -> Arc<[RecordId]> {
+        let Some(scope) = self.scope(mine_only) else { return Arc::default() };
         self.ask(&["person"], |replica| replica.people(&scope))
     }
 

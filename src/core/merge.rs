@@ -72,6 +72,69 @@ pub fn apply(record: &mut Record, rank: Rank, edit: &Edit) {
     tidy(record);
 }
 
+/// Lets all that another record has into this one, of the same id: the record that the changes of both make.
+pub fn join(record: &mut Record, other: &Record) {
+    let (kind, audience) = ((other.begun(), &other.kind.1), (other.rank_at(other.audience.0), &other.audience.1));
+    if kind < (record.begun(), &record.kind.1) {
+        record.kind = (intern(record, kind.0), kind.1.clone());
+    }
+    if audience > (record.rank_at(record.audience.0), &record.audience.1) {
+        record.audience = (intern(record, audience.0), audience.1.clone());
+    }
+    for (key, cell) in &other.cells {
+        // The first write makes the cell; all of them, that one too, are let in as ever.
+        let mut put = |rank: RankIndex, op: &Op| {
+            let rank = other.rank_at(rank);
+            let at = intern(record, rank);
+            let tag = tag_of(op);
+            let place = record.cells.binary_search_by(|(known, cell)| (known, cell.tag()).cmp(&(key, tag)));
+            match place {
+                Ok(place) => settle(&mut record.cells[place].1, &record.ranks, at, op),
+                Err(place) => record.cells.insert(place, (key.clone(), new_cell(at, rank, op))),
+            }
+        };
+        match cell {
+            Cell::Latest { rank, value } => put(*rank, &Op::Latest(value.clone())),
+            Cell::First { rank, value } => put(*rank, &Op::First(value.clone())),
+            Cell::Sticky { rank, value } => put(*rank, &Op::Sticky(value.clone())),
+            Cell::Once(values) => values.iter().for_each(|(rank, value)| put(*rank, &Op::Once(value.clone()))),
+            Cell::Set(elements) => {
+                for (element, (rank, present)) in elements {
+                    put(*rank, &if *present { Op::Add(element.clone()) } else { Op::Remove(element.clone()) });
+                }
+            }
+            Cell::Guarded { heads, replaced } => {
+                let mut cell = Cell::Guarded { heads: Vec::new(), replaced: replaced.clone() };
+                let place =
+                    record.cells.binary_search_by(|(known, cell)| (known, cell.tag()).cmp(&(key, CellTag::Guarded)));
+                let place = place.unwrap_or_else(|place| {
+                    record.cells.insert(place, (key.clone(), cell.clone()));
+                    place
+                });
+                std::mem::swap(&mut record.cells[place].1, &mut cell);
+                let Cell::Guarded { heads: ours, replaced: known } = cell else {
+                    unreachable!("it was found by its tag")
+                };
+                let mut all = ours;
+                for head in heads {
+                    let at = intern(record, other.rank_at(head.rank));
+                    let is_here = |ours: &Head| ours.rank == at && ours.values == head.values;
+                    if !all.iter().any(is_here) {
+                        all.push(Head { rank: at, values: head.values.clone() });
+                    }
+                }
+                let replaced: BTreeSet<ChangeId> = known.union(replaced).copied().collect();
+                all.retain(|head| !replaced.contains(&record.rank_at(head.rank).change));
+                all.sort_by(|one, two| {
+                    (record.rank_at(one.rank), &one.values).cmp(&(record.rank_at(two.rank), &two.values))
+                });
+                record.cells[place].1 = Cell::Guarded { heads: all, replaced };
+            }
+        }
+    }
+    tidy(record);
+}
+
 fn tag_of(op: &Op) -> CellTag {
     match op {
         Op::Latest(_) => CellTag::Latest,
@@ -268,6 +331,32 @@ mod tests {
                 codec::read_block(&block).unwrap().into_iter().map(|record| (record.id, record)).collect();
             changes[cut..].iter().for_each(|change| take_in(&mut records, change));
             assert_eq!(bytes(&records), merged(&changes));
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn what_several_audiences_have_of_a_record_joins_to_the_whole() {
+        arbtest(|u| {
+            let changes = fixture::changes(u)?;
+            // Which part a change is in does not matter, nor whether it is in both.
+            let (mut one, mut other) = (Records::new(), Records::new());
+            for change in &changes {
+                let place = u.int_in_range(0..=2)?;
+                if place != 0 {
+                    take_in(&mut one, change);
+                }
+                if place != 1 {
+                    take_in(&mut other, change);
+                }
+            }
+            for (id, record) in &other {
+                match one.get_mut(id) {
+                    Some(known) => join(known, record),
+                    None => drop(one.insert(*id, record.clone())),
+                }
+            }
+            assert_eq!(bytes(&one), merged(&changes));
             Ok(())
         });
     }

@@ -12,19 +12,21 @@
 
 use std::{
     borrow::Cow,
+    cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     fmt,
+    sync::Arc,
 };
 
 use crate::{
     audience::Audience,
-    change::{Change, Key, Ranked},
+    change::{Change, Edit, Key, Ranked},
     codec::{self, Block, CodecError},
     id::{ChangeId, DeviceNumber, RecordId, VenueId},
     merge,
     record::Record,
     search::{Found, Scope},
-    stamp::Stamp,
+    stamp::{Rank, Stamp},
     time::{Day, Millis},
 };
 
@@ -34,6 +36,7 @@ pub(crate) mod people;
 mod rows;
 
 use index::{Facts, Index};
+use people::Tokens;
 use rows::{Row, Rows};
 
 /// Every record this device holds. Its `Debug` shows counts only.
@@ -55,8 +58,9 @@ pub struct Replica {
     unwritten: BTreeSet<Row>,
     /// Those of them that a checkpoint under way writes; `None` while there is none.
     being_written: Option<BTreeSet<Row>>,
-    /// Audiences that a record left: their blocks on the disk still have it.
-    left: BTreeSet<Audience>,
+    /// What each audience has of the records that several have something of; the base has the sum. Such a record lies in
+    /// the blocks of each of them.
+    parts: BTreeMap<Row, BTreeMap<Audience, Record>>,
     /// Own changes without a verdict, oldest first.
     tail: BTreeMap<TailPlace, Ranked>,
     tail_place_by_change: BTreeMap<ChangeId, TailPlace>,
@@ -64,6 +68,8 @@ pub struct Replica {
     /// Base plus tail, for the records that the tail touches.
     overlay: BTreeMap<RecordId, Overlaid>,
     index: Index,
+    /// The last answer of [`Replica::people`], for as long as it holds.
+    listed: RefCell<Option<(Scope, Arc<[RecordId]>)>>,
 }
 
 type TailPlace = u64;
@@ -113,6 +119,7 @@ pub struct Loaded {
 /// Records of the base, so many as make a block, for a checkpoint: [`Replica::packed`].
 #[derive(Debug, Clone)]
 pub struct Chunk {
+    audience: Audience,
     rows: Vec<Row>,
     /// The block of the memory that holds them and nothing else.
     block: Option<u32>,
@@ -142,6 +149,11 @@ struct Audiences {
 
 impl Audiences {
     fn set(&mut self, row: Row, audience: &Audience) {
+        let number = self.number(audience);
+        self.set_number(row, number);
+    }
+
+    fn number(&mut self, audience: &Audience) -> u32 {
         if self.known.get(self.last as usize) != Some(audience) {
             let place = self.known.iter().position(|other| other == audience).unwrap_or_else(|| {
                 self.known.push(audience.clone());
@@ -149,10 +161,14 @@ impl Audiences {
             });
             self.last = place as u32;
         }
+        self.last
+    }
+
+    fn set_number(&mut self, row: Row, number: u32) {
         if self.by_row.len() <= row as usize {
             self.by_row.resize(row as usize + 1, u32::MAX);
         }
-        self.by_row[row as usize] = self.last;
+        self.by_row[row as usize] = number;
     }
 
     fn get(&self, row: Row) -> Option<&Audience> {
@@ -204,25 +220,31 @@ impl Replica {
         self.index.make_room(records);
     }
 
-    /// Takes in a block of the base as it was written: records of accepted changes. Of one record the block read last
-    /// stands.
+    /// Takes in a block of the base as it was written: records of accepted changes. Of what one audience has of a record
+    /// the block read last stands.
     ///
     /// # Errors
     /// [`CodecError`]; nothing of it is taken in.
     pub fn load(&mut self, bytes: Vec<u8>, extent: Extent) -> Result<Loaded, CodecError> {
         let number = self.blocks.len() as u32;
+        self.listed.take();
         let Self { rows, places, overlay, loose, index, since_whole, audiences, .. } = self;
         let mut entries = Vec::new();
         let mut stamp = Stamp::default();
         let mut known = Vec::new();
         let first_new = rows.len();
-        // Read twice: a block that turns out to be damaged at its end must not have touched anything.
-        let block = Block::read(bytes, &[], &mut |_, _| {})?;
-        block.skim(&index::SOUGHT, &mut |glance, at| {
-            let row = rows.row(glance.id);
-            let place = Place { block: number, at };
-            audiences.set(row, glance.audience);
+        // What was met goes in once all of it was read: a block may turn out to be damaged at its end.
+        let mut met = Vec::new();
+        let mut names = Tokens::default();
+        let block = Block::read(bytes, &index::SOUGHT, &mut |glance, at| {
+            met.push((glance.id, at, audiences.number(glance.audience), index.facts(glance)));
+            names.push(index::name(glance));
             stamp = stamp.max(glance.stamp);
+        })?;
+        for (number_in_block, (id, at, audience, facts)) in met.into_iter().enumerate() {
+            let row = rows.row(id);
+            let place = Place { block: number, at };
+            audiences.set_number(row, audience);
             match extent {
                 Extent::Whole => {
                     since_whole.remove(&row);
@@ -233,30 +255,35 @@ impl Replica {
             }
             places.resize(rows.len().max(places.len()), NOWHERE);
             let is_new = places[row as usize] == NOWHERE
-                && (row as usize >= first_new || !(loose.contains_key(&row) || overlay.contains_key(&glance.id)));
+                && (row as usize >= first_new || !(loose.contains_key(&row) || overlay.contains_key(&id)));
             if is_new {
                 places[row as usize] = place;
-                index.load(row, glance, &mut entries, rows);
+                index.load(row, &facts, names.get(number_in_block), &mut entries, rows);
             } else {
-                known.push((row, place));
+                known.push((row, place, audience));
             }
-        });
+        }
         let count = block.count();
-        let standing = count - known.len();
-        self.base_len += standing;
-        self.blocks.push(Some(Packed { block, standing }));
+        self.base_len += count - known.len();
+        // Those that are put in below count already: the record that one replaces may be in the same block.
+        self.blocks.push(Some(Packed { block, standing: count }));
         self.index.put_in_all(entries, &self.rows);
         let mut touched = Touched::default();
-        for (row, place) in known {
+        for (row, place, audience) in known {
             let id = self.rows.id(row);
+            let audience = self.audiences.known[audience as usize].clone();
             self.step(&[id], &mut touched, |replica| {
-                // Counted first: the record that it replaces may be in the same block.
-                if let Some(Some(packed)) = replica.blocks.get_mut(number as usize) {
-                    packed.standing += 1;
-                }
+                let mut parts = replica.parts_besides(row, &audience);
                 replica.forget(row);
                 replica.places[row as usize] = place;
                 replica.base_len += 1;
+                if !parts.is_empty() {
+                    let part = replica.of_base(row).expect("it has a place").into_owned();
+                    replica.forget(row);
+                    parts.insert(audience, part);
+                    replica.put_together(row, parts);
+                    replica.since_whole.insert(row);
+                }
                 replica.lay_over(id);
             });
         }
@@ -287,13 +314,10 @@ impl Replica {
             replica.let_go_of(change.change.id());
             for edit in change.change.edits() {
                 let (rank, row) = (change.rank(), replica.rows.row(edit.record));
+                replica.split(row, edit, rank);
                 let record = match replica.loose.remove(&row) {
                     Some(mut record) => {
-                        let audience = record.audience().clone();
                         merge::apply(&mut record, rank, edit);
-                        if audience != *record.audience() {
-                            replica.left.insert(audience);
-                        }
                         record
                     }
                     None => {
@@ -369,17 +393,22 @@ impl Replica {
         touched
     }
 
-    /// Drops the records of an audience that this device may no longer hold. Its unsent changes stay.
+    /// Drops what an audience has of records, because this device may no longer hold it. Its unsent changes stay.
     pub fn drop_audience(&mut self, audience: &Audience) -> Touched {
         let mut touched = Touched::default();
         for row in 0..self.rows.len() as Row {
-            if self.audience(row) != Some(audience) {
+            if !self.audiences_of(row).any(|other| other == audience) {
                 continue;
             }
             let id = self.rows.id(row);
             self.step(&[id], &mut touched, |replica| {
+                let parts = replica.parts_besides(row, audience);
                 replica.forget(row);
-                replica.unwritten.remove(&row);
+                if parts.is_empty() {
+                    replica.unwritten.remove(&row);
+                } else {
+                    replica.put_together(row, parts);
+                }
                 replica.lay_over(id);
             });
         }
@@ -392,16 +421,10 @@ impl Replica {
     #[must_use]
     pub fn unwritten(&self) -> BTreeMap<Audience, usize> {
         let mut count_by_audience = BTreeMap::new();
-        for audience in self.unwritten.iter().filter_map(|row| self.audience(*row)) {
+        for audience in self.unwritten.iter().flat_map(|row| self.audiences_of(*row)) {
             *count_by_audience.entry(audience.clone()).or_default() += 1;
         }
         count_by_audience
-    }
-
-    /// Whether a record left the audience for another one since it was written whole: only that takes it out.
-    #[must_use]
-    pub fn was_left(&self, audience: &Audience) -> bool {
-        self.left.contains(audience)
     }
 
     /// Begins a checkpoint: what is taken in from here on belongs to the next one.
@@ -419,10 +442,9 @@ impl Replica {
             return;
         }
         let is_whole = |audience: &Audience| extents.get(audience) == Some(&Extent::Whole);
-        self.left.retain(|audience| !is_whole(audience));
         self.since_whole.extend(written);
         let rows = std::mem::take(&mut self.since_whole);
-        let stays = |row: &Row| self.audience(*row).is_some_and(|audience| !is_whole(audience));
+        let stays = |row: &Row| self.audiences_of(*row).any(|audience| !is_whole(audience));
         self.since_whole = rows.into_iter().filter(stays).collect();
     }
 
@@ -441,6 +463,10 @@ impl Replica {
                 as_it_is.insert(number, (audience, Vec::new()));
             }
         }
+        // Such a block has sums of records, of which its audience has a part.
+        for row in self.parts.keys() {
+            as_it_is.remove(&self.place(*row).block);
+        }
         let any_whole = extents.values().any(|extent| *extent == Extent::Whole);
         let being_written = self.being_written.as_ref();
         let changed: BTreeSet<Row> =
@@ -453,22 +479,25 @@ impl Replica {
                 rows.push(row);
                 continue;
             }
-            let Some(audience) = self.audience(row) else { continue };
-            let wanted = match extent_of(audience) {
-                Some(Extent::Whole) => true,
-                Some(Extent::Since) => changed.contains(&row),
-                Some(Extent::Latest) => being_written.is_some_and(|rows| rows.contains(&row)),
-                None => false,
-            };
-            if wanted {
-                rows_by_audience.entry(audience.clone()).or_default().push(row);
+            for audience in self.audiences_of(row) {
+                let wanted = match extent_of(audience) {
+                    Some(Extent::Whole) => true,
+                    Some(Extent::Since) => changed.contains(&row),
+                    Some(Extent::Latest) => being_written.is_some_and(|rows| rows.contains(&row)),
+                    None => false,
+                };
+                if wanted {
+                    rows_by_audience.entry(audience.clone()).or_default().push(row);
+                }
             }
         }
         for (block, (audience, rows)) in as_it_is {
-            chunks.entry(audience.clone()).or_default().push(Chunk { rows, block: Some(block) });
+            let chunk = Chunk { audience: audience.clone(), rows, block: Some(block) };
+            chunks.entry(audience.clone()).or_default().push(chunk);
         }
         for (audience, rows) in rows_by_audience {
-            let of_rows = rows.chunks(BLOCK_RECORDS_MAX).map(|rows| Chunk { rows: rows.to_vec(), block: None });
+            let chunk_of = |rows: &[Row]| Chunk { audience: audience.clone(), rows: rows.to_vec(), block: None };
+            let of_rows: Vec<Chunk> = rows.chunks(BLOCK_RECORDS_MAX).map(chunk_of).collect();
             chunks.entry(audience).or_default().extend(of_rows);
         }
         chunks
@@ -483,7 +512,7 @@ impl Replica {
         Some(match as_it_is.filter(|packed| packed.standing == packed.block.count()) {
             Some(packed) => packed.block.bytes().to_vec(),
             None => {
-                let records = chunk.rows.iter().filter_map(|row| self.of_base(*row));
+                let records = chunk.rows.iter().filter_map(|row| self.part(*row, &chunk.audience));
                 codec::pack(&records.map(Cow::into_owned).collect::<Vec<_>>())
             }
         })
@@ -504,6 +533,11 @@ impl Replica {
     #[must_use]
     pub fn accepted(&self, id: RecordId) -> Option<Cow<'_, Record>> {
         self.rows.find(id).and_then(|row| self.of_base(row))
+    }
+
+    /// What an audience has of the records of the base; in no particular order.
+    pub fn base_of<'a>(&'a self, audience: &'a Audience) -> impl Iterator<Item = Cow<'a, Record>> {
+        (0..self.rows.len() as Row).filter_map(move |row| self.part(row, audience))
     }
 
     /// The records of the base; in no particular order.
@@ -554,10 +588,19 @@ impl Replica {
         self.index.count(kind)
     }
 
-    /// People, one's own first, of those the ones with the latest activity.
+    /// People, one's own first, of those the ones with the latest activity. Sorted once after each change.
     #[must_use]
-    pub fn people(&self, scope: &Scope) -> Vec<RecordId> {
-        self.index.people.listed(self.index.owner(&scope.me.to_string()), scope.mine_only, self.rows.ids())
+    pub fn people(&self, scope: &Scope) -> Arc<[RecordId]> {
+        let mut listed = self.listed.borrow_mut();
+        match &*listed {
+            Some((of, people)) if of == scope => people.clone(),
+            _ => {
+                let me = self.index.owner(&scope.me.to_string());
+                let people: Arc<[RecordId]> = self.index.people.listed(me, scope.mine_only, self.rows.ids()).into();
+                *listed = Some((*scope, people.clone()));
+                people
+            }
+        }
     }
 
     /// Finds people by what was typed; nothing typed gives the recent ones. The best `limit` of them.
@@ -641,6 +684,64 @@ impl Replica {
         if self.has_base(row) { self.audiences.get(row) } else { None }
     }
 
+    /// The audiences that have something of a record of the base.
+    fn audiences_of(&self, row: Row) -> impl Iterator<Item = &Audience> {
+        let parts = self.parts.get(&row);
+        let only = self.audience(row).filter(|_| parts.is_none());
+        only.into_iter().chain(parts.into_iter().flat_map(BTreeMap::keys))
+    }
+
+    /// What an audience has of a record of the base.
+    fn part(&self, row: Row, audience: &Audience) -> Option<Cow<'_, Record>> {
+        match self.parts.get(&row) {
+            Some(parts) => parts.get(audience).map(Cow::Borrowed),
+            None if self.audience(row) == Some(audience) => self.of_base(row),
+            None => None,
+        }
+    }
+
+    /// What other audiences than this one have of a record of the base.
+    fn parts_besides(&self, row: Row, audience: &Audience) -> BTreeMap<Audience, Record> {
+        match self.parts.get(&row) {
+            Some(parts) => parts
+                .iter()
+                .filter(|(other, _)| *other != audience)
+                .map(|(other, part)| (other.clone(), part.clone()))
+                .collect(),
+            None => {
+                let whole = self.of_base(row).filter(|record| record.audience() != audience);
+                whole.map(|record| (record.audience().clone(), record.into_owned())).into_iter().collect()
+            }
+        }
+    }
+
+    /// Puts a record that is in the base no more back in, as the sum of what some audiences have of it.
+    fn put_together(&mut self, row: Row, parts: BTreeMap<Audience, Record>) {
+        let mut of_each = parts.values();
+        let Some(mut whole) = of_each.next().cloned() else { return };
+        of_each.for_each(|part| merge::join(&mut whole, part));
+        if parts.len() > 1 {
+            self.parts.insert(row, parts);
+        }
+        self.audiences.set(row, whole.audience());
+        self.loose.insert(row, whole);
+        self.base_len += 1;
+    }
+
+    /// Lets an edit into what its audience has of a record, if others have something of it.
+    fn split(&mut self, row: Row, edit: &Edit, rank: Rank) {
+        if let Some(record) = self.loose.get(&row)
+            && *record.audience() != edit.audience
+            && !self.parts.contains_key(&row)
+        {
+            self.parts.insert(row, BTreeMap::from([(record.audience().clone(), record.clone())]));
+        }
+        if let Some(parts) = self.parts.get_mut(&row) {
+            let part = parts.entry(edit.audience.clone()).or_insert_with(|| merge::begin(rank, edit));
+            merge::apply(part, rank, edit);
+        }
+    }
+
     fn of_base(&self, row: Row) -> Option<Cow<'_, Record>> {
         let place = self.place(row);
         if place == NOWHERE {
@@ -660,14 +761,15 @@ impl Replica {
 
     fn put_in_base(&mut self, record: Record) {
         let row = self.rows.row(record.id);
+        let mut parts = self.parts_besides(row, record.audience());
         self.forget(row);
-        self.audiences.set(row, record.audience());
-        self.loose.insert(row, record);
-        self.base_len += 1;
+        parts.insert(record.audience().clone(), record);
+        self.put_together(row, parts);
     }
 
     /// Takes a record out of the base.
     fn forget(&mut self, row: Row) {
+        self.parts.remove(&row);
         if self.place(row) != NOWHERE {
             self.unplace(row);
             self.base_len -= 1;
@@ -714,6 +816,7 @@ impl Replica {
 
     /// Takes records out of the indexes, changes them, and puts them back in.
     fn step(&mut self, ids: &[RecordId], touched: &mut Touched, change: impl FnOnce(&mut Self)) {
+        self.listed.take();
         let before: Vec<Option<Facts>> = ids.iter().map(|id| self.facts(*id).map(|(facts, _)| facts)).collect();
         change(self);
         for (id, before) in ids.iter().zip(before) {

@@ -398,9 +398,6 @@ impl BrowserJournal {
             let unwritten = replica.unwritten();
             replica.begin_checkpoint();
             let extent_of = |audience: &Audience| {
-                if replica.was_left(audience) {
-                    return Extent::Whole;
-                }
                 let of_it = blocks.iter().filter(|block| block.audience == *audience);
                 rows::extent(of_it, unwritten.get(audience).copied().unwrap_or(0))
             };

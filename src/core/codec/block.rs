@@ -383,11 +383,6 @@ impl Block {
         Ok(block)
     }
 
-    /// Shows each record to `see` once more.
-    pub(crate) fn skim(&self, sought: &[Sought], see: &mut dyn FnMut(&Glance<'_, '_>, u32)) {
-        self.walk(sought, see).expect("every record of a block was looked at when it was read");
-    }
-
     fn walk(&self, sought: &[Sought], see: &mut dyn FnMut(&Glance<'_, '_>, u32)) -> Result<(), CodecError> {
         let fields: Vec<Option<usize>> = self.words.iter().map(|word| place_of(sought, word, false)).collect();
         let groups: Vec<Option<usize>> = self.words.iter().map(|word| place_of(sought, word, true)).collect();

@@ -12,7 +12,7 @@ use crate::{
     record::Record,
     replica::{
         lists::{Cursor, Entry, List, Lists, list},
-        people::{Digits, NO_DIGITS, Name, Names, People, PersonFacts},
+        people::{Digits, NO_DIGITS, Name, Names, People, PersonFacts, Token},
         rows::{Row, Rows},
     },
     time::{Day, Millis},
@@ -102,9 +102,12 @@ fn text(seen: Seen<'_>) -> &str {
     if let Seen::Text(text) = seen { text } else { "" }
 }
 
-/// The name of a person at a glance.
+/// The name of a person at a glance; nothing of other records.
 pub(super) fn name<'a>(glance: &Glance<'a, '_>) -> &'a str {
-    if let Seen::Text(name) = glance.values[NAME] { name } else { "" }
+    match glance.values[NAME] {
+        Seen::Text(name) if glance.kind.as_str() == "person" => name,
+        _ => "",
+    }
 }
 
 /// When a record was made, by its id.
@@ -245,11 +248,11 @@ impl Index {
     }
 
     /// A record that was not there before, one of many: what it adds to the lists goes in with [`Index::put_in_all`].
-    pub(super) fn load(&mut self, row: Row, glance: &Glance<'_, '_>, entries: &mut Vec<Entry>, rows: &mut Rows) {
-        let facts = self.facts(glance);
-        self.count_in(row, &facts, entries, rows);
+    /// `name` is that of a person, as [`People::set_named`] takes it.
+    pub(super) fn load(&mut self, row: Row, facts: &Facts, name: &[Token], entries: &mut Vec<Entry>, rows: &mut Rows) {
+        self.count_in(row, facts, entries, rows);
         match facts.what {
-            What::Person(person) => self.people.set(row, &person, name(glance)),
+            What::Person(person) => self.people.set_named(row, &person, name),
             What::Happening { person: Some(person), at, .. } => self.people.happened(rows.row(person), at),
             What::Happening { person: None, .. } | What::Outing { .. } | What::Withdrawn | What::Other => {}
         }

@@ -266,6 +266,15 @@ impl People {
 
     /// Sets what is known of a person, who is made if they are new.
     pub(crate) fn set(&mut self, row: Row, facts: &PersonFacts, name: &str) {
+        let mut tokens = std::mem::take(&mut self.scratch);
+        tokens.clear();
+        tokenize(name, &mut tokens);
+        self.set_named(row, facts, &tokens);
+        self.scratch = tokens;
+    }
+
+    /// The same, with a name of which the tokens are known.
+    pub(crate) fn set_named(&mut self, row: Row, facts: &PersonFacts, name: &[Token]) {
         if self.places.len() <= row as usize {
             self.places.resize(row as usize + 1, NOWHERE);
         }
@@ -364,18 +373,15 @@ impl People {
         order.into_iter().map(|(_, _, row)| id(row)).collect()
     }
 
-    fn set_name(&mut self, place: usize, name: &str) {
-        let mut tokens = std::mem::take(&mut self.scratch);
-        tokenize(name, &mut tokens);
-        if self.tokens(place) != tokens.as_slice() {
+    fn set_name(&mut self, place: usize, tokens: &[Token]) {
+        if self.tokens(place) != tokens {
             self.loose_tokens += usize::from(self.names[place].length);
             self.names[place] = NamePlace { start: self.tokens.len() as u32, length: tokens.len() as u16 };
-            self.traits[place] = Traits::of_name(&tokens);
-            self.letters[place] = Letters::of_name(&tokens);
-            self.tokens.extend_from_slice(&tokens);
+            self.traits[place] = Traits::of_name(tokens);
+            self.letters[place] = Letters::of_name(tokens);
+            self.tokens.extend_from_slice(tokens);
             self.tidy();
         }
-        self.scratch = tokens;
     }
 
     /// Moves the names together once most of the column is loose.
@@ -397,6 +403,26 @@ impl People {
 /// Characters of a name that are searched: a form takes 40, what comes from elsewhere may have more.
 const TOKENS_MAX: usize = 255;
 
+/// Names one after another, in tokens.
+#[derive(Default)]
+pub(crate) struct Tokens {
+    tokens: Vec<Token>,
+    ends: Vec<u32>,
+}
+
+impl Tokens {
+    pub(crate) fn push(&mut self, name: &str) {
+        tokenize(name, &mut self.tokens);
+        self.ends.push(self.tokens.len() as u32);
+    }
+
+    /// One of them, counted from 0 in the order in which they came.
+    pub(crate) fn get(&self, number: usize) -> &[Token] {
+        let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.tokens[start as usize..self.ends[number] as usize]
+    }
+}
+
 /// One token for each character of a name.
 pub(crate) fn tokens_of(name: &str) -> Vec<Token> {
     let mut tokens = Vec::new();
@@ -404,15 +430,16 @@ pub(crate) fn tokens_of(name: &str) -> Vec<Token> {
     tokens
 }
 
+/// Adds them to what is there.
 fn tokenize(name: &str, tokens: &mut Vec<Token>) {
-    tokens.clear();
+    let first = tokens.len();
     let characters = name.chars().take(TOKENS_MAX);
     tokens.extend(characters.map(|character| {
         let number = pinyin::of_character(character).map_or(0, pinyin::Syllable::number);
         u32::from(number) << SYLLABLE_SHIFT | u32::from(search::fold(character))
     }));
     for (place, syllable) in pinyin::surname_of(name) {
-        if let Some(token) = tokens.get_mut(place) {
+        if let Some(token) = tokens.get_mut(first + place) {
             *token = u32::from(syllable.number()) << SYLLABLE_SHIFT | *token & CHARACTER_MASK;
         }
     }

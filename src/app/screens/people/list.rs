@@ -1,6 +1,6 @@
 //! The list of people with its search, and who was chosen beside it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::route::use_route;
 use crate::view::prelude::*;
@@ -36,6 +36,36 @@ struct Row {
     hit: Option<Hit>,
 }
 
+/// The rows of the list, made one by one as they come into sight.
+#[derive(Clone, PartialEq)]
+enum Rows {
+    Everyone(Arc<[RecordId]>),
+    Found(Vec<Hit>),
+}
+
+impl Rows {
+    fn len(&self) -> usize {
+        match self {
+            Self::Everyone(ids) => ids.len(),
+            Self::Found(hits) => hits.len(),
+        }
+    }
+
+    fn get(&self, index: usize) -> Option<Row> {
+        match self {
+            Self::Everyone(ids) => ids.get(index).map(|id| Row { id: *id, hit: None }),
+            Self::Found(hits) => hits.get(index).map(|hit| Row { id: hit.record, hit: Some(hit.clone()) }),
+        }
+    }
+
+    fn position(&self, person: RecordId) -> Option<usize> {
+        match self {
+            Self::Everyone(ids) => ids.iter().position(|id| *id == person),
+            Self::Found(hits) => hits.iter().position(|hit| hit.record == person),
+        }
+    }
+}
+
 #[component]
 pub fn PeopleHome() -> impl IntoView {
     let w = use_words();
@@ -50,11 +80,10 @@ pub fn PeopleHome() -> impl IntoView {
         if typed.trim().is_empty() {
             let ids = roster.people(mine_only.get());
             let total = ids.len();
-            return (ids.into_iter().map(|id| Row { id, hit: None }).collect::<Vec<_>>(), total);
+            return (Rows::Everyone(ids), total);
         }
         let found = roster.search(&typed, mine_only.get(), HITS_MAX);
-        let rows = found.hits.into_iter().map(|hit| Row { id: hit.record, hit: Some(hit) }).collect();
-        (rows, found.total)
+        (Rows::Found(found.hits), found.total)
     });
     let count = Signal::derive(move || found.with(|(rows, _)| rows.len()));
     let open = { Callback::new(move |id: RecordId| route.go(&format!("/people/{id}"))) };
@@ -84,7 +113,7 @@ pub fn PeopleHome() -> impl IntoView {
     };
     let present = Signal::derive(move || {
         let chosen = chosen.get()?;
-        found.with(|(rows, _)| rows.iter().position(|row| row.id == chosen))
+        found.with(|(rows, _)| rows.position(chosen))
     });
     let list = view! {
         <header class="people__head">
@@ -148,14 +177,14 @@ pub fn PeopleHome() -> impl IntoView {
 
 #[component]
 fn PersonRow(
-    rows: Memo<(Vec<Row>, usize)>,
+    rows: Memo<(Rows, usize)>,
     index: usize,
     chosen: Memo<Option<RecordId>>,
     open: Callback<RecordId>,
 ) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
-    let row = Memo::new(move |_| rows.with(|(rows, _)| rows.get(index).cloned()));
+    let row = Memo::new(move |_| rows.with(|(rows, _)| rows.get(index)));
     move || {
         let Row { id, hit } = row.get()?;
         let person = roster.record(id)?;
