@@ -21,7 +21,7 @@ use std::{
 
 use leptos::{prelude::*, task::spawn_local};
 use yingke_core::{
-    audience::Role,
+    audience::{Audience, Role},
     change::{Change, Edit, Header, Key, Ranked},
     filter::Filter,
     form::Draft,
@@ -223,6 +223,8 @@ struct Inner {
     wake: clock::Wake,
     /// Grows with each unlock and lock: work begun before ends when it sees another number.
     session: Cell<u32>,
+    /// Grows with each replica that comes in the place of another.
+    fillings: Cell<u32>,
     /// Who worked here last, since the page was opened.
     last_person: Cell<Option<StaffId>>,
     /// Whether the browser was asked to keep what is here, since the page was opened.
@@ -255,6 +257,7 @@ impl Roster {
             tray_changed: ArcTrigger::new(),
             wake: clock::Wake::default(),
             session: Cell::new(0),
+            fillings: Cell::new(0),
             last_person: Cell::new(None),
             persistence_asked: Cell::new(false),
         };
@@ -507,6 +510,7 @@ impl Roster {
         let browser = &inner.browser;
         let me = self.describe(staff).ok_or(DoorError::NotActive)?;
         inner.session.set(inner.session.get() + 1);
+        inner.stamper.take();
         self.door.set(Door::Opening { people: 0 });
         let lease_over = self.reading_ended(me.venue.lease_days);
         match browser.journal().read_all().await {
@@ -527,19 +531,21 @@ impl Roster {
             status.lease_over = lease_over;
         });
         self.door.set(Door::Open(me));
+        self.hear().await; // what was pulled while this was read
         inner.wake.wake();
         Ok(())
     }
 
     /// Fills the memory with what the journal holds, in slices that leave the page answering.
-    async fn begin_with(self, contents: Contents) {
+    async fn begin_with(self, mut contents: Contents) {
         let inner = self.inner();
+        let session = inner.session.get();
         let mut replica = Replica::new();
         let mut stamper = Stamper::default();
-        let mut damages = contents.damages;
+        let mut damages = Vec::new();
         let mut turn_began = clock::since_opening_ms();
         replica.make_room(contents.blocks.iter().map(|block| block.records).sum());
-        for block in contents.blocks {
+        for block in std::mem::take(&mut contents.blocks) {
             let extent = block.extent;
             let (bytes, key) = block.into_parts();
             match replica.load(bytes, extent) {
@@ -555,19 +561,22 @@ impl Roster {
             }
             turn_began = self.opened(&replica, turn_began).await;
         }
-        for change in contents.tail {
+        for change in std::mem::take(&mut contents.tail) {
             stamper.take_in(change.stamp);
             replica.append(change);
         }
+        if inner.session.get() != session {
+            return; // somebody locked meanwhile, or another unlocked
+        }
         inner.replica.replace(replica);
-        inner.browser.journal().let_in(contents.read_to);
-        inner.stamper.replace(stamper);
+        inner.fillings.set(inner.fillings.get() + 1);
+        inner.browser.journal().let_in(&contents);
+        inner.stamper.borrow_mut().take_in(stamper.latest());
         inner.tray.replace(contents.tray.into_iter().map(Refused::from).collect());
         inner.tray_changed.notify();
-        self.status.update(|status| status.damaged = damages.len());
-        if !damages.is_empty() {
-            drop(inner.browser.journal().fetch_again(&damages).await);
-        }
+        self.status.update(|status| status.damaged = contents.damages.len() + damages.len());
+        // What cannot be thrown away now is before the next checkpoint.
+        drop(inner.browser.journal().fetch_again(damages).await);
     }
 
     /// The page gets its turn when it has waited long enough to notice. When its last turn was, in milliseconds.
@@ -603,6 +612,8 @@ impl Roster {
         }
         self.door.set(Door::Locked);
         inner.replica.replace(Replica::new());
+        inner.fillings.set(inner.fillings.get() + 1);
+        inner.browser.journal().let_go();
         inner.tray.borrow_mut().clear();
         inner.by_record.borrow_mut().clear();
         inner.known_phones.replace(None);
@@ -905,15 +916,31 @@ impl Roster {
             self.door.set(Door::Locked);
             spawn_local(self.sync_forever());
         }
+        self.hear().await;
+        if self.me_now().is_some() {
+            self.read_tray().await;
+        }
         self.count_unsent().await;
         inner.wake.wake();
-        if self.me_now().is_none() || self.status.with_untracked(|status| status.lease_over) {
-            return;
-        }
-        let Ok(contents) = inner.browser.journal().read_new().await else { return };
-        if contents.trimmed {
-            return self.read_again().await;
-        }
+    }
+
+    /// Lets in what the journal holds and the memory does not: what other tabs wrote, or this one while the memory was
+    /// being filled.
+    async fn hear(self) {
+        let inner = self.inner();
+        let journal = inner.browser.journal();
+        let contents = loop {
+            if self.me_now().is_none() || self.status.with_untracked(|status| status.lease_over) {
+                return;
+            }
+            let Ok(contents) = journal.read_new().await else { return };
+            if contents.trimmed {
+                return Box::pin(self.read_again()).await;
+            }
+            if journal.let_in_new(&contents) {
+                break contents;
+            }
+        };
         let mut touched = Touched::default();
         {
             let (mut replica, mut stamper) = (inner.replica.borrow_mut(), inner.stamper.borrow_mut());
@@ -921,23 +948,26 @@ impl Roster {
                 stamper.take_in(change.stamp);
                 touched.and(replica.take_in(change));
             }
-            for id in contents.refused {
-                touched.and(replica.refuse(id));
+            for id in &contents.gone {
+                touched.and(replica.refuse(*id));
             }
             for change in contents.tail {
                 stamper.take_in(change.stamp);
                 touched.and(replica.append(change));
             }
         }
-        inner.browser.journal().let_in(contents.read_to);
         self.tell(&touched);
-        self.read_tray().await;
+        if !contents.damages.is_empty() {
+            self.status.update(|status| status.damaged += contents.damages.len());
+            drop(journal.fetch_again(Vec::new()).await);
+        }
     }
 
     /// What is shown is not what the journal holds: it is read from there.
     async fn read_again(self) {
         if let Ok(contents) = self.inner().browser.journal().read_all().await {
             self.begin_with(contents).await;
+            self.hear().await; // what was saved and pulled while this was read
             self.tell_everything();
         }
     }
@@ -962,6 +992,9 @@ impl Roster {
                 }
                 Err(TurnError::NewEpoch) => {
                     self.status.update(|status| status.restored_ms = Some(clock::since_opening_ms()));
+                    // What was pulled is gone, and what was accepted waits again, in every tab.
+                    self.read_from_other_tab().await;
+                    browser.tabs().tell_written();
                     clock::now()
                 }
                 Err(error) => {
@@ -1024,31 +1057,59 @@ impl Roster {
         if self.me_now().is_some() {
             if inner.session.get() != session {
                 // Somebody unlocked while the turn was under way, and read the journal before the page was in it.
-                self.read_again().await;
+                self.hear().await;
             } else if self.status.with_untracked(|status| status.lease_over) {
                 self.renew_lease().await;
             } else {
                 self.let_in(&news).await;
-                browser.journal().let_in(browser.journal().read_to());
             }
         }
         self.count_unsent().await;
         if !(news.accepted.is_empty() && news.refused.is_empty() && news.pulled.is_empty()) {
             browser.tabs().tell_written();
         }
-        let more = news.more | browser.fetch_keys().await.unwrap_or(false);
+        let more = news.more | self.agree_on_audiences(&news, session).await;
         self.refresh_lists(&news).await;
         Ok(more)
+    }
+
+    /// The endpoint says which audiences whoever is unlocked may read. Keys of new ones are fetched, and what others of
+    /// this tablet had pulled for them is read; what is theirs no longer goes out of sight. Whether another turn would
+    /// bring more.
+    async fn agree_on_audiences(self, news: &News, session: u32) -> bool {
+        let inner = self.inner();
+        let browser = &inner.browser;
+        if news.streams.is_empty() || self.me_now().is_none() || inner.session.get() != session {
+            return false;
+        }
+        let taken_away: Vec<Audience> =
+            browser.vault().audiences().into_iter().filter(|held| !news.streams.contains_key(held)).collect();
+        if !taken_away.is_empty() {
+            // Keys that cannot be thrown away now are so after the next unlock: the endpoint says it again.
+            drop(browser.vault().drop_keys(&taken_away).await);
+            let mut touched = Touched::default();
+            for audience in &taken_away {
+                touched.and(inner.replica.borrow_mut().drop_audience(audience));
+            }
+            self.tell(&touched);
+        }
+        let new = browser.fetch_keys().await.unwrap_or(false);
+        if new {
+            self.read_again().await;
+        }
+        new
     }
 
     async fn let_in(self, news: &News) {
         let inner = self.inner();
         let mut touched = Touched::default();
         let held = inner.browser.vault().audiences();
+        let filling = inner.fillings.get();
         {
-            let mut replica = inner.replica.borrow_mut();
+            let (mut replica, mut stamper) = (inner.replica.borrow_mut(), inner.stamper.borrow_mut());
             for accepted in &news.accepted {
-                let holds = |audience: &yingke_core::audience::Audience| held.contains(audience);
+                stamper.take_in(accepted.stamp);
+                let holds = |audience: &Audience| held.contains(audience);
                 touched.and(replica.settle(accepted.id, accepted.stamp, accepted.device, &holds));
             }
             for (id, _) in &news.refused {
@@ -1064,6 +1125,10 @@ impl Roster {
                 }
             }
             clock::wait(0).await;
+        }
+        // A memory that came in its place meanwhile was filled from the journal.
+        if inner.fillings.get() == filling {
+            inner.browser.journal().let_in_turn();
         }
         if !news.refused.is_empty() {
             self.read_tray().await;
@@ -1121,6 +1186,7 @@ impl Roster {
         if self.me_now().is_none() || lease_over || browser.journal().accepted_since_checkpoint() < CHECKPOINT_CHANGES {
             return;
         }
+        self.hear().await; // what a leader before this one has checkpointed
         if let Err(error) = browser.journal().checkpoint(&inner.replica).await {
             trace::warn(&format!("no checkpoint: {error}"));
         }

@@ -9,11 +9,13 @@ use std::collections::BTreeMap;
 use crate::{
     audience::Audience,
     change::Ranked,
+    stamp::Stamp,
     sync::News,
     time::{DAY_MS, Millis},
     wire::v1::{SealedChange, StreamMark},
 };
 
+pub mod contract;
 pub mod memory;
 
 /// Why nothing was kept. The variant says what can be done next.
@@ -53,17 +55,19 @@ pub struct Outgoing {
     pub more: bool,
     /// How far each held audience has been read. Empty while nobody is unlocked.
     pub since: BTreeMap<Audience, StreamMark>,
+    /// The highest stamp that an endpoint gave an own change in the place of an earlier, provisional one.
+    pub corrected: Option<Stamp>,
 }
 
 /// How long a device keeps its own changes after the endpoint has accepted them. An endpoint that is restored from a
 /// copy asks for them again; nobody restores one that is older.
 pub const KEPT_FOR_RESTORE_MS: i64 = 30 * DAY_MS;
 
-/// Whether a checkpoint leaves an own change where it is, though the endpoint has it. One that was made in the
-/// future, by a clock that was wrong, stays until then.
+/// Whether an own change is kept though the endpoint has it. Both times are the endpoint's, as it said them: when it
+/// accepted the change, and last. The tablet's own clock may say anything.
 #[must_use]
-pub fn is_kept_for_restore(made_at: Millis, now: Millis) -> bool {
-    now.since(made_at) < KEPT_FOR_RESTORE_MS
+pub fn is_kept_for_restore(accepted_at: Millis, heard: Millis) -> bool {
+    heard.since(accepted_at) < KEPT_FOR_RESTORE_MS
 }
 
 /// What a device keeps between two moments of power.
@@ -76,7 +80,7 @@ pub trait Journal {
     async fn begin_push(&self, changes_max: usize) -> Result<Outgoing, AppendError>;
 
     /// In one transaction: accepted changes leave the tail with their rank, refused ones move to the tray with
-    /// their reason, pulled ones are kept together with the cursor.
+    /// their reason, pulled ones are kept together with the cursor. The highest corrected stamp is remembered.
     async fn take_in(&self, news: &News) -> Result<(), AppendError>;
 
     /// The endpoint was restored or replaced: its numbers and ranks mean nothing any more. Own changes that are still

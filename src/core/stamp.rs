@@ -124,6 +124,12 @@ impl Stamper {
         self.latest
     }
 
+    /// The latest stamp that it has made or taken in.
+    #[must_use]
+    pub fn latest(&self) -> Stamp {
+        self.latest
+    }
+
     /// Takes in a stamp from elsewhere, so that what is made after seeing it beats it.
     pub fn take_in(&mut self, stamp: Stamp) {
         self.latest = self.latest.max(stamp);

@@ -124,6 +124,7 @@ fn push(outgoing: &Outgoing) -> Push {
         changes: Vec::new(),
         sealed: Vec::new(),
         since: outgoing.since.clone(),
+        corrected: outgoing.corrected,
     };
     for change in &outgoing.tail {
         match change {

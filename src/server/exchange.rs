@@ -9,8 +9,9 @@ use yingke_core::{
     audience::Audience,
     change::Ranked,
     codec,
-    id::{ChangeId, OrganisationId},
+    id::{ChangeId, ENDPOINT_DEVICE, OrganisationId},
     probe, schema,
+    stamp::Stamp,
     time::Millis,
     wire::v1::{
         Answer, Numbered, PAGE_CHANGES_MAX, PUSH_CHANGES_MAX, Page, Refusal, SealedChange, StreamMark, VERSION,
@@ -42,6 +43,8 @@ pub struct Push {
     /// Audiences of a kind that this version does not know are passed over.
     #[serde(default)]
     since: BTreeMap<String, StreamMark>,
+    #[serde(default)]
+    corrected: Option<Stamp>,
 }
 
 impl fmt::Debug for Push {
@@ -164,7 +167,8 @@ fn next_epoch(epoch: &str, audience: &Audience, mark: StreamMark, now: Millis) -
     hex_text(&Sha256::digest(told)[..8])
 }
 
-/// Reads, checks and keeps what was pushed: open changes first, then sealed ones, in the order of the push.
+/// Reads, checks and keeps what was pushed, in the order in which it was made: open changes and sealed ones come apart
+/// from each other. One verdict for each, in the order of the push.
 async fn take_in(
     ledger: &dyn Ledger,
     house: &House,
@@ -177,30 +181,44 @@ async fn take_in(
         return Err(PushError::TooMany);
     }
     let open = push.changes.iter().map(|raw| read_open(raw));
-    let sealed = push.sealed.iter().map(|raw| read_sealed(raw, house, secrets));
+    let mut opener = sealed::Opener::new(&secrets.recovery);
+    let sealed = push.sealed.iter().map(|raw| read_sealed(raw, house, &mut opener));
     let read: Vec<Read> = open.chain(sealed).collect::<Result<_, _>>()?;
     if read.is_empty() {
         ledger.check_counter(house.organisation, device.number, push.push_counter).await?;
         return Ok(Vec::new());
     }
-    let mut verdicts: Vec<Option<Verdict>> = Vec::with_capacity(read.len());
-    let mut candidates = Vec::with_capacity(read.len());
-    for change in read {
+    let mut verdicts: BTreeMap<usize, Verdict> = BTreeMap::new();
+    let mut changes = Vec::with_capacity(read.len());
+    for (place, change) in read.into_iter().enumerate() {
         match change {
-            Ok(ranked) => {
-                let refusal = check(house, &ranked).err();
-                candidates.push(Candidate::new(ranked, refusal));
-                verdicts.push(None);
-            }
+            Ok(ranked) => changes.push((place, ranked)),
             Err((id, detail)) => {
-                verdicts.push(Some(Verdict::Refused { id, reason: Refusal::Malformed { detail } }));
+                verdicts.insert(place, Verdict::Refused { id, reason: Refusal::Malformed { detail } });
             }
         }
     }
+    if probe::step("exchange: in the order of their making") {
+        changes.sort_by_key(|(_, ranked)| ranked.stamp);
+    }
+    let mut corrected = push.corrected;
+    let mut candidate = |ranked: &Ranked| {
+        let mut ranked = ranked.clone();
+        let made_here = ranked.change.header.device == device.number;
+        if let Some(last) = corrected.as_mut().filter(|_| made_here)
+            && probe::decide("exchange: made after one that was corrected before", ranked.stamp <= *last)
+        {
+            *last = last.following();
+            (ranked.stamp, ranked.device) = (*last, ENDPOINT_DEVICE);
+        }
+        let refusal = check(house, &ranked).err();
+        Candidate::new(ranked, refusal)
+    };
+    let candidates = changes.iter().map(|(_, ranked)| candidate(ranked)).collect();
     let batch = Batch { pushed: Some((device.number, push.push_counter)), candidates, now };
-    let mut kept = ledger.append(house.organisation, batch).await?.into_iter();
-    let fill = |verdict: Option<Verdict>| verdict.or_else(|| kept.next()).expect("the ledger answers each candidate");
-    Ok(verdicts.into_iter().map(fill).collect())
+    let kept = ledger.append(house.organisation, batch).await?;
+    verdicts.extend(changes.iter().map(|(place, _)| *place).zip(kept));
+    Ok(verdicts.into_values().collect())
 }
 
 /// A change that was read, or the id of one that could not be, and why.
@@ -217,10 +235,10 @@ fn read_open(raw: &RawValue) -> Result<Read, PushError> {
     }
 }
 
-fn read_sealed(raw: &RawValue, house: &House, secrets: &Secrets) -> Result<Read, PushError> {
-    let read = serde_json::from_str::<SealedChange>(raw.get()).map_err(|error| error.to_string()).and_then(|change| {
-        sealed::open(&secrets.recovery, house.organisation, &change).map_err(|error| error.to_string())
-    });
+fn read_sealed(raw: &RawValue, house: &House, opener: &mut sealed::Opener<'_>) -> Result<Read, PushError> {
+    let read = serde_json::from_str::<SealedChange>(raw.get())
+        .map_err(|error| error.to_string())
+        .and_then(|change| opener.open(house.organisation, &change).map_err(|error| error.to_string()));
     match read {
         Ok(ranked) => Ok(Ok(ranked)),
         Err(detail) => Ok(Err((id_of(raw)?, detail))),

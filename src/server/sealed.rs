@@ -32,47 +32,82 @@ pub enum SealedError {
     Other,
 }
 
-/// Opens one with the organisation's recovery key.
-///
-/// # Errors
-/// [`SealedError`]
-pub fn open(secret: &SecretKey, organisation: OrganisationId, sealed: &SealedChange) -> Result<Ranked, SealedError> {
-    let bytes = |text: &str, what| base64_bytes(text).ok_or(SealedError::Form(what));
-    let sender =
-        PublicKey::from_sec1_bytes(&bytes(&sealed.sender, "sender")?).map_err(|_| SealedError::Form("sender"))?;
-    let nonce: [u8; 12] = bytes(&sealed.nonce, "nonce")?.try_into().map_err(|_| SealedError::Form("nonce"))?;
-    let aad = additional(organisation, sealed.id, sealed.author);
-    let payload = Payload { msg: &bytes(&sealed.sealed, "sealed")?, aad: &aad };
-    let plain = cipher(secret, &sender).decrypt(&Nonce::from(nonce), payload).map_err(|_| SealedError::Closed)?;
-    let changes = codec::read_changes(&plain).map_err(|error| SealedError::Content(error.to_string()))?;
-    let [change] = <[Ranked; 1]>::try_from(changes).map_err(|_| SealedError::Content("not exactly one".into()))?;
-    if change.change.id() != sealed.id || change.change.header.author != sealed.author {
-        return Err(SealedError::Other);
-    }
-    Ok(change)
+/// Opens sealed changes with the organisation's recovery key.
+pub struct Opener<'a> {
+    secret: &'a SecretKey,
+    /// The sender of the last one, and what opens theirs: a tablet seals all that is saved in one unlock with one
+    /// ephemeral key, and the curve costs more than all the rest.
+    last: Option<(String, Aes256Gcm)>,
 }
 
-/// Seals one as a tablet does; `ephemeral` and `nonce` are fresh for each. For tests and the simulator.
-#[must_use]
-pub fn seal(
-    recovery: &PublicKey,
-    organisation: OrganisationId,
-    change: &Ranked,
-    ephemeral: &SecretKey,
-    nonce: [u8; 12],
-) -> SealedChange {
-    let (id, author) = (change.change.id(), change.change.header.author);
-    let plain = codec::changes_bytes([change].into_iter());
-    let aad = additional(organisation, id, author);
-    let sealed = cipher(ephemeral, recovery)
-        .encrypt(&Nonce::from(nonce), Payload { msg: &plain, aad: &aad })
-        .expect("a change is far shorter than what AES-GCM takes");
-    SealedChange {
-        id,
-        author,
-        sender: base64_text(ephemeral.public_key().to_encoded_point(false).as_bytes()),
-        nonce: base64_text(&nonce),
-        sealed: base64_text(&sealed),
+impl std::fmt::Debug for Opener<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Opener(…)")
+    }
+}
+
+impl<'a> Opener<'a> {
+    #[must_use]
+    pub fn new(secret: &'a SecretKey) -> Self {
+        Self { secret, last: None }
+    }
+
+    /// # Errors
+    /// [`SealedError`]
+    pub fn open(&mut self, organisation: OrganisationId, sealed: &SealedChange) -> Result<Ranked, SealedError> {
+        let bytes = |text: &str, what| base64_bytes(text).ok_or(SealedError::Form(what));
+        let nonce: [u8; 12] = bytes(&sealed.nonce, "nonce")?.try_into().map_err(|_| SealedError::Form("nonce"))?;
+        let aad = additional(organisation, sealed.id, sealed.author);
+        let payload = Payload { msg: &bytes(&sealed.sealed, "sealed")?, aad: &aad };
+        let cipher = match &self.last {
+            Some((sender, cipher)) if *sender == sealed.sender => cipher,
+            _ => {
+                let sender = PublicKey::from_sec1_bytes(&bytes(&sealed.sender, "sender")?)
+                    .map_err(|_| SealedError::Form("sender"))?;
+                &self.last.insert((sealed.sender.clone(), cipher(self.secret, &sender))).1
+            }
+        };
+        let plain = cipher.decrypt(&Nonce::from(nonce), payload).map_err(|_| SealedError::Closed)?;
+        let changes = codec::read_changes(&plain).map_err(|error| SealedError::Content(error.to_string()))?;
+        let [change] = <[Ranked; 1]>::try_from(changes).map_err(|_| SealedError::Content("not exactly one".into()))?;
+        if change.change.id() != sealed.id || change.change.header.author != sealed.author {
+            return Err(SealedError::Other);
+        }
+        Ok(change)
+    }
+}
+
+/// Seals as a tablet does, with one ephemeral key for all. For tests and the simulator.
+pub struct Sealer {
+    cipher: Aes256Gcm,
+    sender: String,
+}
+
+impl std::fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sealer(…)")
+    }
+}
+
+impl Sealer {
+    #[must_use]
+    pub fn new(recovery: &PublicKey, ephemeral: &SecretKey) -> Self {
+        let sender = base64_text(ephemeral.public_key().to_encoded_point(false).as_bytes());
+        Self { cipher: cipher(ephemeral, recovery), sender }
+    }
+
+    /// `nonce` is fresh for each.
+    #[must_use]
+    pub fn seal(&self, organisation: OrganisationId, change: &Ranked, nonce: [u8; 12]) -> SealedChange {
+        let (id, author) = (change.change.id(), change.change.header.author);
+        let plain = codec::changes_bytes([change].into_iter());
+        let aad = additional(organisation, id, author);
+        let sealed = self
+            .cipher
+            .encrypt(&Nonce::from(nonce), Payload { msg: &plain, aad: &aad })
+            .expect("a change is far shorter than what AES-GCM takes");
+        let sender = self.sender.clone();
+        SealedChange { id, author, sender, nonce: base64_text(&nonce), sealed: base64_text(&sealed) }
     }
 }
 
@@ -103,12 +138,31 @@ mod tests {
 
     fn sealed() -> SealedChange {
         let (recovery, ephemeral) = keys();
-        seal(&recovery.public_key(), fixture::organisation(), &fixture::phone_change(), &ephemeral, [5; 12])
+        let sealer = Sealer::new(&recovery.public_key(), &ephemeral);
+        sealer.seal(fixture::organisation(), &fixture::phone_change(), [5; 12])
+    }
+
+    fn open(secret: &SecretKey, organisation: OrganisationId, sealed: &SealedChange) -> Result<Ranked, SealedError> {
+        Opener::new(secret).open(organisation, sealed)
     }
 
     #[test]
     fn what_a_tablet_sealed_is_opened() {
         assert_eq!(open(&keys().0, fixture::organisation(), &sealed()), Ok(fixture::phone_change()));
+    }
+
+    #[test]
+    fn one_sender_after_another_is_opened_with_its_own_key() {
+        let (recovery, one) = keys();
+        let other = SecretKey::from_slice(&[11; 32]).unwrap();
+        let mut opener = Opener::new(&recovery);
+        for ephemeral in [&one, &other, &other, &one] {
+            let sealer = Sealer::new(&recovery.public_key(), ephemeral);
+            let sealed = sealer.seal(fixture::organisation(), &fixture::phone_change(), [5; 12]);
+            assert_eq!(opener.open(fixture::organisation(), &sealed), Ok(fixture::phone_change()));
+        }
+        let stranger = SealedChange { sender: base64_text(&[4; 65]), ..sealed() };
+        assert_eq!(opener.open(fixture::organisation(), &stranger), Err(SealedError::Form("sender")));
     }
 
     #[test]

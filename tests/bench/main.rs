@@ -200,6 +200,7 @@ fn push_of(counter: u64) -> Push {
         changes: Vec::new(),
         sealed: Vec::new(),
         since: BTreeMap::new(),
+        corrected: None,
     }
 }
 

@@ -20,6 +20,7 @@ fn good(world: &World, tablet: &Tablet) -> String {
         changes: vec![WireChange::from(&change)],
         sealed: Vec::new(),
         since: Default::default(),
+        corrected: None,
     };
     serde_json::to_string(&push).unwrap()
 }

@@ -42,6 +42,7 @@ async fn push(tablet: &Tablet, own: &Audience, counter: u64, changes: usize) -> 
         changes,
         sealed: Vec::new(),
         since: Default::default(),
+        corrected: None,
     };
     let answer = tablet.push(&push).await;
     let accepted = |verdict: &Verdict| matches!(verdict, Verdict::Accepted { .. });

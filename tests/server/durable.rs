@@ -65,6 +65,7 @@ async fn the_log_is_synced_before_each_acknowledgement() {
             changes,
             sealed: Vec::new(),
             since: BTreeMap::new(),
+            corrected: None,
         };
         assert!(matches!(tablet.push(&push).await.verdicts[0], Verdict::Accepted { had: false, .. }));
     }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use yingke_core::{
     audience::Audience,
+    change::Ranked,
     codec, fixture,
     sync::{Trouble, TurnError},
-    time::{DAY_MS, Millis},
+    time::{DAY_MS, HOUR_MS, Millis},
     value::Value,
     wire::v1::{Answer, Push, Refusal, SealedChange, StreamMark, VERSION, Verdict, WireChange, WireSlot, base64_bytes},
 };
@@ -15,7 +16,15 @@ use yingke_server::sealed;
 use crate::world::{Tablet, World};
 
 fn push(counter: u64, changes: Vec<WireChange>) -> Push {
-    Push { version: VERSION, epoch: None, push_counter: counter, changes, sealed: Vec::new(), since: BTreeMap::new() }
+    Push {
+        version: VERSION,
+        epoch: None,
+        push_counter: counter,
+        changes,
+        sealed: Vec::new(),
+        since: BTreeMap::new(),
+        corrected: None,
+    }
 }
 
 #[tokio::test]
@@ -273,6 +282,36 @@ async fn a_copied_tablet_is_noticed_and_keeps_nothing() {
 }
 
 #[tokio::test]
+async fn what_was_made_after_a_corrected_change_ranks_after_it() {
+    let world = World::new().await;
+    let tablet = world.tablet().await;
+    let record = tablet.new_record(world.now());
+    let change = |at: Millis| tablet.change(1, &world.own(1), record, at, &[("name", "李娜")]);
+    // A clock at its beginning; then it was set right, an hour before there was a network.
+    let [first, second, third] = [Millis(0), world.now().plus(-HOUR_MS), world.now().plus(-HOUR_MS)].map(change);
+    let rank = |answer: &Answer, change: &Ranked| {
+        let of_it = |verdict: &&Verdict| verdict.id() == change.change.id();
+        match answer.verdicts.iter().find(of_it) {
+            Some(Verdict::Accepted { stamp, .. }) => *stamp,
+            other => panic!("{other:?}"),
+        }
+    };
+    let wire = |change: &Ranked| WireChange::from(change);
+    let answer = tablet.push(&push(1, vec![wire(&first)])).await;
+    let corrected = rank(&answer, &first);
+    assert!(corrected > second.stamp && second.stamp < third.stamp);
+    // Its verdict was lost, so it comes again; and in another order than it was made.
+    let answer = tablet.push(&push(2, vec![wire(&second), wire(&first)])).await;
+    assert_eq!(rank(&answer, &first), corrected);
+    let after = rank(&answer, &second);
+    assert!(after > corrected);
+    assert_eq!(answer.verdicts[0].id(), second.change.id());
+    // Its verdict was heard, and the tablet says so.
+    let answer = tablet.push(&Push { corrected: Some(after), ..push(3, vec![wire(&third)]) }).await;
+    assert!(rank(&answer, &third) > after);
+}
+
+#[tokio::test]
 async fn a_sealed_change_is_opened_and_taken_like_any_other() {
     let world = World::new().await;
     let tablet = world.tablet().await;
@@ -281,7 +320,7 @@ async fn a_sealed_change_is_opened_and_taken_like_any_other() {
     let seal = |author: u8, nonce: u8| -> SealedChange {
         let change = tablet.change(author, &world.own(1), record, world.now(), &[("name", "李娜")]);
         let ephemeral = p256::SecretKey::from_slice(&[nonce; 32]).unwrap();
-        sealed::seal(&recovery, world.organisation(), &change, &ephemeral, [nonce; 12])
+        sealed::Sealer::new(&recovery, &ephemeral).seal(world.organisation(), &change, [nonce; 12])
     };
     let (good, not_allowed, mut altered) = (seal(1, 1), seal(2, 2), seal(1, 3));
     altered.author = fixture::staff(2);

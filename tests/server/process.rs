@@ -133,6 +133,7 @@ async fn push_until_it_breaks(
             changes,
             sealed: Vec::new(),
             since: Default::default(),
+            corrected: None,
         };
         match world::post(tablet.address, "/v1/sync", &[("authorization", &tablet.bearer())], &push).await {
             Some(reply) if reply.status == 200 => acknowledged.extend(reply.json::<Answer>().verdicts),

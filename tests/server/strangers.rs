@@ -78,6 +78,7 @@ async fn a_strangers_credentials_reach_nothing_by_any_route() {
         changes: vec![WireChange::from(&foreign)],
         sealed: Vec::new(),
         since,
+        corrected: None,
     };
     let mut walked = 0;
     for (method, path) in ROUTES {

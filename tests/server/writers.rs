@@ -40,6 +40,7 @@ async fn a_reader_beside_writers_misses_nothing() {
                 changes,
                 sealed: Vec::new(),
                 since: BTreeMap::new(),
+                corrected: None,
             });
         }
         let (address, bearer) = (tablet.address, tablet.bearer());
@@ -81,6 +82,7 @@ async fn a_page_with_a_change_left_out_does_not_fit_its_mark() {
         changes: Vec::new(),
         sealed: Vec::new(),
         since: BTreeMap::new(),
+        corrected: None,
     };
     let page = tablet.push(&all).await.page.unwrap();
     let mark_of = |skip: usize| {
@@ -171,6 +173,7 @@ async fn eight_writers_on_several_processes_and_no_number_seen_late() {
                     changes: (0..BATCH).map(change).collect(),
                     sealed: Vec::new(),
                     since: BTreeMap::new(),
+                    corrected: None,
                 };
                 // Each push to another process, as a balancer in front of them would do.
                 let address = addresses[(writer + counter as usize) % addresses.len()];

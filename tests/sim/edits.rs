@@ -41,6 +41,10 @@ pub fn draw(house: &House, tablet: &Tablet, tab: usize, author: StaffId, dice: &
         let known = (!shown.is_empty() && dice.below(6) > 0).then(|| shown[dice.below(shown.len() as u64) as usize]);
         let known = known.and_then(|id| replica.record(id));
         let (record, kind, audience) = match known {
+            Some(record) if dice.below(10) == 0 => {
+                probe::note("branch: a record that several audiences have something of", true);
+                (record.id, record.kind().clone(), audience(house, tablet, author, dice)?)
+            }
             Some(record) => (record.id, record.kind().clone(), record.audience().clone()),
             None => {
                 let kind = if dice.below(3) == 0 { LATER_KIND } else { "person" };

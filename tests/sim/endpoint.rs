@@ -11,6 +11,7 @@ use yingke_core::{
     change::Ranked,
     codec, fixture,
     id::{ChangeId, DeviceNumber, RecordId, StaffId, VenueId},
+    journal::KEPT_FOR_RESTORE_MS,
     probe,
     sync::{Trouble, now_or_never},
     time::Millis,
@@ -46,23 +47,25 @@ pub struct Club {
     secrets: Rc<Secrets>,
     epochs: u32,
     devices: u32,
-    backup: Option<MemoryLedger>,
+    backup: Option<(Millis, MemoryLedger)>,
 }
 
 thread_local! {
-    // Keys of the curve cost more than all the rest of a seed, and any will do.
+    // The curve costs more than all the rest of a seed, and any keys will do.
     static SECRETS: Rc<Secrets> = {
         let recovery = SecretKey::from_slice(&[7; 32]).expect("a key of the curve");
         Rc::new(Secrets { master: [7; 32], recovery })
     };
-    static EPHEMERAL: SecretKey = SecretKey::from_slice(&[9; 32]).expect("a key of the curve");
+    static SEALER: sealed::Sealer = {
+        let ephemeral = SecretKey::from_slice(&[9; 32]).expect("a key of the curve");
+        sealed::Sealer::new(&SECRETS.with(|secrets| secrets.recovery.public_key()), &ephemeral)
+    };
 }
 
 /// Seals as a tablet does for the endpoint alone.
 #[must_use]
 pub fn seal(ranked: &Ranked) -> SealedChange {
-    let recovery = SECRETS.with(|secrets| secrets.recovery.public_key());
-    EPHEMERAL.with(|ephemeral| sealed::seal(&recovery, fixture::organisation(), ranked, ephemeral, [5; 12]))
+    SEALER.with(|sealer| sealer.seal(fixture::organisation(), ranked, [5; 12]))
 }
 
 impl Club {
@@ -125,14 +128,15 @@ impl Club {
         }
     }
 
-    pub fn back_up(&mut self) {
+    pub fn back_up(&mut self, now: Millis) {
         self.epochs += 1;
-        self.backup = Some(self.ledger.copy(&format!("e{}", self.epochs)));
+        self.backup = Some((now, self.ledger.copy(&format!("e{}", self.epochs))));
     }
 
-    /// Puts the last backup in place, if there is one.
-    pub fn restore(&mut self) -> bool {
-        let Some(backup) = self.backup.take() else { return false };
+    /// Puts the last backup in place, if there is one that tablets remember.
+    pub fn restore(&mut self, now: Millis) -> bool {
+        let is_remembered = |backup: &mut (Millis, _)| now.since(backup.0) < KEPT_FOR_RESTORE_MS;
+        let Some((_, backup)) = self.backup.take_if(is_remembered) else { return false };
         self.ledger = backup;
         true
     }

@@ -4,6 +4,7 @@
 //! line by line.
 
 use std::{
+    borrow::Cow,
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     pin::Pin,
@@ -28,8 +29,8 @@ use yingke_core::{
 
 use crate::network::{Shared, Wire};
 
-/// What somebody can see: of which change what it did to which record.
-type View = BTreeSet<(ChangeId, RecordId)>;
+/// What somebody can see: of which change what it did to which record, and for whom.
+type View = BTreeMap<(ChangeId, RecordId), Audience>;
 
 /// What each block stands for: the simulator knows, and the disk does not say.
 type InBlocks = BTreeMap<Audience, View>;
@@ -199,26 +200,24 @@ impl Tablet {
     }
 
     /// In idle time: accepted changes become blocks.
-    pub fn checkpoint(&mut self, tab: usize, now: Millis) -> bool {
-        let now = self.now(now);
+    pub fn checkpoint(&mut self, tab: usize) -> bool {
         let held = self.unlocked().audiences;
         let tab = &mut self.tabs[tab];
         if self.person.is_none() || tab.unread || tab.turning.is_some() || !tab.damages.is_empty() {
             return false;
         }
-        let mut by_audience: BTreeMap<Audience, Vec<Record>> =
-            held.iter().map(|audience| (audience.clone(), Vec::new())).collect();
-        for record in tab.replica.base() {
-            if let Some(of_audience) = by_audience.get_mut(record.audience()) {
-                of_audience.push(record.into_owned());
-            }
-        }
+        let of_it = |audience: &Audience| tab.replica.base_of(audience).map(Cow::into_owned).collect();
+        let by_audience: BTreeMap<Audience, Vec<Record>> =
+            held.iter().map(|audience| (audience.clone(), of_it(audience))).collect();
         let unsent: View = tab.replica.unsent().flat_map(parts).collect();
-        let written = quietly(&self.disk, tab.journal.checkpoint(by_audience, now)).is_ok();
+        let written = quietly(&self.disk, tab.journal.checkpoint(by_audience)).is_ok();
         if written {
-            let view: View = tab.view.difference(&unsent).copied().collect();
             let mut in_blocks = self.in_blocks.borrow_mut();
-            held.into_iter().for_each(|audience| drop(in_blocks.insert(audience, view.clone())));
+            for audience in held {
+                let of_it = tab.view.iter().filter(|(part, of)| **of == audience && !unsent.contains_key(*part));
+                let view: View = of_it.map(|(part, of)| (*part, of.clone())).collect();
+                in_blocks.insert(audience, view);
+            }
         }
         written
     }
@@ -295,7 +294,7 @@ impl Tab {
         for block in blocks {
             block.iter().filter_map(Record::last_rank).for_each(|rank| stamper.take_in(rank.stamp));
             let audience = block.first().map(|record| record.audience().clone());
-            view.extend(audience.and_then(|audience| in_blocks.get(&audience)).into_iter().flatten());
+            view.extend(audience.and_then(|audience| in_blocks.get(&audience)).cloned().unwrap_or_default());
             replica.load_block(block);
         }
         for change in &accepted {
@@ -367,10 +366,11 @@ impl Tab {
             self.view.extend(parts(change));
             self.replica.take_in(change);
         }
+        self.journal.let_in_turn();
     }
 
     fn forget(&mut self, id: ChangeId) {
-        self.view.retain(|(other, _)| *other != id);
+        self.view.retain(|(other, _), _| *other != id);
     }
 
     /// One save: durable when this is done, and only then on show.
@@ -383,8 +383,8 @@ impl Tab {
 }
 
 /// What of a change somebody sees.
-fn parts(ranked: &Ranked) -> impl Iterator<Item = (ChangeId, RecordId)> {
-    ranked.change.edits().map(|edit| (ranked.change.id(), edit.record))
+fn parts(ranked: &Ranked) -> impl Iterator<Item = ((ChangeId, RecordId), Audience)> {
+    ranked.change.edits().map(|edit| ((ranked.change.id(), edit.record), edit.audience.clone()))
 }
 
 /// Runs a transaction from its beginning to its end: nobody goes on in between.

@@ -17,7 +17,10 @@ use yingke_core::{
     change::{Change, Edit, Header, Op, Ranked},
     codec, fixture,
     id::{ChangeId, DeviceNumber, OrganisationId, RecordId, StaffId},
-    journal::{AppendError, Journal, TailChange},
+    journal::{
+        AppendError, Journal, TailChange,
+        contract::{self, Tab},
+    },
     merge::{self, Records},
     record::Record,
     replica::Replica,
@@ -32,7 +35,7 @@ use super::{
     handover::{HandOver, HandOverError},
     idb::{BLOCKS, DRAFTS, Database, JOURNAL, META, OpenError, Range, StoreError, TRAY, sequence_key},
     journal::{BrowserJournal, Contents, OpenedBlock},
-    rows::{self, Row, State},
+    rows::{self, Row},
     seal::Key,
     unlock::{Hardness, WorkerError},
     vault::{UnlockError, Vault},
@@ -212,7 +215,7 @@ fn shown(tablet: &Tablet, contents: &Contents) -> RefCell<Replica> {
     }
     contents.accepted.iter().for_each(|change| drop(replica.take_in(change)));
     contents.tail.iter().for_each(|change| drop(replica.append(change.clone())));
-    tablet.journal.let_in(contents.read_to);
+    tablet.journal.let_in(contents);
     RefCell::new(replica)
 }
 
@@ -372,12 +375,12 @@ async fn what_is_taken_in_is_settled_in_one_step() {
     tablet.journal.resend(id).await.unwrap();
     assert!(tablet.journal.tray().await.unwrap().is_empty());
     assert_eq!(tablet.tail().await.len(), 2);
-    // The recovery seal is gone from what the endpoint has, and only from that.
+    // The recovery seal stays: an endpoint that is restored is sent it, whoever is unlocked then.
     let sealed = tablet.rows(JOURNAL).await.into_iter().filter_map(|(_, row)| match Row::read(&row) {
-        Ok(Row::Own(row)) => Some((row.state == State::Tail, row.recovery.is_some())),
+        Ok(Row::Own(row)) => Some(row.recovery.is_some()),
         _ => None,
     });
-    assert!(sealed.collect::<Vec<_>>().iter().all(|(unsent, recovery)| unsent == recovery));
+    assert_eq!(sealed.collect::<Vec<_>>(), [true; 3]);
 }
 
 #[wasm_bindgen_test]
@@ -488,28 +491,6 @@ async fn what_has_no_key_yet_is_read_again_once_there_is_one() {
     assert_eq!(tablet.journal.read_all().await.unwrap().accepted, pulled);
 }
 
-#[wasm_bindgen_test]
-async fn a_restored_endpoint_is_offered_again_what_is_still_held() {
-    let tablet = Tablet::enrolled("epoch").await;
-    tablet.unlock(1).await;
-    let change = lead("甲");
-    tablet.journal.append(&change).await.unwrap();
-    tablet.journal.begin_push(9).await.unwrap();
-    let mark = StreamMark { number: 5, count: 1, digest: 3 };
-    let news = News {
-        epoch: "e1".into(),
-        accepted: vec![accepted(&change, 1)],
-        streams: BTreeMap::from([(own(1), mark)]),
-        ..News::default()
-    };
-    tablet.journal.take_in(&news).await.unwrap();
-    assert!(tablet.tail().await.is_empty());
-    tablet.journal.begin_epoch("e2").await.unwrap();
-    let outgoing = tablet.journal.begin_push(9).await.unwrap();
-    assert_eq!((outgoing.epoch.as_deref(), outgoing.tail), (Some("e2"), vec![TailChange::Open(change)]));
-    assert_eq!(outgoing.since[&own(1)], StreamMark::default());
-}
-
 // ---- Hand-over files ----------------------------------------------------------------------------------------
 
 #[wasm_bindgen_test]
@@ -582,20 +563,29 @@ async fn another_tab_reads_what_is_new_and_what_became_of_the_tail() {
     let (kept, refused) = (lead("甲"), lead("乙"));
     first.journal.append(&kept).await.unwrap();
     first.journal.append(&refused).await.unwrap();
+    shown(&first, &first.journal.read_all().await.unwrap());
     let second = Tablet::start(&first.name).await;
     second.unlock(1).await;
-    assert_eq!(second.journal.read_all().await.unwrap().tail.len(), 2);
+    let contents = second.journal.read_all().await.unwrap();
+    assert_eq!(contents.tail.len(), 2);
+    second.journal.let_in(&contents);
     let saved_here = lead("丙");
     second.journal.append(&saved_here).await.unwrap();
     let refusals = vec![(refused.change.id(), Refusal::UnknownAuthor)];
     let news = News { accepted: vec![accepted(&kept, 1)], refused: refusals, ..News::default() };
     first.journal.begin_push(9).await.unwrap();
     first.journal.take_in(&news).await.unwrap();
+    first.journal.let_in_turn();
     assert_eq!(first.journal.read_new().await.unwrap().tail, [saved_here]);
     let newer = second.journal.read_new().await.unwrap();
-    assert_eq!((newer.accepted, newer.refused), (vec![with_rank(&kept)], vec![refused.change.id()]));
+    assert_eq!((&newer.accepted, &newer.gone), (&vec![with_rank(&kept)], &vec![refused.change.id()]));
     assert!(!newer.trimmed);
-    first.journal.checkpoint(&RefCell::default()).await.unwrap();
+    // What was read before something was saved here is no more than a part of what is new.
+    second.journal.append(&lead("丁")).await.unwrap();
+    assert!(!second.journal.let_in_new(&newer));
+    assert!(second.journal.let_in_new(&second.journal.read_new().await.unwrap()));
+    let replica = shown(&first, &first.journal.read_all().await.unwrap());
+    first.journal.checkpoint(&replica).await.unwrap();
     assert!(second.journal.read_new().await.unwrap().trimmed);
 }
 
@@ -683,7 +673,7 @@ async fn a_checkpoint_writes_what_changed_beside_the_whole() {
         let change = Ranked { stamp: pulled[0].stamp.following(), ..with_rank(&change_by(1, vec![edit])) };
         tablet.journal.take_in(&News { pulled: vec![change.clone()], ..News::default() }).await.unwrap();
         replica.borrow_mut().take_in(&change);
-        tablet.journal.let_in(tablet.journal.read_to());
+        tablet.journal.let_in_turn();
         tablet.journal.checkpoint(&replica).await.unwrap();
         assert_eq!((tablet.rows(BLOCKS).await.len(), tablet.rows(JOURNAL).await.len()), (number + 2, 0));
     }
@@ -752,11 +742,11 @@ async fn a_block_of_a_later_codec_is_not_thrown_away() {
     let mut contents = tablet.journal.read_all().await.unwrap();
     let (bytes, key) = contents.blocks.remove(0).into_parts();
     let error = Replica::new().load(bytes, yingke_core::replica::Extent::Whole).unwrap_err();
-    tablet.journal.fetch_again(&[OpenedBlock::damage(key.clone(), &error)]).await.unwrap();
+    tablet.journal.fetch_again(vec![OpenedBlock::damage(key.clone(), &error)]).await.unwrap();
     assert_eq!(tablet.rows(BLOCKS).await.len(), 1);
     // A damaged one goes, and its audience is read again.
     let damaged = codec::CodecError::Damaged("cut short");
-    tablet.journal.fetch_again(&[OpenedBlock::damage(key, &damaged)]).await.unwrap();
+    tablet.journal.fetch_again(vec![OpenedBlock::damage(key, &damaged)]).await.unwrap();
     assert_eq!(tablet.rows(BLOCKS).await.len(), 0);
 }
 
@@ -794,10 +784,147 @@ async fn a_damaged_row_costs_only_itself() {
     // Unsent work whose part is broken still goes out, in the form that the endpoint opens.
     let tail = tablet.tail().await;
     assert!(matches!(tail.as_slice(), [TailChange::Open(_), TailChange::Sealed(_), TailChange::Open(_)]));
-    tablet.journal.fetch_again(&contents.damages).await.unwrap();
+    tablet.journal.fetch_again(Vec::new()).await.unwrap();
     assert_eq!(tablet.journal.begin_push(1).await.unwrap().since[&own(1)], StreamMark::default());
     assert_eq!(tablet.journal.read_all().await.unwrap().damaged, 1);
 }
+
+#[wasm_bindgen_test]
+async fn nothing_is_written_in_the_place_of_damage_that_could_not_be_thrown_away() {
+    let page = Page::on(Tablet::enrolled("damage stays").await).await;
+    page.open().await;
+    let mark = StreamMark { number: 5, count: 1, digest: 3 };
+    let news = News { streams: BTreeMap::from([(own(1), mark)]), ..News::default() };
+    page.journal().begin_push(1).await.unwrap();
+    page.take_in(&News { pulled: vec![with_rank(&lead("甲"))], ..news }).await;
+    page.tear().await;
+    // A newer version of the app lets this one read and not write.
+    let format = async |writable_from: u32| {
+        let format = format!(r#"{{"readable_from":1,"writable_from":{writable_from}}}"#);
+        let write = page.tablet.database.write(&[META], async |tx| tx.put(META, "format", format.as_bytes()));
+        write.await.unwrap();
+    };
+    let locked = Page::on(Tablet::start(&page.tablet.name).await).await;
+    format(99).await;
+    locked.tablet.database.open().await.unwrap();
+    let contents = locked.journal().read_all().await.unwrap();
+    locked.replica.replace(shown(&locked.tablet, &contents).into_inner());
+    assert_eq!(contents.damaged, 1);
+    assert!(locked.journal().fetch_again(Vec::new()).await.is_err());
+    let before = page.tablet.bytes().await;
+    assert!(locked.checkpoint().await.is_err());
+    assert_eq!(page.tablet.bytes().await, before);
+    // Once it can write, a checkpoint first has the rest fetched again.
+    format(1).await;
+    locked.tablet.database.open().await.unwrap();
+    locked.checkpoint().await.unwrap();
+    assert_eq!(locked.journal().begin_push(1).await.unwrap().since[&own(1)], StreamMark::default());
+}
+
+// ---- What the twin in memory promises too -------------------------------------------------------------------
+
+/// A page of the app, as far as it ties the journal to a replica.
+struct Page {
+    tablet: Tablet,
+    replica: RefCell<Replica>,
+}
+
+impl Page {
+    async fn on(tablet: Tablet) -> Self {
+        tablet.unlock(1).await;
+        Self { tablet, replica: RefCell::default() }
+    }
+}
+
+impl Tab for Page {
+    type Journal = BrowserJournal;
+
+    fn journal(&self) -> &BrowserJournal {
+        &self.tablet.journal
+    }
+
+    async fn another(&self) -> Self {
+        Self::on(Tablet::start(&self.tablet.name).await).await
+    }
+
+    async fn lead(&self) {
+        self.journal().lead().await.unwrap();
+    }
+
+    async fn open(&self) {
+        let contents = self.journal().read_all().await.unwrap();
+        self.replica.replace(shown(&self.tablet, &contents).into_inner());
+        self.journal().fetch_again(Vec::new()).await.unwrap();
+    }
+
+    async fn hear(&self) -> bool {
+        let contents = self.journal().read_new().await.unwrap();
+        if contents.trimmed {
+            return false;
+        }
+        assert!(self.journal().let_in_new(&contents));
+        let mut replica = self.replica.borrow_mut();
+        contents.accepted.iter().for_each(|change| drop(replica.take_in(change)));
+        contents.gone.iter().for_each(|id| drop(replica.refuse(*id)));
+        contents.tail.into_iter().for_each(|change| drop(replica.append(change)));
+        true
+    }
+
+    async fn save(&self, change: &Ranked) {
+        self.journal().append(change).await.unwrap();
+        self.replica.borrow_mut().append(change.clone());
+    }
+
+    async fn take_in(&self, news: &News) {
+        self.journal().take_in(news).await.unwrap();
+        let mut replica = self.replica.borrow_mut();
+        let held = self.tablet.vault.audiences();
+        for accepted in &news.accepted {
+            replica.settle(accepted.id, accepted.stamp, accepted.device, &|audience| held.contains(audience));
+        }
+        news.refused.iter().for_each(|(id, _)| drop(replica.refuse(*id)));
+        news.pulled.iter().for_each(|change| drop(replica.take_in(change)));
+        self.journal().let_in_turn();
+    }
+
+    async fn count_unsent(&self) -> usize {
+        self.journal().tail_summary().await.unwrap().count
+    }
+
+    async fn count_kept(&self) -> usize {
+        let read =
+            self.tablet.database.read(&[META], async |tx| tx.keys(META, &Range::Under("kept:".into()))?.texts().await);
+        read.await.unwrap().len()
+    }
+
+    async fn checkpoint(&self) -> Result<(), AppendError> {
+        self.journal().checkpoint(&self.replica).await
+    }
+
+    async fn tear(&self) {
+        let (sequence, mut row) = self.tablet.rows(JOURNAL).await.remove(0);
+        row.truncate(row.len() - 1);
+        let write = self.tablet.database.write(&[JOURNAL], async |tx| tx.put(JOURNAL, sequence_key(sequence), &row));
+        write.await.unwrap();
+    }
+
+    fn replica<T>(&self, ask: impl FnOnce(&Replica) -> T) -> T {
+        ask(&self.replica.borrow())
+    }
+}
+
+macro_rules! promises {
+    ($($name:ident)*) => {
+        $(
+            #[wasm_bindgen_test]
+            async fn $name() {
+                contract::$name(Page::on(Tablet::enrolled(stringify!($name)).await).await).await;
+            }
+        )*
+    };
+}
+
+yingke_core::journal_contract!(promises);
 
 // ---- The vault ----------------------------------------------------------------------------------------------
 

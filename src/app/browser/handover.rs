@@ -174,7 +174,7 @@ fn unavailable(error: SealError) -> HandOverError {
 /// A row of the tail as it may leave the tablet.
 #[must_use]
 pub fn without_parts(row: OwnRow) -> Option<OwnRow> {
-    row.recovery.is_some().then(|| OwnRow { parts: Vec::new(), ..row })
+    row.recovery.is_some().then(|| OwnRow { state: State::Tail, parts: Vec::new(), ..row })
 }
 
 /// Whether a row was taken in from a file: nothing of it can be shown here, and once the endpoint has it, it is done.

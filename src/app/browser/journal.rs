@@ -2,7 +2,8 @@
 //!
 //! Each method is one transaction; sealing and opening come before it or after it. A save is one `add`. An own row is
 //! rewritten once, when the endpoint has accepted it, and only in its head. Rows of people who are not unlocked stay
-//! as they are: a checkpoint trims an audience only together with its blocks.
+//! as they are: a checkpoint trims an audience only together with its blocks. An own row that blocks hold leaves the
+//! journal, so that no start reads it, and is kept aside for as long as a restored endpoint may ask for it.
 
 mod handover;
 
@@ -19,8 +20,9 @@ use yingke_core::{
     change::{Change, Ranked},
     codec,
     id::{ChangeId, OrganisationId, StaffId},
-    journal::{AppendError, Journal, Outgoing, TailChange},
+    journal::{AppendError, Journal, Outgoing, TailChange, is_kept_for_restore},
     replica::{Chunk, Extent, Replica},
+    stamp::Stamp,
     sync::News,
     time::Millis,
     wire::v1::{Refusal, SealedChange, StreamMark, base64_text},
@@ -40,8 +42,11 @@ const EPOCH_ROW: &str = "epoch";
 const PUSH_COUNTER_ROW: &str = "push_counter";
 const CONTACT_ROW: &str = "contact";
 const LEADER_ROW: &str = "leader";
+const CORRECTED_ROW: &str = "corrected";
 const CHECKPOINT_ROW: &str = "checkpoint";
 const MARK_ROWS: &str = "mark:";
+/// Own rows that blocks hold, for an endpoint that may be restored: `kept:SEQUENCE:HEARD`, when it was last heard then.
+const KEPT_ROWS: &str = "kept:";
 
 /// Bytes of rows in one push: JSON makes them about twice as many, and a body may have 4 MB.
 const PUSH_BYTES_MAX: usize = 1 << 20;
@@ -64,12 +69,26 @@ pub struct Contents {
     pub damaged: usize,
     /// Each of them: [`BrowserJournal::fetch_again`].
     pub damages: Vec<Damage>,
-    /// Changes that were in the tail when this tab last read, and are in the tray now. Only of [`BrowserJournal::read_new`].
-    pub refused: Vec<ChangeId>,
+    /// Changes that were in the tail when this tab last read and are on show no longer: in the tray now, or accepted and
+    /// for other people's eyes. Only of [`BrowserJournal::read_new`].
+    pub gone: Vec<ChangeId>,
     /// Rows that this tab had not read were trimmed meanwhile, so this is nothing: [`BrowserJournal::read_all`].
     pub trimmed: bool,
-    /// The last row that is in it: [`BrowserJournal::let_in`].
-    pub read_to: u64,
+    /// What a replica has to hold already, and what it holds with this: [`BrowserJournal::let_in`].
+    from: Position,
+    to: Position,
+}
+
+/// How much of the journal a replica holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Position {
+    /// Every row up to here.
+    read_to: u64,
+    /// Rows of the tail among them, of which the replica has not heard more.
+    on_show: BTreeMap<u64, ChangeId>,
+    /// How many checkpoints there had been then. `None` while it does not hold everything up to there, so that nothing
+    /// may be written down from it.
+    checkpoints: Option<u64>,
 }
 
 /// Records of the base as they were written, for [`Replica::load`].
@@ -105,7 +124,8 @@ impl Contents {
     /// Only what was saved here and is not acknowledged: what is left to somebody who may not read.
     #[must_use]
     pub fn own_tail(self) -> Self {
-        Self { tail: self.tail, tray: self.tray, read_to: self.read_to, ..Self::default() }
+        let to = Position { checkpoints: None, ..self.to };
+        Self { tail: self.tail, tray: self.tray, to, ..Self::default() }
     }
 }
 
@@ -167,15 +187,17 @@ pub struct BrowserJournal {
     database: Database,
     vault: Vault,
     drafts: Drafts,
-    /// Every row up to here has been read by this tab.
-    read_to: Cell<u64>,
-    /// Every row up to here has been let into the replica: a checkpoint may trim it.
-    let_in_to: Cell<u64>,
+    /// What the replica of this tab holds.
+    position: RefCell<Position>,
+    /// What the last turn wrote, until it is let in.
+    taken_in: RefCell<TakenIn>,
     /// Rows of the tail, as far as they have been looked for.
     tail: RefCell<BTreeMap<u64, ChangeId>>,
     tail_known_to: Cell<u64>,
-    /// How many checkpoints there had been when this tab last read.
-    checkpoints: Cell<u64>,
+    /// How far each audience was read when the push under way began.
+    asked_since: RefCell<BTreeMap<Audience, StreamMark>>,
+    /// Damage that was read and not thrown away yet: nothing may be written in its place.
+    damages: RefCell<Vec<Damage>>,
     accepted_since_checkpoint: Cell<usize>,
     /// While this tab leads: what the leader row must say.
     leader: Cell<Option<u64>>,
@@ -189,11 +211,12 @@ impl BrowserJournal {
             drafts: Drafts::new(database.clone(), vault.clone()),
             database,
             vault,
-            read_to: Cell::new(0),
-            let_in_to: Cell::new(0),
+            position: RefCell::default(),
+            taken_in: RefCell::default(),
             tail: RefCell::default(),
             tail_known_to: Cell::new(0),
-            checkpoints: Cell::new(0),
+            asked_since: RefCell::default(),
+            damages: RefCell::default(),
             accepted_since_checkpoint: Cell::new(0),
             leader: Cell::new(None),
             lacks_keys: Cell::new(false),
@@ -202,7 +225,8 @@ impl BrowserJournal {
 
     // ---- Reading --------------------------------------------------------------------------------------------
 
-    /// Reads everything that the present unlock opens: at the start, and after every unlock.
+    /// Reads everything that the present unlock opens: at the start, and after every unlock. A replica that is made of
+    /// it is told of with [`BrowserJournal::let_in`]; what was written meanwhile, [`BrowserJournal::read_new`] brings.
     ///
     /// # Errors
     /// [`AppendError`]; what is damaged is no error but reported in [`Contents::damaged`].
@@ -217,35 +241,32 @@ impl BrowserJournal {
         });
         let (journal, mut blocks, tray, checkpoints) = read.await?;
         blocks.sort_by_key(|(key, _)| BlockKey::read(key).map(|key| key.place));
-        self.let_in_to.set(0);
-        self.read_to.set(0);
-        self.tail.borrow_mut().clear();
-        self.tail_known_to.set(0);
-        self.checkpoints.set(checkpoints);
-        self.note_tail(&journal);
-        let read_to = self.read_to.get();
-        let contents = Contents { read_to, ..self.opened(&journal, &blocks, &tray).await };
+        let mut to = Position { checkpoints: Some(checkpoints), ..Position::default() };
+        to.go_on(&journal);
+        self.tail.borrow_mut().clone_from(&to.on_show);
+        self.tail_known_to.set(to.read_to);
+        let contents = Contents { to, ..self.opened(&journal, &blocks, &tray).await };
+        self.damages.borrow_mut().clone_from(&contents.damages);
         self.accepted_since_checkpoint.set(contents.accepted.len());
         Ok(contents)
     }
 
-    /// Reads what other tabs have written since: new rows, and what became of the tail.
+    /// Reads what was written since the replica was last told of: new rows, and what became of the tail.
     ///
     /// # Errors
     /// [`AppendError`]
     pub async fn read_new(&self) -> Result<Contents, AppendError> {
-        let above = Range::Above(self.read_to.get());
-        let known: Vec<(u64, ChangeId)> = self.tail.borrow().iter().map(|(sequence, id)| (*sequence, *id)).collect();
+        let from = self.position.borrow().clone();
         let read = self.database.read(&[JOURNAL, TRAY, META], async |tx| {
-            let journal = tx.all(JOURNAL, &above)?;
+            let journal = tx.all(JOURNAL, &Range::Above(from.read_to))?;
             let checkpoints = tx.get(META, CHECKPOINT_ROW)?;
-            let tail = known.iter().map(|(sequence, _)| tx.get(JOURNAL, sequence_key(*sequence)));
+            let tail = from.on_show.keys().map(|sequence| tx.get(JOURNAL, sequence_key(*sequence)));
             let tail = tail.collect::<Result<Vec<_>, _>>()?;
             let tray = tx.keys(TRAY, &Range::All)?;
             let journal = journal.by_sequence().await?;
             let checkpoints = number(checkpoints.bytes().await?);
             let mut settled = Vec::new();
-            for ((sequence, id), row) in known.iter().zip(tail) {
+            for ((sequence, id), row) in from.on_show.iter().zip(tail) {
                 match row.bytes().await? {
                     Some(row) if rows::is_tail(&row) => {}
                     row => settled.push((*sequence, *id, row)),
@@ -254,36 +275,61 @@ impl BrowserJournal {
             Ok((journal, checkpoints, settled, tray.texts().await?))
         });
         let (journal, checkpoints, settled, tray) = read.await?;
-        if checkpoints != self.checkpoints.get() {
+        if Some(checkpoints) != from.checkpoints {
             return Ok(Contents { trimmed: true, ..Contents::default() });
         }
+        let mut to = from.clone();
+        to.go_on(&journal);
         let mut rows = journal;
-        self.note_tail(&rows);
-        let read_to = self.read_to.get();
-        let mut refused = Vec::new();
+        let (mut accepted, mut gone) = (Vec::new(), Vec::new());
         for (sequence, id, row) in settled {
-            self.tail.borrow_mut().remove(&sequence);
+            to.on_show.remove(&sequence);
             match row {
-                Some(row) => rows.push((sequence, row)), // accepted: its rank is fixed now
-                None if tray.contains(&id.to_string()) => refused.push(id),
-                None => {} // it came back in a page, which is among the new rows
+                Some(row) => {
+                    rows.push((sequence, row)); // its rank is fixed now
+                    accepted.push(id);
+                }
+                None if tray.contains(&id.to_string()) => gone.push(id),
+                None => {} // handed over by a file, and done
             }
         }
         let contents = self.opened(&rows, &[], &[]).await;
+        let shown: BTreeSet<ChangeId> = contents.accepted.iter().map(|ranked| ranked.change.id()).collect();
+        gone.extend(accepted.into_iter().filter(|id| !shown.contains(id)));
+        Ok(Contents { gone, from, to, ..contents })
+    }
+
+    /// The replica of this tab is made of these contents, which were all there was, from this moment on.
+    pub fn let_in(&self, contents: &Contents) {
+        self.position.replace(contents.to.clone());
+    }
+
+    /// The replica of this tab holds these contents from this moment on, besides what it held. `false` if that is not
+    /// what it held when they were read: they have to be read again.
+    #[must_use]
+    pub fn let_in_new(&self, contents: &Contents) -> bool {
+        let mut position = self.position.borrow_mut();
+        if *position != contents.from {
+            return false;
+        }
+        position.clone_from(&contents.to);
+        self.damages.borrow_mut().extend(contents.damages.iter().cloned());
         let so_far = self.accepted_since_checkpoint.get();
         self.accepted_since_checkpoint.set(so_far + contents.accepted.len());
-        Ok(Contents { refused, read_to, ..contents })
+        true
     }
 
-    /// What was read up to this row has been let into the replica, which a checkpoint is made from.
-    pub fn let_in(&self, read_to: u64) {
-        self.let_in_to.set(self.let_in_to.get().max(read_to));
+    /// The replica of this tab holds what the last turn brought.
+    pub fn let_in_turn(&self) {
+        let TakenIn { page, settled } = self.taken_in.take();
+        let mut position = self.position.borrow_mut();
+        position.on_show.retain(|sequence, _| !settled.contains(sequence));
+        page.into_iter().for_each(|sequence| position.step_to(sequence));
     }
 
-    /// Every row up to here has been read or appended by this tab.
-    #[must_use]
-    pub fn read_to(&self) -> u64 {
-        self.read_to.get()
+    /// The replica of this tab holds nothing any more: somebody locked.
+    pub fn let_go(&self) {
+        self.position.take();
     }
 
     /// Accepted changes that no block holds yet: whether a checkpoint is worth its writing.
@@ -384,15 +430,18 @@ impl BrowserJournal {
     /// Writes what changed of the audiences that are open as blocks and trims what blocks now hold from the journal, as
     /// far as it was let into the replica. One transaction; long work before it is done in slices.
     ///
-    /// Rows of other audiences stay, other people's above all.
+    /// Rows of other audiences stay, other people's above all. Own rows are kept aside for as long as a restored
+    /// endpoint may ask for them. A tab that has not read since another one's checkpoint writes nothing: its replica
+    /// may lack what that one trimmed.
     ///
     /// # Errors
     /// [`AppendError`]; everything is as before.
     pub async fn checkpoint(&self, replica: &RefCell<Replica>) -> Result<(), AppendError> {
+        self.fetch_damaged_again().await?;
         let keys = self.database.read(&[BLOCKS], async |tx| tx.keys(BLOCKS, &Range::All)?.texts().await).await?;
         let blocks: Vec<BlockKey> = keys.iter().filter_map(|key| BlockKey::read(key)).collect();
-        let up_to = self.let_in_to.get();
         let held = self.vault.audiences();
+        let from = self.position.borrow().clone();
         let (extents, chunks) = {
             let mut replica = replica.borrow_mut();
             let unwritten = replica.unwritten();
@@ -406,9 +455,9 @@ impl BrowserJournal {
             let chunks = replica.to_write(&extents);
             (extents, chunks)
         };
-        let written = self.write_checkpoint(replica, &extents, chunks, up_to).await;
+        let written = self.write_checkpoint(replica, &extents, chunks, &from).await;
         replica.borrow_mut().end_checkpoint(written.is_ok(), &extents);
-        self.checkpoints.set(written?);
+        self.position.borrow_mut().checkpoints = Some(written?);
         self.accepted_since_checkpoint.set(0);
         Ok(())
     }
@@ -419,7 +468,7 @@ impl BrowserJournal {
         replica: &RefCell<Replica>,
         extents: &BTreeMap<Audience, Extent>,
         chunks: BTreeMap<Audience, Vec<Chunk>>,
-        up_to: u64,
+        from: &Position,
     ) -> Result<u64, AppendError> {
         let (session, organisation) = self.open_now()?;
         let mut sealed: Vec<(BlockKey, Vec<u8>)> = Vec::new();
@@ -439,7 +488,13 @@ impl BrowserJournal {
         }
         let write = self.database.write(&[JOURNAL, BLOCKS, META], async |tx| {
             self.check_leader(tx).await?;
-            let checkpoints = number(tx.get(META, CHECKPOINT_ROW)?.bytes().await?) + 1;
+            let checkpoints = number(tx.get(META, CHECKPOINT_ROW)?.bytes().await?);
+            if Some(checkpoints) != from.checkpoints {
+                return Err(StoreError::Aborted { detail: "rows were trimmed that this tab has not read".into() });
+            }
+            let contact = tx.get(META, CONTACT_ROW)?.bytes().await?;
+            let contact = contact.and_then(|row| serde_json::from_slice::<Contact>(&row).ok());
+            let heard = contact.map_or(Millis(0), |contact| contact.at.plus(contact.clock_offset_ms));
             let mut place = 0;
             for key in tx.keys(BLOCKS, &Range::All)?.texts().await? {
                 let Some(block) = BlockKey::read(&key) else { continue };
@@ -458,30 +513,51 @@ impl BrowserJournal {
                 tx.put(BLOCKS, BlockKey { place, ..key.clone() }.to_string().as_str(), block)?;
             }
             let mut looked_to = 0;
-            while looked_to < up_to {
-                let rows = tx.first(JOURNAL, &Range::Between(looked_to + 1, up_to), TRIM_ROWS)?.by_sequence().await?;
+            while looked_to < from.read_to {
+                let range = Range::Between(looked_to + 1, from.read_to);
+                let rows = tx.first(JOURNAL, &range, TRIM_ROWS)?.by_sequence().await?;
                 let Some((last, _)) = rows.last() else { break };
                 looked_to = *last;
-                for (sequence, bytes) in rows {
+                // Those that were on show may be accepted by now, and are not in these blocks as that.
+                for (sequence, bytes) in rows.into_iter().filter(|(sequence, _)| !from.on_show.contains_key(sequence)) {
                     match trimmed(&bytes, extents) {
                         Trim::Keep => {}
                         Trim::Delete => tx.delete(JOURNAL, sequence_key(sequence))?,
                         Trim::Rewrite(bytes) => tx.put(JOURNAL, sequence_key(sequence), &bytes)?,
+                        Trim::SetAside => {
+                            tx.put(META, kept_row(sequence, heard).as_str(), &bytes)?;
+                            tx.delete(JOURNAL, sequence_key(sequence))?;
+                        }
                     }
                 }
             }
-            tx.put(META, CHECKPOINT_ROW, &checkpoints.to_be_bytes())?;
+            for key in tx.keys(META, &Range::Under(KEPT_ROWS.into()))?.texts().await? {
+                if read_kept_row(&key).is_none_or(|(_, since)| !is_kept_for_restore(since, heard)) {
+                    tx.delete(META, key.as_str())?;
+                }
+            }
+            tx.put(META, CHECKPOINT_ROW, &(checkpoints + 1).to_be_bytes())?;
             idb::put_format(tx)?; // an app that does not know these blocks must not take them for damaged
-            Ok(checkpoints)
+            Ok(checkpoints + 1)
         });
         write.await
     }
 
     /// Throws away what is damaged and can be had again, and begins to read its audiences anew. Unsent work stays.
+    /// `found` is damage that showed only when blocks were let into a replica.
     ///
     /// # Errors
-    /// [`AppendError`]
-    pub async fn fetch_again(&self, damaged: &[Damage]) -> Result<(), AppendError> {
+    /// [`AppendError`]; until a later try succeeds, which the next checkpoint makes, nothing is written in its place.
+    pub async fn fetch_again(&self, found: Vec<Damage>) -> Result<(), AppendError> {
+        self.damages.borrow_mut().extend(found);
+        self.fetch_damaged_again().await
+    }
+
+    async fn fetch_damaged_again(&self) -> Result<(), AppendError> {
+        let damaged = self.damages.borrow().clone();
+        if damaged.is_empty() {
+            return Ok(());
+        }
         let write = self.database.write(&[JOURNAL, BLOCKS, META], async |tx| {
             // Where even the audience is unreadable, all are read again.
             if damaged.iter().any(|damage| !damage.unsent && damage.audiences.is_empty()) {
@@ -501,7 +577,9 @@ impl BrowserJournal {
             }
             Ok(())
         });
-        write.await
+        write.await?;
+        self.damages.borrow_mut().retain(|damage| !damaged.contains(damage));
+        Ok(())
     }
 
     // ---- Drafts: `drafts.rs` --------------------------------------------------------------------------------
@@ -539,8 +617,8 @@ impl BrowserJournal {
         self.vault.lock();
         self.tail.borrow_mut().clear();
         self.tail_known_to.set(0);
-        self.read_to.set(0);
-        self.let_in_to.set(0);
+        self.let_go();
+        self.damages.borrow_mut().clear();
         self.vault.reload().await
     }
 
@@ -624,27 +702,6 @@ impl BrowserJournal {
         self.tail_known_to.set(found.known_to);
     }
 
-    /// Notes the tail among rows that were read for another reason.
-    fn note_tail(&self, rows: &[(u64, Vec<u8>)]) {
-        let mut tail = self.tail.borrow_mut();
-        for (sequence, bytes) in rows.iter().filter(|(_, bytes)| rows::is_tail(bytes)) {
-            if let Ok(Row::Own(row)) = Row::read(bytes) {
-                tail.insert(*sequence, row.id);
-            }
-        }
-        if let Some((last, _)) = rows.last() {
-            self.read_to.set(self.read_to.get().max(*last));
-            self.tail_known_to.set(self.tail_known_to.get().max(*last));
-        }
-    }
-
-    /// A row that this tab appended itself, and so need not read.
-    fn note_appended(&self, sequence: u64) {
-        if sequence == self.read_to.get() + 1 {
-            self.read_to.set(sequence);
-        }
-    }
-
     async fn check_leader(&self, tx: &Tx) -> Result<(), StoreError> {
         match self.leader.get() {
             Some(ours) if number(tx.get(META, LEADER_ROW)?.bytes().await?) != ours => {
@@ -712,7 +769,9 @@ impl Journal for BrowserJournal {
     async fn append(&self, change: &Ranked) -> Result<(), AppendError> {
         let row = self.sealed(change).await?.bytes();
         let sequence = self.database.write(&[JOURNAL], async |tx| tx.add(JOURNAL, &row)?.sequence().await).await?;
-        self.note_appended(sequence);
+        let mut position = self.position.borrow_mut();
+        position.on_show.insert(sequence, change.change.id());
+        position.step_to(sequence);
         Ok(())
     }
 
@@ -722,20 +781,25 @@ impl Journal for BrowserJournal {
             let push_counter = number(tx.get(META, PUSH_COUNTER_ROW)?.bytes().await?) + 1;
             tx.put(META, PUSH_COUNTER_ROW, &push_counter.to_be_bytes())?;
             let epoch = tx.get(META, EPOCH_ROW)?;
+            let corrected = tx.get(META, CORRECTED_ROW)?;
             let marks = tx.all(META, &Range::Under(MARK_ROWS.into()))?;
             let epoch = epoch.bytes().await?;
+            let corrected = corrected.bytes().await?.map(|bytes| Stamp::from_number(number(Some(bytes))));
             let marks = marks.by_text().await?;
-            Ok((push_counter, epoch, marks, self.find_tail(tx, changes_max, PUSH_BYTES_MAX).await?))
+            let found = self.find_tail(tx, changes_max, PUSH_BYTES_MAX).await?;
+            Ok((push_counter, epoch, corrected, marks, found))
         });
-        let (push_counter, epoch, marks, found) = write.await?;
+        let (push_counter, epoch, corrected, marks, found) = write.await?;
         self.note_found(&found);
         let read: BTreeMap<Audience, StreamMark> = marks
             .iter()
-            .filter_map(|(key, row)| Some((key.strip_prefix(MARK_ROWS)?.parse().ok()?, mark(row)?)))
+            .filter_map(|(key, row)| Some((key.strip_prefix(MARK_ROWS)?.parse().ok()?, mark_of(row)?)))
             .collect();
         let held = self.vault.audiences();
         let since =
             held.into_iter().map(|audience| (audience.clone(), read.get(&audience).copied().unwrap_or_default()));
+        let since: BTreeMap<Audience, StreamMark> = since.collect();
+        self.asked_since.borrow_mut().clone_from(&since);
         let opener = Opener { session: self.vault.session(), organisation: self.vault.organisation() };
         let tail = join_all(found.rows.iter().map(|(_, row, _)| opener.outgoing(row))).await;
         Ok(Outgoing {
@@ -743,15 +807,14 @@ impl Journal for BrowserJournal {
             push_counter,
             tail: tail.into_iter().flatten().collect(),
             more: found.more,
-            since: since.collect(),
+            since,
+            corrected,
         })
     }
 
     async fn take_in(&self, news: &News) -> Result<(), AppendError> {
         let page = self.sealed_page(&news.pulled).await?;
-        let kept: BTreeSet<&Audience> = page.iter().flat_map(|page| &page.parts).map(|part| &part.audience).collect();
         let held = self.vault.audiences();
-        let pulled: BTreeSet<ChangeId> = news.pulled.iter().map(|change| change.change.id()).collect();
         let accepted: BTreeMap<ChangeId, State> = news
             .accepted
             .iter()
@@ -763,11 +826,15 @@ impl Journal for BrowserJournal {
             let is_settled = |id| accepted.contains_key(id) || refused.contains_key(id);
             tail.iter().filter(|(_, id)| is_settled(id)).map(|(sequence, _)| *sequence).collect()
         };
-        let contact = Contact { at: clock::now(), clock_offset_ms: news.server_time.since(clock::now()) };
+        let now = clock::now();
+        let contact = Contact { at: now, clock_offset_ms: news.server_time.since(now) };
         let contact = serde_json::to_vec(&contact).expect("two numbers are plain data");
         let page_bytes = page.as_ref().map(PageRow::bytes);
+        let asked_since = self.asked_since.borrow().clone();
         let write = self.database.write(&[JOURNAL, TRAY, META], async |tx| {
             self.check_leader(tx).await?;
+            let before = number(tx.get(META, CORRECTED_ROW)?.bytes().await?);
+            let mut corrected = before;
             let rows = settled.iter().map(|sequence| tx.get(JOURNAL, sequence_key(*sequence)));
             for (sequence, row) in settled.iter().zip(rows.collect::<Result<Vec<_>, _>>()?) {
                 let Some(bytes) = row.bytes().await? else { continue }; // another tab has settled it
@@ -778,23 +845,35 @@ impl Journal for BrowserJournal {
                     tx.put(TRAY, key.as_str(), &refused.bytes())?;
                     tx.delete(JOURNAL, sequence_key(*sequence))?;
                 } else if let Some(state) = accepted.get(&row.id) {
-                    // What came back in the page need not be kept twice.
-                    let doubled = pulled.contains(&row.id)
-                        && row.parts.iter().all(|part| part.key == KeyOf::Audience && kept.contains(&part.audience));
-                    if doubled || is_handed(&row) {
+                    // One that was set back says nothing: what was made after it is ahead by itself.
+                    if let State::Accepted { stamp, device, .. } = state
+                        && *device != row.device
+                        && *stamp > Stamp::at(row.made_at)
+                    {
+                        corrected = corrected.max(stamp.number());
+                    }
+                    if is_handed(&row) {
                         tx.delete(JOURNAL, sequence_key(*sequence))?;
                     } else {
-                        let row = OwnRow { state: *state, recovery: None, ..row };
+                        let row = OwnRow { state: *state, ..row };
                         tx.put(JOURNAL, sequence_key(*sequence), &row.bytes())?;
                     }
                 }
+            }
+            if corrected > before {
+                tx.put(META, CORRECTED_ROW, &corrected.to_be_bytes())?;
             }
             let sequence = match &page_bytes {
                 Some(bytes) => Some(tx.add(JOURNAL, bytes)?),
                 None => None,
             };
             for (audience, mark) in news.streams.iter().filter(|(audience, _)| held.contains(audience)) {
-                tx.put(META, mark_row(audience).as_str(), &mark_bytes(*mark))?;
+                // Where another tab has begun to read anew meanwhile, what this page skips is still to come.
+                let row = mark_row(audience);
+                let read = tx.get(META, row.as_str())?.bytes().await?.and_then(|bytes| mark_of(&bytes));
+                if read.unwrap_or_default() == asked_since.get(audience).copied().unwrap_or_default() {
+                    tx.put(META, row.as_str(), &mark_bytes(*mark))?;
+                }
             }
             tx.put(META, EPOCH_ROW, news.epoch.as_bytes())?;
             tx.put(META, CONTACT_ROW, &contact)?;
@@ -803,38 +882,85 @@ impl Journal for BrowserJournal {
                 None => Ok(None),
             }
         });
-        let appended = write.await?;
+        let page = write.await?;
         self.tail.borrow_mut().retain(|sequence, _| !settled.contains(sequence));
-        if let Some(sequence) = appended {
-            self.note_appended(sequence);
-        }
+        self.taken_in.replace(TakenIn { page, settled });
         let accepted = news.accepted.len().max(news.pulled.len());
         self.accepted_since_checkpoint.set(self.accepted_since_checkpoint.get() + accepted);
         self.lacks_keys.set(news.streams.keys().any(|audience| !held.contains(audience)));
         Ok(())
     }
 
-    /// Accepted changes of this tablet that are still here whole go back into the tail: the endpoint may have lost
-    /// them, and has them already if not.
+    /// Accepted changes of this tablet go back into the tail, in their old places: the endpoint may have lost them, and
+    /// has them already if not. What was pulled is read again, since ranks and numbers may be others now.
     async fn begin_epoch(&self, epoch: &str) -> Result<(), AppendError> {
-        let write = self.database.write(&[JOURNAL, META], async |tx| {
+        let write = self.database.write(&[JOURNAL, BLOCKS, META], async |tx| {
             self.check_leader(tx).await?;
             for key in tx.keys(META, &Range::Under(MARK_ROWS.into()))?.texts().await? {
                 tx.delete(META, key.as_str())?;
             }
             for (sequence, bytes) in tx.all(JOURNAL, &Range::All)?.by_sequence().await? {
-                if let Ok(Row::Own(row)) = Row::read(&bytes)
-                    && row.state != State::Tail
-                {
-                    tx.put(JOURNAL, sequence_key(sequence), &OwnRow { state: State::Tail, ..row }.bytes())?;
+                match Row::read(&bytes) {
+                    Ok(Row::Own(row)) => tx.put(JOURNAL, sequence_key(sequence), &tail_again(row))?,
+                    Ok(Row::Page(_)) => tx.delete(JOURNAL, sequence_key(sequence))?,
+                    Err(_) => {}
                 }
             }
+            for (key, bytes) in tx.all(META, &Range::Under(KEPT_ROWS.into()))?.by_text().await? {
+                if let (Some((sequence, _)), Ok(Row::Own(row))) = (read_kept_row(&key), Row::read(&bytes)) {
+                    tx.put(JOURNAL, sequence_key(sequence), &tail_again(row))?;
+                }
+                tx.delete(META, key.as_str())?;
+            }
+            for key in tx.keys(BLOCKS, &Range::All)?.texts().await? {
+                tx.delete(BLOCKS, key.as_str())?;
+            }
+            // Every tab reads everything again, this one too.
+            let checkpoints = number(tx.get(META, CHECKPOINT_ROW)?.bytes().await?) + 1;
+            tx.put(META, CHECKPOINT_ROW, &checkpoints.to_be_bytes())?;
             tx.put(META, EPOCH_ROW, epoch.as_bytes())
         });
         write.await?;
         self.tail.borrow_mut().clear();
         self.tail_known_to.set(0);
         Ok(())
+    }
+}
+
+/// An own row as the endpoint is offered it again.
+fn tail_again(row: OwnRow) -> Vec<u8> {
+    let state = match row.state {
+        State::Accepted { stamp, device, .. } => State::TailAgain { stamp, device },
+        State::Tail | State::TailAgain { .. } => row.state,
+    };
+    OwnRow { state, ..row }.bytes()
+}
+
+/// What a turn wrote: the row of its page, and the rows of the tail that it settled.
+#[derive(Debug, Default)]
+struct TakenIn {
+    page: Option<u64>,
+    settled: Vec<u64>,
+}
+
+impl Position {
+    /// These rows were read, beginning with the next one.
+    fn go_on(&mut self, rows: &[(u64, Vec<u8>)]) {
+        for (sequence, bytes) in rows {
+            self.read_to = self.read_to.max(*sequence);
+            if rows::is_tail(bytes)
+                && let Ok(Row::Own(row)) = Row::read(bytes)
+            {
+                self.on_show.insert(*sequence, row.id);
+            }
+        }
+    }
+
+    /// The tab wrote a row, and need not read it, unless others come before it.
+    fn step_to(&mut self, sequence: u64) {
+        if sequence == self.read_to + 1 {
+            self.read_to = sequence;
+        }
     }
 }
 
@@ -897,14 +1023,14 @@ impl Opener {
         };
         match row {
             Row::Own(row) => {
-                let unsent = row.state == State::Tail;
+                let unsent = row.is_tail();
                 let (change, broken) = self.own(&row).await;
                 if let Some((audiences, detail)) = broken {
                     return OpenedRow { tail: change.filter(|_| unsent), ..damage(audiences, unsent, detail) };
                 }
                 let closed = change.is_none();
                 match row.state {
-                    State::Tail => OpenedRow { tail: change, closed, ..OpenedRow::default() },
+                    State::Tail | State::TailAgain { .. } => OpenedRow { tail: change, closed, ..OpenedRow::default() },
                     State::Accepted { .. } => {
                         OpenedRow { accepted: change.into_iter().collect(), closed, ..OpenedRow::default() }
                     }
@@ -942,7 +1068,7 @@ impl Opener {
         let mut broken = None;
         for part in &row.parts {
             // What was written for others is there to be sent, not to be shown.
-            if part.key == KeyOf::Author && row.state != State::Tail {
+            if part.key == KeyOf::Author && !row.is_tail() {
                 continue;
             }
             let plain = match self.part(part, row.id.bytes(), Kind::Own, Some(row.author)).await {
@@ -968,8 +1094,13 @@ impl Opener {
                 None => note(&mut broken, part, "not the change that the row says".into()),
             }
         }
-        if let (Some(whole), State::Accepted { stamp, device, .. }) = (&mut whole, row.state) {
-            (whole.stamp, whole.device) = (stamp, device);
+        if let Some(whole) = &mut whole {
+            match row.state {
+                State::Tail => {}
+                State::TailAgain { stamp, device } | State::Accepted { stamp, device, .. } => {
+                    (whole.stamp, whole.device) = (stamp, device);
+                }
+            }
         }
         (whole, broken)
     }
@@ -1065,23 +1196,20 @@ enum Trim {
     Keep,
     Delete,
     Rewrite(Vec<u8>),
+    /// Out of the journal, and kept for an endpoint that is restored.
+    SetAside,
 }
 
-/// What a checkpoint of some audiences leaves of a row: the parts of the others, and what is unsent or unreadable.
+/// What a checkpoint of some audiences leaves of a row: the parts of the others, and what is unsent or unreadable. An
+/// own change stays whole.
 fn trimmed(bytes: &[u8], covered: &BTreeMap<Audience, Extent>) -> Trim {
     let left = |parts: &[Part]| -> Vec<Part> {
         parts.iter().filter(|part| !covered.contains_key(&part.audience)).cloned().collect()
     };
     match Row::read(bytes) {
         Ok(Row::Own(row)) => {
-            let parts = left(&row.parts);
-            if row.state == State::Tail || parts.len() == row.parts.len() {
-                Trim::Keep
-            } else if parts.iter().all(|part| part.key == KeyOf::Author) {
-                Trim::Delete
-            } else {
-                Trim::Rewrite(OwnRow { parts, ..row }.bytes())
-            }
+            let is_read = |part: &Part| part.key == KeyOf::Audience;
+            if row.is_tail() || left(&row.parts).iter().any(is_read) { Trim::Keep } else { Trim::SetAside }
         }
         Ok(Row::Page(row)) => {
             let parts = left(&row.parts);
@@ -1113,6 +1241,16 @@ fn mark_row(audience: &Audience) -> String {
     format!("{MARK_ROWS}{audience}")
 }
 
+fn kept_row(sequence: u64, heard: Millis) -> String {
+    format!("{KEPT_ROWS}{sequence:020}:{}", heard.0)
+}
+
+/// In which place of the journal a row lay that was set aside, and when that was by the endpoint's clock.
+fn read_kept_row(key: &str) -> Option<(u64, Millis)> {
+    let (sequence, heard) = key.strip_prefix(KEPT_ROWS)?.split_once(':')?;
+    Some((sequence.parse().ok()?, Millis(heard.parse().ok()?)))
+}
+
 fn mark_bytes(mark: StreamMark) -> [u8; 24] {
     let mut bytes = [0; 24];
     for (place, number) in [mark.number, mark.count, mark.digest].into_iter().enumerate() {
@@ -1122,7 +1260,7 @@ fn mark_bytes(mark: StreamMark) -> [u8; 24] {
 }
 
 /// A damaged mark is none: its audience is read from the start.
-fn mark(bytes: &[u8]) -> Option<StreamMark> {
+fn mark_of(bytes: &[u8]) -> Option<StreamMark> {
     let (numbers, []) = bytes.as_chunks::<8>() else { return None };
     let [number, count, digest] = <[[u8; 8]; 3]>::try_from(numbers).ok()?.map(u64::from_be_bytes);
     Some(StreamMark { number, count, digest })

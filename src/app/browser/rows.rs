@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! own row     version 1 · kind 1 · state 1 (0 tail, 1 accepted) · stamp 8 · rank device 4 · ledger number 8
+//!             (in the tail 0, or the rank that an endpoint gave it which was restored since)
 //!             · change id 16 · author 16 · device 4 · made at 8 · count 1 · parts
 //!             · 1 and a recovery seal, or 0
 //! page row    version 1 · kind 2 · row id 16 · count 2 · parts      what was pulled, together
@@ -98,6 +99,8 @@ pub struct RecoverySeal {
 pub enum State {
     /// Not acknowledged; its provisional rank is inside.
     Tail,
+    /// The endpoint was restored and may have lost it; this is the rank that it had.
+    TailAgain { stamp: Stamp, device: DeviceNumber },
     /// The endpoint keeps it, under this rank.
     Accepted { stamp: Stamp, device: DeviceNumber, number: u64 },
 }
@@ -111,8 +114,19 @@ pub struct OwnRow {
     pub device: DeviceNumber,
     pub made_at: Millis,
     pub parts: Vec<Part>,
-    /// Only in the tail: dropped once the endpoint has the change.
+    /// Kept once the endpoint has the change, too: if that is restored, it is sent again whoever is unlocked.
     pub recovery: Option<RecoverySeal>,
+}
+
+impl OwnRow {
+    /// Whether the endpoint has not acknowledged it.
+    #[must_use]
+    pub fn is_tail(&self) -> bool {
+        match self.state {
+            State::Tail | State::TailAgain { .. } => true,
+            State::Accepted { .. } => false,
+        }
+    }
 }
 
 /// Accepted changes that were pulled together, one part per audience.
@@ -261,13 +275,16 @@ impl OwnRow {
 }
 
 fn state_bytes(state: State) -> [u8; 21] {
+    let (first, stamp, device, number) = match state {
+        State::Tail => (0, Stamp::default(), DeviceNumber(0), 0),
+        State::TailAgain { stamp, device } => (0, stamp, device, 0),
+        State::Accepted { stamp, device, number } => (1, stamp, device, number),
+    };
     let mut bytes = [0; 21];
-    if let State::Accepted { stamp, device, number } = state {
-        bytes[0] = 1;
-        bytes[1..9].copy_from_slice(&stamp.number().to_be_bytes());
-        bytes[9..13].copy_from_slice(&device.0.to_be_bytes());
-        bytes[13..].copy_from_slice(&number.to_be_bytes());
-    }
+    bytes[0] = first;
+    bytes[1..9].copy_from_slice(&stamp.number().to_be_bytes());
+    bytes[9..13].copy_from_slice(&device.0.to_be_bytes());
+    bytes[13..].copy_from_slice(&number.to_be_bytes());
     bytes
 }
 
@@ -451,7 +468,8 @@ impl<'a> Reader<'a> {
         let device = DeviceNumber(u32::from_be_bytes(self.array()?));
         let number = u64::from_be_bytes(self.array()?);
         let state = match state {
-            0 => State::Tail,
+            0 if stamp == Stamp::default() => State::Tail,
+            0 => State::TailAgain { stamp, device },
             1 => State::Accepted { stamp, device, number },
             _ => return Err(Damaged("the state of a change")),
         };
@@ -596,7 +614,13 @@ mod tests {
 
     #[test]
     fn what_is_written_reads_back() {
-        for row in [Row::Own(own_row()), Row::Own(accepted()), Row::Page(page())] {
+        let again = State::TailAgain { stamp: Stamp::at(fixture::NOW), device: DeviceNumber(8) };
+        for row in [
+            Row::Own(own_row()),
+            Row::Own(accepted()),
+            Row::Own(OwnRow { state: again, ..own_row() }),
+            Row::Page(page()),
+        ] {
             assert_eq!(Row::read(&row.bytes()), Ok(row));
         }
         let block = BlockRow { id: [9; 16], part: own_row().parts[0].clone() };
@@ -609,7 +633,8 @@ mod tests {
 
     #[test]
     fn the_head_alone_says_whether_a_change_is_unsent() {
-        assert!(is_tail(&own_row().bytes()));
+        let again = State::TailAgain { stamp: Stamp::at(fixture::NOW), device: DeviceNumber(8) };
+        assert!(is_tail(&own_row().bytes()) && is_tail(&OwnRow { state: again, ..own_row() }.bytes()));
         assert!(!is_tail(&accepted().bytes()) && !is_tail(&page().bytes()) && !is_tail(&[]));
     }
 

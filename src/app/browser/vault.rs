@@ -384,6 +384,25 @@ impl Vault {
         if added.is_empty() {
             return Ok(false);
         }
+        let keys = imported(&added).await?;
+        self.wrap_again(&session, |signed_in| signed_in.keys.extend(added.clone())).await?;
+        session.keys.borrow_mut().extend(keys);
+        Ok(true)
+    }
+
+    /// Drops the keys of audiences that whoever is unlocked may not read any more; at once, even if they cannot be
+    /// taken out of what is kept.
+    ///
+    /// # Errors
+    /// [`UnlockError`]: the next unlock brings them back.
+    pub async fn drop_keys(&self, taken_away: &[Audience]) -> Result<(), UnlockError> {
+        let Some(session) = self.session() else { return Ok(()) };
+        session.keys.borrow_mut().retain(|audience, _| !taken_away.contains(audience));
+        self.wrap_again(&session, |signed_in| signed_in.keys.retain(|audience, _| !taken_away.contains(audience))).await
+    }
+
+    /// Changes what a person's PIN opens.
+    async fn wrap_again(&self, session: &Session, change: impl Fn(&mut SignedIn)) -> Result<(), UnlockError> {
         let row = self.staff_row(session.staff).await?.ok_or(UnlockError::Unknown)?;
         let wrapped: Wrapped = serde_json::from_slice(&row).map_err(|_| UnlockError::Unknown)?;
         let (salt, sealed) = wrapped.parts().ok_or(UnlockError::Unknown)?;
@@ -391,11 +410,8 @@ impl Vault {
         let signed_in = serde_json::from_slice(&plain).map_err(|_| UnlockError::Unknown);
         forget(&mut plain);
         let mut signed_in: SignedIn = signed_in?;
-        signed_in.keys.extend(added.clone());
-        let keys = imported(&added).await?;
-        self.wrap(session.staff, &signed_in, &salt, wrapped.hardness, &session.wrapping_key).await?;
-        session.keys.borrow_mut().extend(keys);
-        Ok(true)
+        change(&mut signed_in);
+        self.wrap(session.staff, &signed_in, &salt, wrapped.hardness, &session.wrapping_key).await
     }
 
     /// Drops the keys. What is drawn on the screen is the caller's to take away.

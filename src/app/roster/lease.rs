@@ -39,11 +39,8 @@ impl Roster {
     /// The endpoint answered: what was closed by the lease is read.
     pub(super) async fn renew_lease(self) {
         self.status.update(|status| status.lease_over = false);
-        if let Ok(contents) = self.inner().browser.journal().read_all().await
-            && self.me_now().is_some()
-        {
-            self.begin_with(contents).await;
-            self.tell_everything();
+        if self.me_now().is_some() {
+            self.read_again().await;
         }
     }
 }

@@ -86,6 +86,9 @@ struct Lies {
     epoch: Option<String>,
     push_counter: u64,
     since: BTreeMap<Audience, StreamMark>,
+    corrected: Option<Stamp>,
+    /// The endpoint's time, as it last said it.
+    heard: Millis,
     leader: u64,
     checkpoints: u64,
 }
@@ -100,9 +103,19 @@ enum Row {
 struct OwnRow {
     ranked: Ranked,
     accepted: bool,
+    /// By the endpoint's clock.
+    accepted_at: Millis,
     /// Audiences that its author could not read when it was saved: its parts for them open for the author alone.
     for_author: BTreeSet<Audience>,
+    /// Carried here by a file, in the form that only the endpoint opens; done once it has answered.
+    handed: bool,
     torn: bool,
+}
+
+impl OwnRow {
+    fn unsent(ranked: Ranked, for_author: BTreeSet<Audience>, handed: bool) -> Self {
+        Self { ranked, accepted: false, accepted_at: Millis::default(), for_author, handed, torn: false }
+    }
 }
 
 /// What the disk holds, as far as the present unlock opens it.
@@ -196,10 +209,11 @@ impl Disk {
         self.lies().tail().map(|(_, row)| row.ranked.change.id()).collect()
     }
 
-    /// The unsent changes themselves, as a hand-over file carries them.
+    /// The unsent changes themselves, as a hand-over file carries them: what was sealed for the endpoint is whole in a
+    /// torn row too.
     #[must_use]
     pub fn hand_over(&self) -> Vec<Ranked> {
-        self.lies().tail().filter(|(_, row)| !row.torn).map(|(_, row)| row.ranked.clone()).collect()
+        self.lies().tail().map(|(_, row)| row.ranked.clone()).collect()
     }
 
     /// Refused changes and why.
@@ -304,6 +318,10 @@ pub struct MemoryJournal {
     tail: RefCell<BTreeMap<u64, ChangeId>>,
     checkpoints: Cell<u64>,
     leader: Cell<Option<u64>>,
+    /// How far each audience was read when the push under way began.
+    asked_since: RefCell<BTreeMap<Audience, StreamMark>>,
+    /// What the last turn wrote, until it is let in: the row of its page, and the rows of the tail that it settled.
+    taken_in: RefCell<(Option<u64>, Vec<u64>)>,
 }
 
 impl MemoryJournal {
@@ -402,6 +420,9 @@ impl MemoryJournal {
                 self.tail.borrow_mut().insert(*sequence, row.ranked.change.id());
             }
         }
+        // What was written for others may be for whoever is unlocked now, and have come back in a page.
+        let shown: BTreeSet<ChangeId> = contents.accepted.iter().map(|ranked| ranked.change.id()).collect();
+        contents.gone.retain(|id| !shown.contains(id));
         self.read_to.set(lies.last_row);
         Ok(contents)
     }
@@ -413,6 +434,9 @@ impl MemoryJournal {
                     row.ranked.change.edits().map(|edit| edit.audience.clone()).collect();
                 if row.torn {
                     contents.damages.push(Damage::Row { sequence, audiences, unsent: !row.accepted });
+                    return;
+                }
+                if row.handed {
                     return;
                 }
                 let opens = |audience: &Audience| {
@@ -472,6 +496,30 @@ impl MemoryJournal {
         write.await
     }
 
+    /// Takes changes of a hand-over file into the tail, those left out that are here already; how many were new.
+    ///
+    /// # Errors
+    /// [`AppendError`]; none was kept.
+    pub async fn take_over(&self, handed: &[Ranked]) -> Result<usize, AppendError> {
+        let write = self.disk.write(true, |lies| {
+            let of_rows = |row: &Row| match row {
+                Row::Own(row) => Some(row.ranked.change.id()),
+                Row::Page { .. } => None,
+            };
+            let mut here: BTreeSet<ChangeId> = lies.rows.values().filter_map(of_rows).collect();
+            here.extend(lies.tray.keys());
+            let mut new = 0;
+            for ranked in handed {
+                if here.insert(ranked.change.id()) {
+                    lies.add(Row::Own(OwnRow::unsent(ranked.clone(), BTreeSet::new(), true)));
+                    new += 1;
+                }
+            }
+            Ok(new)
+        });
+        write.await
+    }
+
     // ---- Leading --------------------------------------------------------------------------------------------
 
     /// This tab leads from here on: what the leader before it writes fails.
@@ -497,19 +545,21 @@ impl MemoryJournal {
     }
 
     /// Writes every record of some audiences as blocks and trims what they now hold, as far as this tab has read it.
-    /// Own changes stay for as long as a restored endpoint may ask for them.
+    /// Own changes stay for as long as a restored endpoint may ask for them. A tab that has not read since another one's
+    /// checkpoint writes nothing: its records may lack what that one trimmed.
     ///
     /// # Errors
     /// [`AppendError`]
-    pub async fn checkpoint(
-        &self,
-        by_audience: BTreeMap<Audience, Vec<Record>>,
-        now: Millis,
-    ) -> Result<(), AppendError> {
+    pub async fn checkpoint(&self, by_audience: BTreeMap<Audience, Vec<Record>>) -> Result<(), AppendError> {
         let up_to = self.read_to.get();
         let unheard: BTreeSet<u64> = self.tail.borrow().keys().copied().collect();
         let write = self.disk.write(true, |lies| {
             self.check_leader(lies)?;
+            let missed = lies.checkpoints != self.checkpoints.get();
+            if probe::decide("journal: another tab has checkpointed since", missed) {
+                return Err(AppendError::Aborted { detail: "rows were trimmed that this tab has not read".into() });
+            }
+            let heard = lies.heard;
             lies.rows.retain(|sequence, row| {
                 if *sequence > up_to {
                     return true;
@@ -520,7 +570,7 @@ impl MemoryJournal {
                     Row::Own(_) if probe::decide("journal: not heard of yet", unheard.contains(sequence)) => true,
                     Row::Own(row) => {
                         let held = row.ranked.change.edits().all(|edit| by_audience.contains_key(&edit.audience));
-                        let for_restore = is_kept_for_restore(row.ranked.change.header.made_at, now);
+                        let for_restore = is_kept_for_restore(row.accepted_at, heard);
                         !held || row.torn || probe::decide("journal: an own change stays for a restore", for_restore)
                     }
                     Row::Page { torn: true, .. } => true,
@@ -570,8 +620,15 @@ impl MemoryJournal {
         write.await
     }
 
-    fn note_appended(&self, sequence: u64, id: ChangeId) {
-        self.tail.borrow_mut().insert(sequence, id);
+    /// The records of this tab hold what the last turn brought. Until then [`MemoryJournal::read_new`] brings it.
+    pub fn let_in_turn(&self) {
+        let (page, settled) = self.taken_in.take();
+        self.tail.borrow_mut().retain(|sequence, _| !settled.contains(sequence));
+        page.into_iter().for_each(|sequence| self.step_to(sequence));
+    }
+
+    /// This tab wrote a row, and need not read it, unless others come before it.
+    fn step_to(&self, sequence: u64) {
         if sequence == self.read_to.get() + 1 {
             self.read_to.set(sequence);
         }
@@ -581,7 +638,7 @@ impl MemoryJournal {
         let opens = |audience: &Audience| {
             if row.for_author.contains(audience) { self.is_author(row) } else { self.opens(audience) }
         };
-        let open = !row.torn && row.ranked.change.edits().all(|edit| opens(&edit.audience));
+        let open = !row.torn && !row.handed && row.ranked.change.edits().all(|edit| opens(&edit.audience));
         match &*locked(&self.disk.seal) {
             Some(seal) if !probe::decide("journal: a change that is open goes out open", open) => {
                 TailChange::Sealed(seal(&row.ranked))
@@ -595,8 +652,8 @@ impl Journal for MemoryJournal {
     async fn append(&self, change: &Ranked) -> Result<(), AppendError> {
         let strict = probe::step("journal: a save is strict");
         let for_author = change.change.edits().map(|edit| &edit.audience).filter(|audience| !self.opens(audience));
-        let row =
-            OwnRow { ranked: change.clone(), accepted: false, for_author: for_author.cloned().collect(), torn: false };
+        let for_author = for_author.cloned().collect();
+        let row = OwnRow::unsent(change.clone(), for_author, false);
         let write = self.disk.write(strict, |lies| {
             if !probe::step("journal: a save is kept") {
                 return Ok(lies.last_row);
@@ -604,7 +661,8 @@ impl Journal for MemoryJournal {
             Ok(lies.add(Row::Own(row)))
         });
         let sequence = write.await?;
-        self.note_appended(sequence, change.change.id());
+        self.tail.borrow_mut().insert(sequence, change.change.id());
+        self.step_to(sequence);
         Ok(())
     }
 
@@ -622,12 +680,14 @@ impl Journal for MemoryJournal {
                     since.entry(audience.clone()).or_default();
                 }
             }
+            self.asked_since.borrow_mut().clone_from(&since);
             Ok(Outgoing {
                 epoch: lies.epoch.clone(),
                 push_counter: lies.push_counter,
                 tail: lies.tail().take(changes_max).map(|(_, row)| self.outgoing(row)).collect(),
                 more: lies.tail().nth(changes_max).is_some(),
                 since,
+                corrected: lies.corrected,
             })
         });
         write.await
@@ -639,23 +699,34 @@ impl Journal for MemoryJournal {
         let refused: BTreeMap<ChangeId, &Refusal> = news.refused.iter().map(|(id, reason)| (*id, reason)).collect();
         let write = self.disk.write(true, |lies| {
             self.check_leader(lies)?;
-            let mut read_to = self.read_to.get();
+            let mut page = None;
             let mut kept_own = BTreeSet::new();
             let mut settled = Vec::new();
-            let Lies { rows, tray, .. } = lies;
+            let Lies { rows, tray, corrected, .. } = lies;
             rows.retain(|sequence, row| {
                 let Row::Own(own) = row else { return true };
                 let id = own.ranked.change.id();
                 if own.accepted {
-                    kept_own.extend(own.for_author.is_empty().then_some(id));
+                    kept_own.extend((own.for_author.is_empty() && !own.torn).then_some(id));
                 } else if let Some((stamp, device)) = accepted.get(&id)
                     && probe::step("journal: what was accepted leaves the tail")
                 {
-                    own.accepted = true;
+                    if own.handed {
+                        settled.push(*sequence);
+                        return false;
+                    }
+                    (own.accepted, own.accepted_at) = (true, news.server_time);
+                    // One that was set back says nothing: what was made after it is ahead by itself.
+                    let set_forward = *device != own.ranked.change.header.device && *stamp > own.ranked.stamp;
+                    if probe::decide("journal: a stamp was set forward", set_forward)
+                        && probe::step("journal: a corrected stamp is remembered")
+                    {
+                        *corrected = (*corrected).max(Some(*stamp));
+                    }
                     if probe::step("journal: an accepted change gets its rank") {
                         (own.ranked.stamp, own.ranked.device) = (*stamp, *device);
                     }
-                    kept_own.extend(own.for_author.is_empty().then_some(id));
+                    kept_own.extend((own.for_author.is_empty() && !own.torn).then_some(id));
                     settled.push(*sequence);
                 } else if let Some(reason) = refused.get(&id) {
                     if probe::step("journal: what was refused goes to the tray") {
@@ -674,21 +745,24 @@ impl Journal for MemoryJournal {
             });
             let changes: Vec<Ranked> = parts.collect();
             if !changes.is_empty() && probe::step("journal: a page is kept") {
-                let sequence = lies.add(Row::Page { changes, torn: false });
-                if sequence == read_to + 1 {
-                    read_to = sequence;
-                }
+                page = Some(lies.add(Row::Page { changes, torn: false }));
             }
             if probe::step("journal: the cursor is kept with the page") {
-                let held = news.streams.iter().filter(|(audience, _)| self.opens(audience));
-                lies.since.extend(held.map(|(audience, mark)| (audience.clone(), *mark)));
+                let asked_since = self.asked_since.borrow();
+                for (audience, mark) in news.streams.iter().filter(|(audience, _)| self.opens(audience)) {
+                    let (asked, read) = (asked_since.get(audience).copied(), lies.since.get(audience).copied());
+                    let goes_on = read.unwrap_or_default() == asked.unwrap_or_default();
+                    // Where another tab has begun to read anew meanwhile, what this page skips is still to come.
+                    if probe::decide("journal: the page goes on from the cursor", goes_on) {
+                        lies.since.insert(audience.clone(), *mark);
+                    }
+                }
             }
             lies.epoch = Some(news.epoch.clone());
-            Ok((read_to, settled))
+            lies.heard = news.server_time;
+            Ok((page, settled))
         });
-        let (read_to, settled) = write.await?;
-        self.read_to.set(read_to);
-        self.tail.borrow_mut().retain(|sequence, _| !settled.contains(sequence));
+        self.taken_in.replace(write.await?);
         Ok(())
     }
 
@@ -717,4 +791,123 @@ impl Journal for MemoryJournal {
         });
         write.await
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        journal::contract::{self, Tab},
+        replica::Replica,
+        sync::now_or_never,
+    };
+
+    struct MemoryTab {
+        journal: MemoryJournal,
+        replica: RefCell<Replica>,
+    }
+
+    impl MemoryTab {
+        fn on(disk: Arc<Disk>) -> Self {
+            let journal = MemoryJournal::on(disk);
+            let own = Audience::Own(crate::fixture::venue(), crate::fixture::staff(1));
+            journal.unlock(Unlocked { staff: Some(crate::fixture::staff(1)), audiences: BTreeSet::from([own]) });
+            Self { journal, replica: RefCell::default() }
+        }
+
+        fn let_in(&self, contents: Contents) {
+            let mut replica = self.replica.borrow_mut();
+            contents.blocks.into_iter().for_each(|block| drop(replica.load_block(block)));
+            contents.accepted.iter().for_each(|change| drop(replica.take_in(change)));
+            contents.gone.iter().for_each(|id| drop(replica.refuse(*id)));
+            contents.tail.into_iter().for_each(|change| drop(replica.append(change)));
+        }
+    }
+
+    impl Tab for MemoryTab {
+        type Journal = MemoryJournal;
+
+        fn journal(&self) -> &MemoryJournal {
+            &self.journal
+        }
+
+        async fn another(&self) -> Self {
+            Self::on(self.journal.disk.clone())
+        }
+
+        async fn lead(&self) {
+            self.journal.lead().await.unwrap();
+        }
+
+        async fn open(&self) {
+            self.replica.take();
+            let contents = self.journal.read_all().await.unwrap();
+            let damages = contents.damages.clone();
+            self.let_in(contents);
+            self.journal.fetch_again(&damages).await.unwrap();
+        }
+
+        async fn hear(&self) -> bool {
+            let contents = self.journal.read_new().await.unwrap();
+            let is_all = !contents.trimmed;
+            self.let_in(contents);
+            is_all
+        }
+
+        async fn save(&self, change: &Ranked) {
+            self.journal.append(change).await.unwrap();
+            self.replica.borrow_mut().append(change.clone());
+        }
+
+        async fn take_in(&self, news: &News) {
+            self.journal.take_in(news).await.unwrap();
+            let mut replica = self.replica.borrow_mut();
+            for accepted in &news.accepted {
+                let holds = |audience: &Audience| self.journal.opens(audience);
+                replica.settle(accepted.id, accepted.stamp, accepted.device, &holds);
+            }
+            news.refused.iter().for_each(|(id, _)| drop(replica.refuse(*id)));
+            news.pulled.iter().for_each(|change| drop(replica.take_in(change)));
+            self.journal.let_in_turn();
+        }
+
+        async fn count_unsent(&self) -> usize {
+            self.journal.disk.unsent().len()
+        }
+
+        async fn count_kept(&self) -> usize {
+            self.journal.disk.own_accepted().len()
+        }
+
+        async fn checkpoint(&self) -> Result<(), AppendError> {
+            let unlocked = self.journal.unlocked.borrow().clone().unwrap();
+            let by_audience: BTreeMap<Audience, Vec<Record>> = {
+                let replica = self.replica.borrow();
+                let of_it = |audience: &Audience| replica.base_of(audience).map(std::borrow::Cow::into_owned).collect();
+                unlocked.audiences.iter().map(|audience| (audience.clone(), of_it(audience))).collect()
+            };
+            self.journal.checkpoint(by_audience).await
+        }
+
+        async fn tear(&self) {
+            assert!(self.journal.disk.tear(0));
+        }
+
+        fn replica<T>(&self, ask: impl FnOnce(&Replica) -> T) -> T {
+            ask(&self.replica.borrow())
+        }
+    }
+
+    macro_rules! promises {
+        ($($name:ident)*) => {
+            $(
+                #[test]
+                fn $name() {
+                    now_or_never(contract::$name(MemoryTab::on(Arc::default())));
+                }
+            )*
+        };
+    }
+
+    crate::journal_contract!(promises);
 }

@@ -164,6 +164,10 @@ pub struct Push {
     /// The audiences that the device holds, and how far it has read each.
     #[serde(default)]
     pub since: BTreeMap<Audience, StreamMark>,
+    /// The highest stamp that an endpoint gave a change of this device in the place of an earlier one: what was made after
+    /// it must rank after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrected: Option<Stamp>,
 }
 
 /// The endpoint's word on one pushed change.
@@ -636,6 +640,7 @@ mod tests {
                 changes,
                 sealed: Vec::new(),
                 since: BTreeMap::from([(Audience::Desk(fixture::venue()), StreamMark::default())]),
+                corrected: None,
             };
             let mut bytes = serde_json::to_vec(&push).unwrap();
             for _ in 0..u.int_in_range(1..=4)? {

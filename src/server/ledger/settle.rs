@@ -98,6 +98,11 @@ pub fn settle(mut found: Found, candidates: Vec<Candidate>, now: Millis) -> Sett
         }
         let known = found.known.get(&id).filter(|_| probe::step("exchange: what is known is not taken twice"));
         if let Some(receipt) = known {
+            // Its verdict was lost, and what was made after it may be among the rest.
+            if receipt.device == ENDPOINT_DEVICE && probe::step("exchange: corrected before, and still to be passed") {
+                let last = corrected.entry(ranked.change.header.device).or_default();
+                *last = receipt.stamp.max(*last);
+            }
             settled.verdicts.push(if probe::decide("exchange: had, and the same", receipt.hash == hash) {
                 accepted(id, receipt, true)
             } else {
