@@ -1124,7 +1124,7 @@ impl Roster {
                     touched.and(replica.take_in(change));
                 }
             }
-            clock::wait(0).await;
+            clock::breathe().await;
         }
         // A memory that came in its place meanwhile was filled from the journal.
         if inner.fillings.get() == filling {
