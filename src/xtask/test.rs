@@ -9,6 +9,7 @@ use crate::dist::{Builder, Finish};
 use crate::postgres::{self, Cluster};
 use crate::run;
 use crate::shell::{self, Outcome, Stop};
+use crate::sim;
 use crate::size;
 use crate::summary::Tally;
 use crate::system;
@@ -19,6 +20,7 @@ use crate::workspace::Workspace;
 const TESTS: &str = "yingke-tests";
 const E2E: &str = "e2e";
 const ENDPOINT: &str = "server";
+const SIM: &str = "sim";
 const SERVER: &str = "yingke-server";
 /// A test that needs a program of its own, and so is a step of its own.
 const OPENAPI: &str = "openapi::no_answer_is_outside_the_document";
@@ -38,18 +40,20 @@ enum Step {
     ClientLints,
     Units,
     Endpoint,
+    Simulator,
     OpenApi,
     Contract,
     Size,
     Browsers,
 }
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     Step::Format,
     Step::Lints,
     Step::ClientLints,
     Step::Units,
     Step::Endpoint,
+    Step::Simulator,
     Step::OpenApi,
     Step::Contract,
     Step::Size,
@@ -64,6 +68,7 @@ impl Step {
             Self::ClientLints => "clippy-client",
             Self::Units => "unit",
             Self::Endpoint => "endpoint",
+            Self::Simulator => SIM,
             Self::OpenApi => "openapi",
             Self::Contract => "contract",
             Self::Size => "size",
@@ -74,7 +79,7 @@ impl Step {
     /// Whether `--quick` has time for it.
     fn is_quick(self) -> bool {
         match self {
-            Self::Format | Self::Lints | Self::ClientLints | Self::Units | Self::Endpoint => true,
+            Self::Format | Self::Lints | Self::ClientLints | Self::Units | Self::Endpoint | Self::Simulator => true,
             Self::OpenApi | Self::Contract | Self::Size | Self::Browsers => false,
         }
     }
@@ -85,7 +90,8 @@ impl Step {
             Self::Lints => {
                 let mut clippy =
                     cargo(workspace, &["clippy", "--workspace", "--exclude", "yingke-app", "--all-targets"]);
-                clippy.args(["--locked", "--", "--deny", "warnings"]);
+                // The simulator is no target without its feature.
+                clippy.args(["--features", "yingke-tests/sim", "--locked", "--", "--deny", "warnings"]);
                 // Tests that a plain `cargo test` leaves out are none of all targets either.
                 let mut browsers = cargo(workspace, &["clippy", "--package", TESTS, "--test", E2E]);
                 browsers.args(["--locked", "--", "--deny", "warnings"]);
@@ -102,6 +108,7 @@ impl Step {
                 tallied(&mut ledger, "the ledger's contract on PostgreSQL").map(|more| told.and(more))
             }
             Self::Endpoint => endpoint(workspace),
+            Self::Simulator => sim::step(workspace),
             Self::OpenApi => openapi(workspace),
             Self::Contract => contract(workspace),
             Self::Size => size::report(workspace).and_then(|code| {
@@ -169,7 +176,7 @@ fn client_lints(workspace: &Workspace) -> Outcome<Tally> {
 /// The tests crate without its browsers and its simulator, which are steps of their own.
 fn endpoint(workspace: &Workspace) -> Outcome<Tally> {
     let mut tests = cargo(workspace, &["test", "--package", TESTS, "--lib", "--locked", "--no-fail-fast"]);
-    for name in workspace.targets(TESTS, "test").filter(|&name| name != E2E && name != "sim") {
+    for name in workspace.targets(TESTS, "test").filter(|&name| name != E2E && name != SIM) {
         tests.args(["--test", name]);
     }
     if system::has_apt() && shell::on_path("strace").is_none() {
