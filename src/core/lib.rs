@@ -37,6 +37,7 @@ pub mod probe;
 pub mod reckon;
 pub mod record;
 pub mod replica;
+pub mod report;
 pub mod schema;
 pub mod search;
 pub mod stamp;
