@@ -4,6 +4,7 @@
 //! before the tick shows, and is finished even if the screen goes away. Screens never name the browser, the
 //! vault, the journal or the endpoint: they ask here.
 
+mod board;
 mod doctor;
 mod handover;
 mod idle;
@@ -51,6 +52,7 @@ use crate::browser::{
 };
 
 pub use crate::browser::storage::Persistence;
+pub use board::{Board, Counted};
 pub use doctor::Finding;
 pub use handover::{HandOverError, HandedIn, Way};
 pub use ladder::{Risk, Rung};

@@ -1,11 +1,13 @@
 //! One folder or file per job. Screens know the roster, the parts of `ui`, the words and the types of core.
 
+mod board;
 mod calls;
 mod door;
 mod form;
 mod outing;
 mod paper;
 mod papers;
+mod parameters;
 mod people;
 mod reception;
 mod record_title;

@@ -34,6 +34,17 @@ pub fn More() -> impl IntoView {
             <Pill/>
         </PageHeader>
         <div class="page page--reading">
+            {roster.has_board().then(|| view! {
+                <div class="board__in-more">
+                    <ListRow
+                        title=t!(w, place_board)
+                        second=slot(t!(w, board_in_more))
+                        face=slot(view! { <Glyph icon=Icon::Board/> })
+                        end=slot(view! { <Glyph icon=Icon::Forward/> })
+                        on_open=Callback::new(move |()| route.go("/board"))
+                    />
+                </div>
+            })}
             <ListRow
                 title=t!(w, place_sync)
                 second=slot(t!(w, settings_sync_text))

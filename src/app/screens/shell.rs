@@ -2,7 +2,7 @@
 
 use crate::view::prelude::*;
 
-use super::{calls, outing, paper, papers, people, reception, settings, sync, today};
+use super::{board, calls, outing, paper, papers, parameters, people, reception, settings, sync, today};
 use crate::{
     roster::{Status, SyncState, use_roster},
     route::{parts, use_route},
@@ -41,11 +41,13 @@ fn Frame() -> impl IntoView {
             _ => first,
         }
     });
+    let in_bar =
+        Signal::derive(move || Some(current.get()).filter(|key| key != "board").unwrap_or_else(|| "more".into()));
     let me = Memo::new(move |_| roster.me());
     let name = Signal::derive(move || me.get().map(|me| me.name).unwrap_or_default());
     let look = Signal::derive(move || Look::head_of(&me.get().map(|me| me.id.to_string()).unwrap_or_default()));
     let unsent = Signal::derive(move || roster.status().unsent as u32);
-    let places = move || {
+    let places = move |in_rail: bool| {
         let place = |key: &str, label: Signal<String>, icon: Icon| Place {
             key: key.into(),
             label,
@@ -65,8 +67,12 @@ fn Frame() -> impl IntoView {
             place("reception", Signal::derive(t!(w, place_reception)), Icon::Reception),
             place("people", Signal::derive(t!(w, place_people)), Icon::People),
             place("work", Signal::derive(t!(w, place_work)), Icon::Card),
-            place("more", Signal::derive(t!(w, place_more)), Icon::More),
         ]);
+        // The bar below is full without it: there it stands under More.
+        places.extend(
+            (in_rail && roster.has_board()).then(|| place("board", Signal::derive(t!(w, place_board)), Icon::Board)),
+        );
+        places.extend([place("more", Signal::derive(t!(w, place_more)), Icon::More)]);
         places
     };
     // Whoever unlocks next begins at their own start, not at what was open before.
@@ -78,9 +84,9 @@ fn Frame() -> impl IntoView {
     view! {
         <Shell
             skip_label=t!(w, skip_to_content)
-            rail=slot(view! { <Rail label=t!(w, navigation) places=places() current foot/> })
+            rail=slot(view! { <Rail label=t!(w, navigation) places=places(true) current foot/> })
             bar=slot(
-                view! { <BottomBar label=t!(w, navigation) places=places() current capturing=settings.capturing/> },
+                view! { <BottomBar label=t!(w, navigation) places=places(false) current=in_bar capturing=settings.capturing/> },
             )
             toasts=slot(view! { <ToastHost toaster/> })
         >
@@ -111,6 +117,9 @@ enum Screen {
     Call,
     Today,
     Work,
+    Parameters,
+    Board,
+    Report,
     Record,
     Correct,
     Step,
@@ -136,7 +145,10 @@ fn place_of(path: &str) -> Screen {
         ["people", _, "edit"] => Screen::EditPerson,
         ["people", _, "call"] => Screen::Call,
         ["today"] => Screen::Today,
+        ["work", "parameters"] => Screen::Parameters,
         ["work"] | ["work", _] => Screen::Work,
+        ["board"] => Screen::Board,
+        ["board", _] => Screen::Report,
         ["record", _] => Screen::Record,
         ["record", _, "form", _] => Screen::Correct,
         ["record", _, "step", _] => Screen::Step,
@@ -164,6 +176,9 @@ fn screen(place: Screen) -> View {
         Screen::Call => view! { <calls::Call/> },
         Screen::Today => view! { <today::Today/> },
         Screen::Work => view! { <papers::WorkHome/> },
+        Screen::Parameters => view! { <parameters::ParametersHome/> },
+        Screen::Board => view! { <board::BoardHome/> },
+        Screen::Report => view! { <board::ReportPage/> },
         Screen::Record => view! { <papers::RecordPage/> },
         Screen::Correct => view! { <papers::CorrectPaper/> },
         Screen::Step => view! { <papers::TakeStep/> },
@@ -340,6 +355,9 @@ mod tests {
             ("/people/01jd/call", Screen::Call),
             ("/today", Screen::Today),
             ("/work/leave", Screen::Work),
+            ("/work/parameters", Screen::Parameters),
+            ("/board", Screen::Board),
+            ("/board/RP-10", Screen::Report),
             ("/record/01jd", Screen::Record),
             ("/record/01jd/form/F-10", Screen::Correct),
             ("/record/01jd/step/sign", Screen::Step),

@@ -37,8 +37,12 @@ pub fn WorkHome() -> impl IntoView {
         })
         .map(|(group, kinds)| {
             let rows: View = kinds.into_iter().map(|kind| view! { <KindRow kind chosen/> }).collect();
+            let numbers = kinds_of_house(group).then(|| {
+                let open = Callback::new(move |()| route.go("/work/parameters"));
+                view! { <div role="listitem"><ListRow title=t!(w, parameters_title) on_open=open/></div> }
+            });
             let title = group.title;
-            view! { <Section title=move || title(w.get()) list=true ruled=false>{rows}</Section> }
+            view! { <Section title=move || title(w.get()) list=true ruled=false>{rows} {numbers}</Section> }
         })
         .collect::<View>();
     let list = view! {
@@ -58,6 +62,11 @@ pub fn WorkHome() -> impl IntoView {
     let detail_shown = Signal::derive(move || chosen.get().is_some());
     let detail_label = move || chosen.get().map(|kind| kind_word(roster, w.get(), kind)).unwrap_or_default();
     view! { <ListDetail list=slot(list) detail=slot(detail) detail_shown detail_label/> }
+}
+
+/// Whether a group holds what the house itself has: its numbers stand there too.
+fn kinds_of_house(group: &super::Group) -> bool {
+    group.kinds.contains(&"product")
 }
 
 /// Whether the venue's pack has this kind, and somebody of my post sees it.

@@ -14,6 +14,7 @@ pub use cards::Cards;
 pub use choose::Choose;
 pub use home::WorkHome;
 pub use record::{OneTask, RecordPage};
+pub use refusal::who;
 pub use step::TakeStep;
 
 use yingke_core::{
