@@ -98,7 +98,6 @@ pub use sign::*;
 pub use status::*;
 #[expect(unused_imports, reason = "waits for the screens that need it")]
 pub use steps::*;
-#[expect(unused_imports, reason = "waits for the screens that need it")]
 pub use table::*;
 pub use tabs::*;
 pub use toast::*;
