@@ -11,7 +11,7 @@ use std::{
 use serde_json::json;
 
 use crate::{
-    house::{self, LIN_YUE, Server, Tablet},
+    house::{self, LI_WEI, LIN_YUE, Server, Tablet},
     leads::{self, Lead},
 };
 
@@ -99,6 +99,25 @@ async fn every_screen_is_in_order_at_every_size() {
     tablet.button("保存").tap().await;
     tablet.text("补上就能存").shown().await;
     eye.look("22-paper-form").await;
+
+    // What those who lead see.
+    tablet.button(LIN_YUE.name).tap().await;
+    tablet.unlock(LI_WEI).await;
+    tablet.button("全部已送达").shown_in_minutes(2).await;
+    tablet.link("看板").tap().await;
+    tablet.text("首次到访成交率").shown().await;
+    tablet.text("从电话到签单").shown().await;
+    eye.look("23-board").await;
+    tablet.button("续卡预测").tap().await;
+    tablet.button("导出表格").shown().await;
+    eye.look("24-report").await;
+    tablet.link("办理").tap().await;
+    tablet.button("门店参数").tap().await;
+    tablet.heading("门店参数").shown().await;
+    eye.look("25-parameters").await;
+    tablet.button(LI_WEI.name).tap().await;
+    tablet.unlock(LIN_YUE).await;
+    tablet.button("全部已送达").shown_in_minutes(2).await;
 
     tablet.link("更多").tap().await;
     tablet.radio("简体中文").shown().await;
