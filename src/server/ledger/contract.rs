@@ -87,6 +87,7 @@ macro_rules! ledger_contract {
             a_counter_that_goes_backwards_keeps_nothing
             a_wrong_clock_is_corrected_and_the_order_kept
             a_page_carries_the_mark_of_its_own_end
+            a_stream_that_was_read_farther_keeps_its_mark
             a_reader_never_later_finds_a_smaller_number
             records_are_what_the_ledger_makes
             an_epoch_begins_once_and_lasts_a_while
@@ -277,6 +278,26 @@ async fn a_page_carries_the_mark_of_its_own_end(tested: Tested) {
     }
     assert_eq!((seen, marks[&own()].count, marks[&desk()].count, marks[&nothing].count), (30, 20, 10, 0));
     assert_eq!(tested.ledger.heads(fixture::organisation()).await.unwrap().len(), 2);
+}
+
+/// Somebody who sees more unlocks a tablet that has read one stream to its end: the others are read from their
+/// beginning, in pages that end long before.
+async fn a_stream_that_was_read_farther_keeps_its_mark(tested: Tested) {
+    let audience_of = |number| if number % 3 == 0 { own() } else { desk() };
+    append(&tested, batch((0..30).map(|number| named(number, audience_of(number), now_stamp(number))))).await;
+    let first = tested.ledger.page(fixture::organisation(), &[(own(), 0)].into(), 100).await.unwrap();
+    let own_mark = first.streams[&own()];
+    assert_eq!((first.more, own_mark.count), (false, 10));
+    let mut since: BTreeMap<Audience, u64> = [(own(), own_mark.number), (desk(), 0)].into();
+    loop {
+        let page = tested.ledger.page(fixture::organisation(), &since, 7).await.unwrap();
+        assert_eq!(page.streams[&own()], own_mark);
+        since.insert(desk(), page.streams[&desk()].number);
+        if !page.more {
+            break;
+        }
+    }
+    assert_eq!(since[&desk()], 30);
 }
 
 /// Real tasks on real threads: writers side by side, readers pulling all the while.

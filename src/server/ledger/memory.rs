@@ -150,7 +150,10 @@ impl Ledger for MemoryLedger {
         let numbers: Vec<u64> = numbers.into_iter().take(changes_max).collect();
         let end = if more { numbers.last().copied().unwrap_or(u64::MAX) } else { u64::MAX };
         Ok(LedgerPage {
-            streams: since.keys().map(|audience| (audience.clone(), kept.mark_at(audience, end))).collect(),
+            streams: since
+                .iter()
+                .map(|(audience, after)| (audience.clone(), kept.mark_at(audience, end.max(*after))))
+                .collect(),
             changes: numbers.into_iter().map(|number| (number, kept.rows[number as usize - 1].1.clone())).collect(),
             more,
         })

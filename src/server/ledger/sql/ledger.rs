@@ -155,9 +155,10 @@ impl Ledger for ThisLedger {
         }
         let end = if more { numbers.last().copied() } else { None };
         let mut page = LedgerPage { more, ..LedgerPage::default() };
-        for audience in since.keys() {
+        for (audience, after) in since {
             let head = heads.get(audience).copied().unwrap_or_default();
-            let mark_here = match end {
+            // A stream that was read farther than this page reaches stays where it is.
+            let mark_here = match end.map(|end| end.max(*after)) {
                 Some(end) if head.number > end => mark_at(&mut tx, organisation, audience, end).await?,
                 _ => head,
             };
