@@ -340,7 +340,7 @@ fn Funnel(board: RwSignal<Option<Board>>) -> impl IntoView {
 
 /// `41%`; a dash where there is nothing to take a share of.
 fn percent(part: usize, of: usize) -> String {
-    if of == 0 { "–".to_owned() } else { format!("{}%", (part * 100 + of / 2) / of) }
+    (part * 100 + of / 2).checked_div(of).map_or_else(|| "–".to_owned(), |share| format!("{share}%"))
 }
 
 /// Who took how many numbers, and how far those have come.
