@@ -24,8 +24,9 @@ pub fn Table(
     sum: Option<View>,
 ) -> impl IntoView {
     let head = |Column { label, figures }: Column| view! { <th scope="col" class:figure=figures>{label}</th> };
+    // Where it is wider than the page it is scrolled, by the keyboard too.
     view! {
-        <div class="table">
+        <div class="table" role="region" tabindex="0" aria-label=move || caption.get()>
             <table>
                 <caption class="only-heard">{move || caption.get()}</caption>
                 <thead>
