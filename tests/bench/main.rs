@@ -27,7 +27,7 @@ use tokio::{
 };
 use yingke_core::{
     audience::Audience,
-    wire::v1::{Answer, Directory, Push, SignedIn, StreamMark, VERSION, WireChange},
+    wire::v1::{Answer, Directory, Push, SignedIn, StreamMark, WireChange},
 };
 
 use crate::world::Tablet;
@@ -91,7 +91,7 @@ async fn answers(address: SocketAddr) {
     client.person = Some(person_token);
     let since = read_all(&mut client, None).await.0;
     let idle = |counter: u64, changes: Vec<WireChange>| {
-        let push = Push { epoch: Some(since.0.clone()), since: since.1.clone(), changes, ..push_of(counter) };
+        let push = Push { epoch: Some(since.0.clone()), since: since.1.clone(), ..world::push(counter, changes) };
         serde_json::to_vec(&push).unwrap()
     };
     let measured = |name: &'static str, bodies: Vec<Vec<u8>>, mut client: Client| async move {
@@ -192,20 +192,8 @@ fn person(tablet: &Tablet) -> WireChange {
     WireChange::from(&change)
 }
 
-fn push_of(counter: u64) -> Push {
-    Push {
-        version: VERSION,
-        epoch: None,
-        push_counter: counter,
-        changes: Vec::new(),
-        sealed: Vec::new(),
-        since: BTreeMap::new(),
-        corrected: None,
-    }
-}
-
 fn pushed(_: &Tablet, counter: u64, changes: Vec<WireChange>) -> Vec<u8> {
-    serde_json::to_vec(&Push { changes, ..push_of(counter) }).unwrap()
+    serde_json::to_vec(&world::push(counter, changes)).unwrap()
 }
 
 async fn signed_in(address: SocketAddr) -> (Tablet, String) {
@@ -222,7 +210,7 @@ async fn read_all(client: &mut Client, encoding: Option<&'static str>) -> (Since
     let (mut since, mut changes, mut bytes): (Since, _, _) = (Since::default(), 0, 0);
     loop {
         let epoch = Some(since.0.clone()).filter(|epoch| !epoch.is_empty());
-        let push = Push { epoch, since: since.1.clone(), ..push_of(1) };
+        let push = Push { epoch, since: since.1.clone(), ..world::push(1, Vec::new()) };
         client.encoding = encoding;
         let reply = client.sync(&serde_json::to_vec(&push).unwrap()).await;
         bytes += reply.wire_bytes;

@@ -2,7 +2,7 @@
 
 use yingke_core::{
     fixture,
-    wire::v1::{BODY_BYTES_MAX, Push, VERSION, WireChange},
+    wire::v1::{BODY_BYTES_MAX, WireChange},
 };
 
 use crate::world::{self, JSON, Tablet, World};
@@ -13,15 +13,7 @@ type Row<'a> = (&'a str, (Vec<(&'a str, &'a str)>, Vec<u8>), (u16, &'a str));
 /// A push that would be taken.
 fn good(world: &World, tablet: &Tablet) -> String {
     let change = tablet.change(1, &world.own(1), tablet.new_record(world.now()), world.now(), &[("name", "李娜")]);
-    let push = Push {
-        version: VERSION,
-        epoch: None,
-        push_counter: 1,
-        changes: vec![WireChange::from(&change)],
-        sealed: Vec::new(),
-        since: Default::default(),
-        corrected: None,
-    };
+    let push = world::push(1, vec![WireChange::from(&change)]);
     serde_json::to_string(&push).unwrap()
 }
 

@@ -5,13 +5,13 @@ use std::fs;
 use yingke_core::{
     audience::Audience,
     sync::{Trouble, TurnError},
-    wire::v1::{Directory, Push, VERSION, Verdict, WireChange},
+    wire::v1::{Directory, Verdict, WireChange},
 };
 use yingke_server::settings::Data;
 
 use crate::{
     process::{demo, done, refused, serve},
-    world::{Place, Tablet},
+    world::{self, Place, Tablet},
 };
 
 /// Somebody of the demo who writes for themselves, on a tablet of their own.
@@ -35,15 +35,7 @@ async fn push(tablet: &Tablet, own: &Audience, counter: u64, changes: usize) -> 
             WireChange::from(&change)
         })
         .collect();
-    let push = Push {
-        version: VERSION,
-        epoch: None,
-        push_counter: counter,
-        changes,
-        sealed: Vec::new(),
-        since: Default::default(),
-        corrected: None,
-    };
+    let push = world::push(counter, changes);
     let answer = tablet.push(&push).await;
     let accepted = |verdict: &Verdict| matches!(verdict, Verdict::Accepted { .. });
     assert!(answer.verdicts.iter().all(accepted), "{answer:?}");

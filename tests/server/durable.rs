@@ -6,12 +6,12 @@ use std::{collections::BTreeMap, fs, time::Duration};
 
 use yingke_core::{
     audience::Audience,
-    wire::v1::{Push, VERSION, Verdict, WireChange},
+    wire::v1::{Verdict, WireChange},
 };
 
 use crate::{
     process,
-    world::{Place, Tablet},
+    world::{Place, Tablet, push},
 };
 
 const PUSHES: u64 = 30;
@@ -58,15 +58,7 @@ async fn the_log_is_synced_before_each_acknowledgement() {
         change.change.header.organisation = directory.organisation;
         change.change.header.author = author.id;
         let changes = vec![WireChange::from(&change)];
-        let push = Push {
-            version: VERSION,
-            epoch: None,
-            push_counter: counter,
-            changes,
-            sealed: Vec::new(),
-            since: BTreeMap::new(),
-            corrected: None,
-        };
+        let push = push(counter, changes);
         assert!(matches!(tablet.push(&push).await.verdicts[0], Verdict::Accepted { had: false, .. }));
     }
     let id = child.id().unwrap().to_string();

@@ -9,23 +9,11 @@ use yingke_core::{
     sync::{Trouble, TurnError},
     time::{DAY_MS, HOUR_MS, Millis},
     value::Value,
-    wire::v1::{Answer, Push, Refusal, SealedChange, StreamMark, VERSION, Verdict, WireChange, WireSlot, base64_bytes},
+    wire::v1::{Answer, Push, Refusal, SealedChange, StreamMark, Verdict, WireChange, WireSlot, base64_bytes},
 };
 use yingke_server::sealed;
 
-use crate::world::{Tablet, World};
-
-fn push(counter: u64, changes: Vec<WireChange>) -> Push {
-    Push {
-        version: VERSION,
-        epoch: None,
-        push_counter: counter,
-        changes,
-        sealed: Vec::new(),
-        since: BTreeMap::new(),
-        corrected: None,
-    }
-}
+use crate::world::{Tablet, World, push};
 
 #[tokio::test]
 async fn what_one_tablet_saves_the_other_gets() {

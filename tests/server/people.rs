@@ -1,11 +1,5 @@
 //! Enrolment, sign-in, who am I, the directory, the filter of known phones, hints.
 
-use std::time::Duration;
-
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
 use yingke_core::{
     filter::Filter,
     fixture,
@@ -15,7 +9,7 @@ use yingke_core::{
 };
 use yingke_server::keys;
 
-use crate::world::{self, PIN, Tablet, World};
+use crate::world::{self, Hints, PIN, Tablet, World};
 
 #[tokio::test]
 async fn a_code_enrols_as_many_tablets_as_it_says_until_it_ends() {
@@ -178,25 +172,13 @@ async fn the_filter_knows_the_numbers_of_all_and_is_renewed() {
 async fn a_hint_comes_when_something_is_new_and_ends_with_the_program() {
     let world = World::new().await;
     let tablet = world.tablet_of(1).await;
-    let mut stream = TcpStream::connect(world.address).await.unwrap();
-    let asked = format!("GET /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: {}\r\n\r\n", tablet.bearer());
-    stream.write_all(asked.as_bytes()).await.unwrap();
-    let mut heard = String::new();
-    let mut hear_until = async |what: &str, heard: &mut String| {
-        while !heard.contains(what) {
-            let mut bytes = [0; 1_024];
-            let read = tokio::time::timeout(Duration::from_secs(10), stream.read(&mut bytes)).await.expect("in time");
-            let read = read.unwrap();
-            assert!(read > 0, "ended after {heard}");
-            *heard += std::str::from_utf8(&bytes[..read]).unwrap();
-        }
-    };
-    hear_until("\r\n\r\n", &mut heard).await;
+    let mut hints = Hints::of(&tablet).await;
+    let heard = &hints.heard;
     assert!(heard.contains("content-type: text/event-stream") && heard.contains("cache-control: no-store"), "{heard}");
     let person = tablet.new_record(world.now());
     tablet.save(1, &world.own(1), person, world.now(), &[("name", "李娜")]).await;
     tablet.settle().await;
-    hear_until("data: {\"number\":1}\n\n", &mut heard).await;
+    hints.until("data: {\"number\":1}\n\n").await;
     world.end();
-    hear_until("0\r\n\r\n", &mut heard).await;
+    hints.until("0\r\n\r\n").await;
 }

@@ -15,12 +15,12 @@ use tokio::{
 };
 use yingke_core::{
     audience::Audience,
-    wire::v1::{Answer, Push, SignIn, VERSION, Verdict, WireChange},
+    wire::v1::{Answer, SignIn, VERSION, Verdict, WireChange},
 };
 
 use yingke_server::settings::Data;
 
-use crate::world::{self, Place, Tablet};
+use crate::world::{self, Hints, Place, Tablet};
 
 /// The program itself: the one that the test command built, or else built now.
 fn program() -> &'static Path {
@@ -114,6 +114,7 @@ async fn push_until_it_breaks(
     tablet: Tablet,
     organisation: yingke_core::id::OrganisationId,
     own: Audience,
+    acknowledged_one: tokio::sync::mpsc::UnboundedSender<()>,
 ) -> Vec<Verdict> {
     let Audience::Own(_, author) = own else { panic!("an audience of somebody's own") };
     let mut acknowledged = Vec::new();
@@ -126,17 +127,13 @@ async fn push_until_it_breaks(
             (change.change.header.organisation, change.change.header.author) = (organisation, author);
             changes.push(WireChange::from(&change));
         }
-        let push = Push {
-            version: VERSION,
-            epoch: None,
-            push_counter: counter,
-            changes,
-            sealed: Vec::new(),
-            since: Default::default(),
-            corrected: None,
-        };
+        let push = world::push(counter, changes);
         match world::post(tablet.address, "/v1/sync", &[("authorization", &tablet.bearer())], &push).await {
-            Some(reply) if reply.status == 200 => acknowledged.extend(reply.json::<Answer>().verdicts),
+            Some(reply) if reply.status == 200 => {
+                acknowledged.extend(reply.json::<Answer>().verdicts);
+                // Nobody waits for it any more once the kill is under way.
+                let _ = acknowledged_one.send(());
+            }
             _ => break,
         }
     }
@@ -151,17 +148,22 @@ async fn killed_under_load_it_has_everything_that_it_acknowledged() {
     for round in 0..rounds {
         let (mut child, address) = serve(&place.data).await;
         let mut pushers = tokio::task::JoinSet::new();
+        let (acknowledged_one, mut pushes) = tokio::sync::mpsc::unbounded_channel();
         for _ in 0..3 {
             let tablet = Tablet::enrol(address).await;
             let directory = tablet.enrolled.directory.clone();
             let author = directory.staff.iter().find(|staff| staff.name == "林悦").unwrap();
             let own = Audience::Own(author.venue, author.id);
+            let acknowledged_one = acknowledged_one.clone();
             pushers.spawn_blocking(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                runtime.block_on(push_until_it_breaks(tablet, directory.organisation, own))
+                runtime.block_on(push_until_it_breaks(tablet, directory.organisation, own, acknowledged_one))
             });
         }
-        tokio::time::sleep(Duration::from_millis(300 + 170 * (round % 5))).await;
+        // Killed with the others' pushes under way, each round after some more of them.
+        for _ in 0..3 + 4 * (round % 5) {
+            pushes.recv().await.expect("somebody still pushes");
+        }
         child.kill().await.unwrap();
         let mut verdicts = Vec::new();
         while let Some(pusher) = pushers.join_next().await {
@@ -187,17 +189,12 @@ async fn asked_to_end_it_ends_in_good_order() {
     let (mut child, address) = serve(&place.data).await;
     let tablet = Tablet::enrol(address).await;
     // An open stream of hints must not hold it up.
-    let bearer = tablet.bearer();
-    let listening =
-        tokio::spawn(
-            async move { world::send(address, "GET", "/v1/events", &[("authorization", &bearer)], b"").await },
-        );
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    let mut hints = Hints::of(&tablet).await;
     let id = child.id().unwrap().to_string();
     assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
     let status = tokio::time::timeout(Duration::from_secs(5), child.wait()).await.expect("it ends").unwrap();
     assert!(status.success());
-    listening.await.unwrap();
+    hints.until("0\r\n\r\n").await;
     assert!(!place.path().join("yingke.db-wal").exists(), "the log was written back");
 }
 

@@ -9,6 +9,7 @@ use std::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
+    time::Duration,
 };
 
 use serde::{Serialize, de::DeserializeOwned};
@@ -31,7 +32,7 @@ use yingke_core::{
     sync::{Endpoint, News, Trouble, TurnError, turn},
     time::Millis,
     value::Value,
-    wire::v1::{Answer, Enrol, Enrolled, Problem, Push, SignIn, SignedIn, Staff, VERSION, hex_text},
+    wire::v1::{Answer, Enrol, Enrolled, Problem, Push, SignIn, SignedIn, Staff, VERSION, WireChange, hex_text},
 };
 use yingke_server::{
     admin::{self, new_venue},
@@ -199,6 +200,47 @@ impl Reply {
         assert_eq!(problem.status, self.status);
         assert!(!problem.title.is_empty());
         (self.status, problem.kind.strip_prefix("about:blank#").expect("a code").to_owned())
+    }
+}
+
+/// A push of these changes and nothing else.
+pub fn push(push_counter: u64, changes: Vec<WireChange>) -> Push {
+    Push {
+        version: VERSION,
+        epoch: None,
+        push_counter,
+        changes,
+        sealed: Vec::new(),
+        since: BTreeMap::new(),
+        corrected: None,
+    }
+}
+
+/// An open stream of hints.
+pub struct Hints {
+    stream: TcpStream,
+    pub heard: String,
+}
+
+impl Hints {
+    /// Listens, and has heard that the endpoint answers.
+    pub async fn of(tablet: &Tablet) -> Self {
+        let mut stream = TcpStream::connect(tablet.address).await.unwrap();
+        let asked = format!("GET /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: {}\r\n\r\n", tablet.bearer());
+        stream.write_all(asked.as_bytes()).await.unwrap();
+        let mut hints = Self { stream, heard: String::new() };
+        hints.until("\r\n\r\n").await;
+        hints
+    }
+
+    pub async fn until(&mut self, what: &str) {
+        while !self.heard.contains(what) {
+            let mut bytes = [0; 1_024];
+            let read = tokio::time::timeout(Duration::from_secs(10), self.stream.read(&mut bytes)).await;
+            let read = read.expect("in time").unwrap();
+            assert!(read > 0, "ended after {}", self.heard);
+            self.heard += std::str::from_utf8(&bytes[..read]).unwrap();
+        }
     }
 }
 

@@ -1,15 +1,15 @@
 //! Many writers and a reader that pulls all the while.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use yingke_core::{
     id::ChangeId,
-    wire::v1::{Push, StreamMark, VERSION, Verdict, WireChange},
+    wire::v1::{Push, StreamMark, Verdict, WireChange},
 };
 
 use crate::{
     process,
-    world::{Tablet, World},
+    world::{Tablet, World, push},
 };
 
 const WRITERS: usize = 6;
@@ -33,15 +33,7 @@ async fn a_reader_beside_writers_misses_nothing() {
                 .map(|change| WireChange::from(&change))
                 .collect();
             sent.extend(changes.iter().map(|change| change.id));
-            pushes.push(Push {
-                version: VERSION,
-                epoch: None,
-                push_counter: counter,
-                changes,
-                sealed: Vec::new(),
-                since: BTreeMap::new(),
-                corrected: None,
-            });
+            pushes.push(push(counter, changes));
         }
         let (address, bearer) = (tablet.address, tablet.bearer());
         writers.spawn(async move {
@@ -75,15 +67,7 @@ async fn a_page_with_a_change_left_out_does_not_fit_its_mark() {
         tablet.save(1, &world.own(1), person, world.now(), &[("name", "李娜")]).await;
     }
     tablet.turn().await.unwrap();
-    let all = Push {
-        version: VERSION,
-        epoch: None,
-        push_counter: 9,
-        changes: Vec::new(),
-        sealed: Vec::new(),
-        since: BTreeMap::new(),
-        corrected: None,
-    };
+    let all = push(9, Vec::new());
     let page = tablet.push(&all).await.page.unwrap();
     let mark_of = |skip: usize| {
         let kept = page.changes.iter().enumerate().filter(|(place, _)| *place != skip).map(|(_, change)| change);
@@ -166,15 +150,7 @@ async fn eight_writers_on_several_processes_and_no_number_seen_late() {
                     change.change.header.author = author.id;
                     WireChange::from(&change)
                 };
-                let push = Push {
-                    version: VERSION,
-                    epoch: None,
-                    push_counter: counter,
-                    changes: (0..BATCH).map(change).collect(),
-                    sealed: Vec::new(),
-                    since: BTreeMap::new(),
-                    corrected: None,
-                };
+                let push = push(counter, (0..BATCH).map(change).collect());
                 // Each push to another process, as a balancer in front of them would do.
                 let address = addresses[(writer + counter as usize) % addresses.len()];
                 let bearer = tablet.bearer();
