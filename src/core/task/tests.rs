@@ -34,16 +34,19 @@ fn numbers(key: &str) -> Vec<i64> {
     Pack::of(VenueKind::Fitness).parameter(key).map(|parameter| parameter.values.clone()).unwrap_or_default()
 }
 
-fn tasks_of(records: &Records, record: RecordId) -> Vec<Task> {
+fn on_ground<T>(records: &Records, question: impl FnOnce(&Ground<'_>) -> T) -> T {
     let lookup = |id: RecordId| records.get(&id).map(std::borrow::Cow::Borrowed);
-    let ground = Ground {
+    question(&Ground {
         work: Work::of(VenueKind::Fitness),
         pack: Pack::of(VenueKind::Fitness),
         offset_minutes: 480,
         numbers_on: &|key, _| numbers(key),
         lookup: &lookup,
-    };
-    of_record(&records[&record], &ground)
+    })
+}
+
+fn tasks_of(records: &Records, record: RecordId) -> Vec<Task> {
+    on_ground(records, |ground| of_record(&records[&record], ground))
 }
 
 fn at(day: &str, hour: i64, minute: i64) -> Millis {
@@ -308,17 +311,7 @@ fn of_calls_that_come_round_the_last_is_due_and_a_deed_ends_it() {
     let values: [(&str, Value); 2] = [("state", "active".into()), ("start_on", start.into())];
     let group = progress("membership", &records, id(1), &values);
     put(&mut records, 1, id(1), "membership", vec![group]);
-    let due = |records: &Records, until: Millis| {
-        let lookup = |id: RecordId| records.get(&id).map(std::borrow::Cow::Borrowed);
-        let ground = Ground {
-            work: Work::of(VenueKind::Fitness),
-            pack: Pack::of(VenueKind::Fitness),
-            offset_minutes: 480,
-            numbers_on: &|key, _| numbers(key),
-            lookup: &lookup,
-        };
-        due_by(&records[&id(1)], until, &ground)
-    };
+    let due = |records: &Records, until| on_ground(records, |ground| due_by(&records[&id(1)], until, ground));
     assert!(due(&records, at("2026-02-10", 9, 0)).is_empty());
     let until = at("2026-04-20", 9, 0);
     let tasks = due(&records, until);
