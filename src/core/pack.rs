@@ -412,6 +412,29 @@ pub enum Reference {
 }
 
 impl Reference {
+    /// The kinds of record that a field of this type may point to; none where it names something else.
+    #[must_use]
+    pub fn kinds(self) -> &'static [&'static str] {
+        match self {
+            Self::Person => &["person"],
+            Self::Outing => &["outing"],
+            Self::Campaign => &["campaign"],
+            Self::Visit => &["visit"],
+            Self::Product => &["product"],
+            Self::Membership => &["membership"],
+            Self::Case => &["case"],
+            Self::Negotiation => &["negotiation"],
+            Self::Segment => &["segment"],
+            Self::Offer => &["offer"],
+            Self::Equipment => &["equipment"],
+            Self::Resource => &["resource"],
+            Self::Booking => &["booking"],
+            Self::Course => &["course"],
+            Self::Subject => &["case", "interaction", "tracking", "retention", "followup", "trial", "agreement"],
+            Self::Staff | Self::Venue | Self::Department | Self::Route | Self::Prompt => &[],
+        }
+    }
+
     #[must_use]
     pub fn from_key(key: &str) -> Option<Self> {
         Some(match key {

@@ -13,7 +13,7 @@ use crate::{
     form::{Draft, Filled},
     id::{ChangeId, ENDPOINT_DEVICE, RecordId},
     merge,
-    pack::{Field, FieldType, Form, ListOf, Pack, Reference, Rule},
+    pack::{Field, FieldType, Form, ListOf, Pack, Rule},
     permit::{Matter, masked_id},
     reckon,
     record::{CellTag, Record},
@@ -253,21 +253,8 @@ pub fn prefill(form: &Form, about: &[&Record], draft: &mut Draft) {
             if !draft.get(field.key.as_str()).is_empty() {
                 continue;
             }
-            let is_of_kind = |reference: Reference| match reference {
-                Reference::Person => kind == "person",
-                Reference::Membership => kind == "membership",
-                Reference::Visit => kind == "visit",
-                Reference::Case => kind == "case",
-                Reference::Negotiation => kind == "negotiation",
-                Reference::Booking => kind == "booking",
-                Reference::Equipment => kind == "equipment",
-                Reference::Resource => kind == "resource",
-                Reference::Campaign => kind == "campaign",
-                Reference::Subject => matches!(kind, "case" | "interaction" | "tracking" | "retention" | "agreement"),
-                _ => false,
-            };
             if let FieldType::Ref(reference) = field.kind
-                && is_of_kind(reference)
+                && reference.kinds().contains(&kind)
                 && field.key.as_str() != "referrer"
             {
                 draft.set(&field.key, record.id.to_string());
@@ -418,14 +405,16 @@ pub fn step(
     })?
     .edits;
     let own = &mut edits[0];
+    let before = record.guarded(PROGRESS);
     for (key, value) in &typed {
         if workflow::in_group(kind, key.as_str()) {
             let group = own.writes.iter_mut().find_map(|write| match &mut write.op {
                 Op::Guarded { values, .. } => Some(values),
                 _ => None,
             });
-            if let Some(group) = group {
-                group.entry(key.clone()).or_insert_with(|| value.clone());
+            // What the step itself has set stands; what only stood there gives way to what was typed.
+            if let Some(group) = group.filter(|group| group.get(key) == before.and_then(|before| before.get(key))) {
+                group.insert(key.clone(), value.clone());
             }
         } else if !own.writes.iter().any(|write| write.key == *key) {
             write_value(kind, key, value, &mut own.writes);

@@ -8,7 +8,7 @@ use crate::{
     form::{self, Context},
     id::StaffId,
     merge::Records,
-    pack::{Required, VenueKind},
+    pack::{Reference, Required, VenueKind},
     schema::check_change,
     time::{DAY_MS, HOUR_MS},
 };
@@ -473,6 +473,14 @@ fn a_complaint_is_answered_reopened_and_closed() {
     assert_eq!(record.get("reply_due_at"), Some(&Value::At(club.now.plus(24 * HOUR_MS))));
     assert_eq!(club.group(case, "owner"), Some(fixture::staff(2).to_string().into()));
     club.step(case, "respond", 2, &[]);
+    // What stands beside the state can be typed with a step, also over what stood there.
+    let typed = [("owner", fixture::staff(3).to_string().into()), ("responsible_dept", "equipment".into())];
+    let edits = club.try_step(case, "assign", 4, &typed, None).unwrap();
+    let Op::Guarded { values, .. } = &edits[0].writes.iter().find(|write| write.key.as_str() == PROGRESS).unwrap().op
+    else {
+        panic!("the state is a guarded group")
+    };
+    assert_eq!(values.get("owner"), Some(&fixture::staff(3).to_string().into()));
     club.step(case, "assign", 4, &[("responsible_dept", "equipment".into())]);
     club.step(case, "accept", 8, &[]);
     club.step(case, "solve", 8, &[("handling", "换了阀门".into())]);

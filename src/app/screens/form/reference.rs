@@ -24,28 +24,6 @@ const OFFERED_MAX: usize = 6;
 /// Records that a search looks through, the newest of their kind; those of people who are found come on top.
 const SEARCHED_MAX: usize = 400;
 
-/// Which kinds of record a field may point to.
-pub(super) fn kinds_of(reference: Reference) -> &'static [&'static str] {
-    match reference {
-        Reference::Person => &["person"],
-        Reference::Outing => &["outing"],
-        Reference::Campaign => &["campaign"],
-        Reference::Visit => &["visit"],
-        Reference::Product => &["product"],
-        Reference::Membership => &["membership"],
-        Reference::Case => &["case"],
-        Reference::Negotiation => &["negotiation"],
-        Reference::Segment => &["segment"],
-        Reference::Offer => &["offer"],
-        Reference::Equipment => &["equipment"],
-        Reference::Resource => &["resource"],
-        Reference::Booking => &["booking"],
-        Reference::Course => &["course"],
-        Reference::Subject => &["case", "interaction", "followup", "retention", "trial", "agreement"],
-        Reference::Staff | Reference::Venue | Reference::Department | Reference::Route | Reference::Prompt => &[],
-    }
-}
-
 /// One record, or several: what was chosen with the way to take it out, and what can be chosen.
 pub(super) fn records(
     sheet: Sheet,
@@ -57,7 +35,7 @@ pub(super) fn records(
 ) -> View {
     let Sheet { roster, w, .. } = sheet;
     let Labelled { label, mark, note, problem, id } = labelled;
-    let kinds = kinds_of(reference);
+    let kinds = reference.kinds();
     let key = StoredValue::new(key);
     let query = RwSignal::new(String::new());
     let chosen = Memo::new(move |_| {
@@ -347,8 +325,8 @@ mod tests {
                     Reference::Route => assert!(!pack.routes.is_empty()),
                     Reference::Prompt => assert!(!pack.prompts.is_empty()),
                     _ => {
-                        assert!(!kinds_of(reference).is_empty(), "{}", field.key);
-                        for kind in kinds_of(reference) {
+                        assert!(!reference.kinds().is_empty(), "{}", field.key);
+                        for kind in reference.kinds() {
                             assert!(schema::kind(kind).is_some(), "{}: no records of kind {kind}", field.key);
                         }
                         seen += 1;
