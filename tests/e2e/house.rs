@@ -2,11 +2,15 @@
 
 use std::{
     fs,
-    net::TcpListener,
+    io::ErrorKind,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener},
     ops::Deref,
     path::{Path, PathBuf},
     process::Stdio,
-    sync::OnceLock,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU16, Ordering},
+    },
     time::Duration,
 };
 
@@ -167,14 +171,31 @@ fn chrome() -> PathBuf {
     named("CHROME").or_else(usual).expect("a Chromium is named in CHROME or on PATH")
 }
 
+/// A port that no driver has. A driver that chooses its own takes one that is free over IPv6 and ends where the same is
+/// taken over IPv4, which happens under many connections. Below 32768 Linux gives none away by itself.
+fn driver_port() -> u16 {
+    static LAST: AtomicU16 = AtomicU16::new(0);
+    let is_free = |port: &u16| {
+        let taken =
+            |at: IpAddr| TcpListener::bind((at, *port)).is_err_and(|error| error.kind() == ErrorKind::AddrInUse);
+        !taken(Ipv4Addr::LOCALHOST.into()) && !taken(Ipv6Addr::LOCALHOST.into())
+    };
+    // Runs that stand side by side begin far from each other.
+    let first = 10_000 + (std::process::id() % 200) as u16 * 100;
+    let mut ports = std::iter::repeat_with(|| first + LAST.fetch_add(1, Ordering::Relaxed));
+    ports.find(is_free).expect("there is no end of ports")
+}
+
 async fn line_with<R: AsyncBufRead + Unpin>(lines: &mut Lines<R>, words: &str) -> String {
+    let mut said = String::new();
     let found = async {
-        loop {
-            let line = lines.next_line().await.unwrap().unwrap_or_else(|| panic!("it ended before it said {words:?}"));
+        while let Some(line) = lines.next_line().await.unwrap() {
             if line.contains(words) {
                 return line;
             }
+            said = said + &line + "\n";
         }
+        panic!("it ended before it said {words:?}:\n{said}")
     };
     tokio::time::timeout(START, found).await.unwrap_or_else(|_| panic!("nothing said {words:?}"))
 }
@@ -246,8 +267,9 @@ impl Tablet {
     /// Starts the browser on the profile that is there.
     pub async fn open(&mut self) {
         assert!(self.open.is_none(), "it is open");
+        let port = driver_port();
         let mut driver = Command::new(named("CHROMEDRIVER").unwrap_or_else(|| "chromedriver".into()))
-            .arg("--port=0")
+            .arg(format!("--port={port}"))
             .env("LANGUAGE", "zh_CN")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -255,10 +277,8 @@ impl Tablet {
             .spawn()
             .expect("chromedriver starts");
         let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let line = line_with(&mut lines, "started successfully on port").await;
+        line_with(&mut lines, "started successfully on port").await;
         drain(lines);
-        let port: u16 =
-            line.split(|c: char| !c.is_ascii_digit()).rfind(|word| !word.is_empty()).unwrap().parse().unwrap();
         let (width, height) = self.size;
         let capabilities = json!({
             "browserName": "chrome",
