@@ -96,6 +96,9 @@ async fn every_screen_is_in_order_at_every_size() {
     tablet.button("洽谈").tap().await;
     tablet.button("填洽谈").shown().await;
     tablet.button("填洽谈").tap().await;
+    // Nothing is asked before it is known whom it is about.
+    tablet.field("客人").fill("wang").await;
+    tablet.button("王").tap().await;
     tablet.button("保存").tap().await;
     tablet.text("补上就能存").shown().await;
     eye.look("22-paper-form").await;

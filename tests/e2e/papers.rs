@@ -53,8 +53,7 @@ async fn papers_are_signed_taken_and_renewed_offline_and_reach_the_centre() {
     other.button("全部已送达").shown_in_minutes(2).await;
     other.link("办理").tap().await;
     other.button("意见与投诉").tap().await;
-    other.button("王").tap().await;
-    other.text("淋浴水温忽冷忽热").shown().await;
+    other.button("淋浴水温忽冷忽热").tap().await;
     other.text("已响应").shown().await;
     server.verified_changes().await;
 }

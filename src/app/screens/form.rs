@@ -49,7 +49,7 @@ use crate::{
     words::{Words, use_words},
 };
 use field::{can_be_taken, field_view};
-pub use person::name_of;
+pub use person::{PersonSearch, name_of};
 use sheet::{PERSON, PersonOf, Sheet, field_id};
 
 /// A form that can be saved.

@@ -74,7 +74,7 @@ pub fn PaperPage() -> impl IntoView {
         </PageHeader>
         {move || match id.get().zip(form.get()) {
             Some((record, form_key)) => view! { <FilledSheet record form_key/> },
-            None => view! { <div class="page"><p>{t!(w, paper_gone)}</p></div> },
+            None => view! { <div class="page"><p>{t!(w, record_gone)}</p></div> },
         }}
     }
 }
@@ -91,7 +91,7 @@ pub fn FilledSheet(
     let roster = use_roster();
     let sheet = move || {
         let Some((form, record)) = roster.pack().form(&form_key).zip(roster.record(record)) else {
-            return view! { <p>{t!(w, paper_gone)}</p> };
+            return view! { <p>{t!(w, record_gone)}</p> };
         };
         let facts = paper_of(form, &record);
         draw(roster, w.get(), form, facts)

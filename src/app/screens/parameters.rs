@@ -81,7 +81,7 @@ pub fn ParametersHome() -> impl IntoView {
             })}
         }
     };
-    let back = Callback::new(move |()| route.go("/work"));
+    let back = Callback::new(move |()| route.go("/desk"));
     view! {
         <PageHeader title=t!(w, parameters_title) on_back=back back_label=t!(w, back)>
             <Pill/>

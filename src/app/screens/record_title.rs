@@ -114,6 +114,11 @@ impl Around<'_> {
         if let Some(name) = record.text("name").or_else(|| record.text("title")) {
             return Some(name.to_owned());
         }
+        if record.kind().as_str() == "case"
+            && let Some(matter) = matter_of(record)
+        {
+            return Some(matter);
+        }
         let form = form_of(self.pack, record);
         let of_type = |wanted: &dyn Fn(&FieldType) -> bool| {
             let mut fields = form.iter().flat_map(|form| form.fields());
@@ -148,6 +153,13 @@ impl Around<'_> {
         text.map(first_letters).filter(|text| !text.is_empty())
     }
 
+    /// Who complained or said something.
+    fn who_said(&self, case: &Record) -> Option<String> {
+        let person = case.get("person").and_then(Value::as_id).and_then(|id| (self.record_of)(id));
+        let name = person.as_ref().and_then(|person| person.text("name")).or_else(|| case.text("complainant_name"));
+        name.map(str::to_owned)
+    }
+
     fn second(&self, words: Words, record: &Record, today: Day) -> Vec<String> {
         let kind = record.kind().as_str();
         let mut parts = Vec::new();
@@ -174,6 +186,13 @@ impl Around<'_> {
             "equipment" => {
                 parts.extend(["code", "area"].into_iter().filter_map(|key| record.text(key).map(str::to_owned)))
             }
+            "case" => {
+                if matter_of(record).is_some() {
+                    parts.insert(0, self.who_said(record).unwrap_or_default());
+                    parts.retain(|part| !part.is_empty());
+                }
+                parts.push(self.when(words, record, today));
+            }
             "resource" | "segment" | "course" | "campaign" => {}
             _ => parts.push(self.when(words, record, today)),
         }
@@ -194,6 +213,12 @@ impl Around<'_> {
         };
         format::day(words, day, today)
     }
+}
+
+/// What a case is about, in few words: guests with a name have many, and it is the matter that one looks for.
+fn matter_of(case: &Record) -> Option<String> {
+    let text = case.text("respondent_matter").or_else(|| case.text("content"));
+    text.map(first_letters).filter(|text| !text.is_empty())
 }
 
 /// The beginning of a text, in one line.
@@ -271,6 +296,7 @@ mod tests {
                 vec![write("suggestion", "content", "更衣室的吹风机晚上总是不够用，希望再添两台，最好是静音的")],
             ),
             (6, "case", vec![write("case", "complainant_phone", "+8613800138000")]),
+            (8, "case", vec![write("case", "person", id(1)), write("case", "respondent_matter", "淋浴水温忽冷忽热")]),
             (7, "training", vec![write("training", "staff", fixture::staff(1).to_string())]),
         ])
     }
@@ -287,6 +313,7 @@ mod tests {
             (5, Some("更衣室的吹风机晚上总是不够用，希望再添两台，最好…")),
             (6, None),
             (7, Some("林悦")),
+            (8, Some("淋浴水温忽冷忽热")),
         ] {
             assert_eq!(title(number).as_deref(), expected, "{number}");
         }
@@ -301,6 +328,7 @@ mod tests {
         assert_eq!(second(2), ["会籍", "健身年卡", "W01-0042", "2027年11月21日到期"]);
         assert_eq!(second(3), ["产品与价格", "¥4,280.00"]);
         assert_eq!(second(4)[..2], ["请假单", "2027-11-21"]);
+        assert_eq!(second(8)[0], "王雨桐");
         // Nobody is named: its form is the title and is not said twice.
         assert_eq!(second(6), ["今天"]);
     }

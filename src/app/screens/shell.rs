@@ -37,7 +37,7 @@ fn Frame() -> impl IntoView {
         let first = route.part(0).unwrap_or_default();
         match first.as_str() {
             "settings" | "sync" => "more".to_owned(),
-            "record" | "form" | "paper" => "work".to_owned(),
+            "record" | "form" | "paper" => "desk".to_owned(),
             _ => first,
         }
     });
@@ -66,7 +66,7 @@ fn Frame() -> impl IntoView {
         places.extend([
             place("reception", Signal::derive(t!(w, place_reception)), Icon::Reception),
             place("people", Signal::derive(t!(w, place_people)), Icon::People),
-            place("work", Signal::derive(t!(w, place_work)), Icon::Card),
+            place("desk", Signal::derive(t!(w, place_work)), Icon::Card),
         ]);
         // The bar below is full without it: there it stands under More.
         places.extend(
@@ -145,8 +145,8 @@ fn place_of(path: &str) -> Screen {
         ["people", _, "edit"] => Screen::EditPerson,
         ["people", _, "call"] => Screen::Call,
         ["today"] => Screen::Today,
-        ["work", "parameters"] => Screen::Parameters,
-        ["work"] | ["work", _] => Screen::Work,
+        ["desk", "parameters"] => Screen::Parameters,
+        ["desk"] | ["desk", _] => Screen::Work,
         ["board"] => Screen::Board,
         ["board", _] => Screen::Report,
         ["record", _] => Screen::Record,
@@ -202,7 +202,7 @@ fn begin() -> View {
     let begins = match role {
         Some(role) if role.keeps_own_leads() && goes_out => "/outing",
         Some(Role::Reception | Role::FrontDesk | Role::FrontDeskSupervisor) => "/reception",
-        Some(Role::EquipmentTeam | Role::CourtStaff | Role::Cashier | Role::Finance) => "/work",
+        Some(Role::EquipmentTeam | Role::CourtStaff | Role::Cashier | Role::Finance) => "/desk",
         Some(_) | None => "/today",
     };
     use_route().replace(begins);
@@ -354,8 +354,8 @@ mod tests {
             ("/settings", Screen::More),
             ("/people/01jd/call", Screen::Call),
             ("/today", Screen::Today),
-            ("/work/leave", Screen::Work),
-            ("/work/parameters", Screen::Parameters),
+            ("/desk/leave", Screen::Work),
+            ("/desk/parameters", Screen::Parameters),
             ("/board", Screen::Board),
             ("/board/RP-10", Screen::Report),
             ("/record/01jd", Screen::Record),

@@ -6,10 +6,10 @@ use yingke_core::{change::Key, id::RecordId, pack::FieldType, phone::PhoneNumber
 use super::sheet::{PERSON, PersonOf, Sheet};
 use crate::{
     format,
-    roster::{Known, Roster},
+    roster::{Known, Roster, use_roster},
     t,
     ui::{Button, ButtonKind, Face, Facts, Field, Glyph, Icon, ListRow, Look, slot},
-    words::Words,
+    words::{Words, use_words},
 };
 
 /// People offered below a search field: as many as are seen at once.
@@ -118,11 +118,48 @@ pub(super) fn person(
     id: String,
 ) -> View {
     let Sheet { roster, w, .. } = sheet;
-    let query = RwSignal::new(String::new());
     let chosen = {
         let key = key.clone();
         Memo::new(move |_| sheet.get(&key).parse::<RecordId>().ok())
     };
+    let key = StoredValue::new(key);
+    chosen_or_searched(
+        chosen,
+        move |person| {
+            let clear = move |()| sheet.set(&key.get_value(), String::new());
+            view! {
+                <div class="field">
+                    <span class="field__label">{move || label.get()}</span>
+                    <div class="form__chosen">
+                        {row(roster, w, person, Callback::new(clear))}
+                        <Button label=t!(w, form_choose_another) kind=ButtonKind::Text on_press=clear/>
+                    </div>
+                </div>
+            }
+        },
+        move || {
+            let id = id.clone();
+            let choose = move |person: RecordId| sheet.set(&key.get_value(), person.to_string());
+            view! { <PersonSearch label mark note problem id on_choose=choose/> }
+        },
+    )
+}
+
+/// The search for a person, with those who are found below it.
+#[component]
+pub fn PersonSearch(
+    #[prop(into)] label: Signal<String>,
+    #[prop(optional, into)] mark: Signal<String>,
+    /// Stands there while nothing is typed; how to search when it is empty.
+    #[prop(optional, into)]
+    note: Signal<String>,
+    #[prop(optional, into)] problem: Signal<Option<String>>,
+    #[prop(optional, into)] id: String,
+    #[prop(into)] on_choose: Callback<RecordId>,
+) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let query = RwSignal::new(String::new());
     let found = Memo::new(move |_| {
         let typed = query.get();
         if typed.trim().is_empty() {
@@ -131,22 +168,6 @@ pub(super) fn person(
             roster.search(&typed, false, OFFERED_MAX).hits.into_iter().map(|hit| hit.record).collect()
         }
     });
-    let second = move |person: RecordId| {
-        let record = roster.record(person);
-        let phone = record.as_ref().and_then(|record| record.text("phone")).and_then(PhoneNumber::from_e164);
-        phone.map(|phone| phone.shown()).unwrap_or_default()
-    };
-    let row = move |person: RecordId, on_open: Callback<()>| {
-        let name = Signal::derive(move || name_of(roster, w.get(), person));
-        view! {
-            <ListRow
-                title=name
-                second=slot(move || second(person))
-                face=slot(view! { <Face look=Signal::derive(move || Look::letter_of(&name.get()))/> })
-                on_open
-            />
-        }
-    };
     let search_note = Signal::derive(move || {
         let count = found.with(Vec::len);
         if query.get().trim().is_empty() {
@@ -158,46 +179,45 @@ pub(super) fn person(
             w.get().form_found_people(count)
         }
     });
-    let key = StoredValue::new(key);
-    chosen_or_searched(
-        chosen,
-        move |person| {
-            let clear = move |()| sheet.set(&key.get_value(), String::new());
-            view! {
-                <div class="field">
-                    <span class="field__label">{move || label.get()}</span>
-                    <div class="form__chosen">
-                        {row(person, Callback::new(clear))}
-                        <Button label=t!(w, form_choose_another) kind=ButtonKind::Text on_press=clear/>
-                    </div>
-                </div>
-            }
-        },
-        move || {
-            let id = id.clone();
-            view! {
-                <Field
-                    label
-                    value=query
-                    on_input=move |typed: String| query.set(typed)
-                    optional_mark=mark
-                    note=search_note
-                    problem
-                    icon=Icon::Search
-                    id
-                />
-                <div class="form__offered" role="list">
-                    {move || found.get().into_iter().map(|person| {
-                        let choose = move |()| {
-                            query.set(String::new());
-                            sheet.set(&key.get_value(), person.to_string());
-                        };
-                        view! { <div role="listitem">{row(person, Callback::new(choose))}</div> }
-                    }).collect::<View>()}
-                </div>
-            }
-        },
-    )
+    view! {
+        <Field
+            label
+            value=query
+            on_input=move |typed: String| query.set(typed)
+            optional_mark=mark
+            note=search_note
+            problem
+            icon=Icon::Search
+            id
+        />
+        <div class="form__offered" role="list">
+            {move || found.get().into_iter().map(|person| {
+                let choose = move |()| {
+                    query.set(String::new());
+                    on_choose.run(person);
+                };
+                view! { <div role="listitem">{row(roster, w, person, Callback::new(choose))}</div> }
+            }).collect::<View>()}
+        </div>
+    }
+}
+
+/// A person as a row: who, and the number.
+fn row(roster: Roster, w: Signal<Words>, person: RecordId, on_open: Callback<()>) -> View {
+    let name = Signal::derive(move || name_of(roster, w.get(), person));
+    let second = move || {
+        let record = roster.record(person);
+        let phone = record.as_ref().and_then(|record| record.text("phone")).and_then(PhoneNumber::from_e164);
+        phone.map(|phone| phone.shown()).unwrap_or_default()
+    };
+    view! {
+        <ListRow
+            title=name
+            second=slot(second)
+            face=slot(view! { <Face look=Signal::derive(move || Look::letter_of(&name.get()))/> })
+            on_open
+        />
+    }
 }
 
 /// The chosen person, or the search for one.

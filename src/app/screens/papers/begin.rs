@@ -4,7 +4,7 @@ use yingke_core::{
     change::{Edit, Key},
     form::Draft,
     id::RecordId,
-    pack::{Field, FieldType, Form, ListOf, Reference, Required, Section},
+    pack::{Field, FieldType, Form, ListOf, Reference},
     paper,
     record::Record,
     schema::{self, Holds},
@@ -12,19 +12,22 @@ use yingke_core::{
     workflow::Refusal,
 };
 
-use super::{person_of, refusal::refusal_text, step::words_of};
+use super::{
+    form_page::FormPage,
+    nothing_there, person_of,
+    refusal::{Of, refusal_text},
+};
 use crate::{
     roster::{Roster, use_roster},
     route::use_route,
     screens::{
-        form::{PackForm, Ready, Saved, begun, of_record, tell_saved},
+        form::{PackForm, PersonSearch, Ready, Saved, begun, of_record, tell_saved},
         record_title::title_of,
-        shell::Pill,
     },
     t,
-    ui::{EmptyState, Facts, Icon, PageHeader, Toaster, slot},
+    ui::{Button, ButtonKind, Toaster},
     view::prelude::*,
-    words::{Words, use_words},
+    words::use_words,
 };
 
 /// `/form/F-10?about=…&task=…`: a new paper about somebody or something, perhaps for a task.
@@ -60,7 +63,6 @@ fn Begin(form_id: String, about: Option<RecordId>, task: Option<RecordId>) -> im
     });
     // What it is about is not asked again.
     let without = about.with_value(|about| prefilled(form, about));
-    let asked = if about.with_value(Vec::is_empty) { with_person(form) } else { form.clone() };
     let refused = RwSignal::new(None::<String>);
     let begun_id = StoredValue::new(None::<RecordId>);
     let decide = Callback::new(move |ready: Ready| {
@@ -84,16 +86,9 @@ fn Begin(form_id: String, about: Option<RecordId>, task: Option<RecordId>) -> im
                 edits
             }
             Err(refusal) => {
-                let record = about.with_value(|about| about.first().cloned());
-                let told = match (&refusal, record) {
-                    (Refusal::NotYours { .. } | Refusal::Unknown, None) => words.paper_refused_unknown().to_owned(),
-                    (refusal, Some(record)) => refusal_text(roster, words, None, &record, refusal),
-                    (Refusal::Unmet(unmet), None) => {
-                        words.paper_refused_unmet(super::refusal::labels(roster, words, form, unmet))
-                    }
-                    (Refusal::NotFrom { .. }, None) => words.paper_refused_unknown().to_owned(),
-                };
-                refused.set(Some(told));
+                let known = about.with_value(|about| about.first().cloned());
+                let of = Of { kind: &form.record, record: known.as_ref() };
+                refused.set(Some(refusal_text(roster, words, None, of, &refusal)));
                 Vec::new()
             }
         }
@@ -105,71 +100,71 @@ fn Begin(form_id: String, about: Option<RecordId>, task: Option<RecordId>) -> im
         match begun_id.get_value() {
             // Back from the record leads to where the form was opened from.
             Some(id) => route.replace(&format!("/record/{id}")),
-            None => route.go("/work"),
+            None => route.go("/desk"),
         }
     });
     let back = Callback::new(move |()| {
         about.with_value(|about| match about.first() {
             Some(first) if first.kind().as_str() == "person" => route.go(&format!("/people/{}/file", first.id)),
             Some(first) => route.go(&format!("/record/{}", first.id)),
-            None => route.go(&format!("/work/{}", form.record)),
+            None => route.go(&format!("/desk/{}", form.record)),
         })
     });
-    let whom = Signal::derive(move || {
-        about.with_value(|about| {
-            about.iter().map(|record| title_of(roster, w.get(), record)).take(1).collect::<Vec<_>>()
-        })
+    let whom = move || {
+        let first = about.with_value(|about| about.first().cloned());
+        first.map(|record| title_of(roster, w.get(), &record)).unwrap_or_default()
+    };
+    let whom_asked = RwSignal::new(about.with_value(Vec::is_empty) && belongs(form));
+    let choose = Callback::new(move |person: RecordId| {
+        let task = task.map(|task| format!("&task={task}")).unwrap_or_default();
+        route.replace(&format!("/form/{form_key}?about={person}{task}"));
     });
+    let may_be_unknown = !needs_person(form);
     view! {
-        <PageHeader
-            title=move || form.title.in_language(w.get().0).to_owned()
-            second=slot(view! { <Facts items=whom/> })
-            on_back=back
-            back_label=t!(w, back)
-        >
-            <Pill/>
-        </PageHeader>
-        <div class="page page--form">
-            <PackForm form_key form=asked draft_key start without refused edits=decide on_saved=saved/>
+        <FormPage title=move || form.title.in_language(w.get().0).to_owned() whom on_back=back>
+            {move || if whom_asked.get() {
+                view! { <Whom on_choose=choose may_be_unknown on_unknown=move |()| whom_asked.set(false)/> }
+            } else {
+                let (draft_key, start, without) = (draft_key.clone(), start.clone(), without.clone());
+                view! { <PackForm form_key draft_key start without refused edits=decide on_saved=saved/> }
+            }}
+        </FormPage>
+    }
+}
+
+/// Whom a paper is about is asked before all else: much of it then stands there already.
+#[component]
+fn Whom(
+    on_choose: Callback<RecordId>,
+    /// Somebody whom the club does not know yet may do.
+    may_be_unknown: bool,
+    #[prop(into)] on_unknown: Callback<()>,
+) -> impl IntoView {
+    let w = use_words();
+    view! {
+        <div class="papers__whom">
+            <PersonSearch label=t!(w, paper_whom) on_choose/>
+            {may_be_unknown.then(|| view! {
+                <Button label=t!(w, paper_whom_unknown) kind=ButtonKind::Quiet on_press=on_unknown/>
+            })}
         </div>
     }
 }
 
-/// A form that was opened from nobody's page asks first whom it is about, where its record belongs to somebody.
-fn with_person(form: &Form) -> Form {
-    let mut form = form.clone();
-    let belongs = schema::field(&form.record, "person").is_some_and(|spec| spec.holds == Holds::Record);
+/// Whether a paper of this form belongs to a person whom the form itself does not ask for.
+fn belongs(form: &Form) -> bool {
     let asks = |field: &Field| match field.kind {
-        FieldType::Ref(reference) => matches!(
-            reference,
-            Reference::Person | Reference::Membership | Reference::Visit | Reference::Case | Reference::Booking
-        ),
+        FieldType::Ref(reference) => {
+            reference.kinds().iter().any(|kind| matches!(*kind, "person" | "membership" | "visit" | "case" | "booking"))
+        }
         _ => false,
     };
-    if !belongs || form.fields().any(asks) {
-        return form;
-    }
-    // Whoever complains or tries the club out need not be known yet.
-    let required = match &*form.record {
-        "case" | "trial" | "trial_pass" | "give_back" => Required::No,
-        _ => Required::Yes,
-    };
-    let label = words_of(Words::paper_whom);
-    let field = Field {
-        key: Key::of("person"),
-        label: label.clone(),
-        note: None,
-        kind: FieldType::Ref(Reference::Person),
-        required,
-        default: None,
-        rule: None,
-        more_rules: Vec::new(),
-        added: true,
-        unprinted: true,
-    };
-    let section = Section { key: "whom".into(), title: label, text: None, columns: 1, fields: vec![field] };
-    form.sections.insert(0, section);
-    form
+    schema::field(&form.record, "person").is_some_and(|spec| spec.holds == Holds::Record) && !form.fields().any(asks)
+}
+
+/// Whether the paper means nothing without its person: whoever complains or tries the club out need not be known yet.
+fn needs_person(form: &Form) -> bool {
+    !matches!(&*form.record, "case" | "trial" | "trial_pass" | "give_back")
 }
 
 /// `/record/…/form/F-10`: what is on a paper filled in further, or put right.
@@ -223,31 +218,12 @@ fn Correct(id: RecordId, form_id: String) -> impl IntoView {
         route.replace(&format!("/record/{id}"));
     });
     let back = Callback::new(move |()| route.go(&format!("/record/{id}")));
-    let whom = Signal::derive(move || {
-        roster.record(id).map(|record| title_of(roster, w.get(), &record)).into_iter().collect::<Vec<_>>()
-    });
+    let whom = move || roster.record(id).map(|record| title_of(roster, w.get(), &record)).unwrap_or_default();
     let draft_key = format!("{form_key}:{id}");
     view! {
-        <PageHeader
-            title=move || form.title.in_language(w.get().0).to_owned()
-            second=slot(view! { <Facts items=whom/> })
-            on_back=back
-            back_label=t!(w, back)
-        >
-            <Pill/>
-        </PageHeader>
-        <div class="page page--form">
+        <FormPage title=move || form.title.in_language(w.get().0).to_owned() whom on_back=back>
             <PackForm form_key draft_key start without edits=decide on_saved=saved/>
-        </div>
-    }
-}
-
-fn nothing_there() -> View {
-    let w = use_words();
-    view! {
-        <div class="page">
-            <EmptyState icon=Icon::Note title=t!(w, record_gone) text=t!(w, record_gone_text)/>
-        </div>
+        </FormPage>
     }
 }
 

@@ -25,15 +25,20 @@ pub fn Cards(id: RecordId) -> impl IntoView {
         cards.sort_by_key(|card| std::cmp::Reverse(day(card, "end_on")));
         cards.into_iter().map(|card| card.id).collect::<Vec<_>>()
     });
-    move || cards.get().into_iter().map(|card| view! { <OneCard card/> }).collect::<View>()
+    move || cards.get().into_iter().map(|card| view! { <OneCard card opens=true/> }).collect::<View>()
 }
 
 fn day(card: &Record, key: &str) -> Option<Day> {
     card.guarded(PROGRESS).and_then(|group| group.get(key)).and_then(Value::as_day)
 }
 
+/// How long a card still runs, and what is done with it most.
 #[component]
-fn OneCard(card: RecordId) -> impl IntoView {
+pub fn OneCard(
+    card: RecordId,
+    /// Its name leads to its page.
+    opens: bool,
+) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
     let route = use_route();
@@ -94,14 +99,18 @@ fn OneCard(card: RecordId) -> impl IntoView {
             <div class="card">
                 <Ring done=share figure aim=t!(w, member_days_unit) sentence size=RingSize::Card tone/>
                 <div class="card__words">
-                    <button type="button" class="card__name" on:click=move |_| open.run(())>{name}</button>
+                    {if opens {
+                        view! { <button type="button" class="card__name" on:click=move |_| open.run(())>{name}</button> }
+                    } else {
+                        view! { <p class="card__name">{name}</p> }
+                    }}
                     <p class="note">{span}</p>
                     <p>{state}</p>
                 </div>
             </div>
             <div class="card__do">
                 {buttons}
-                <IconButton icon=Icon::More label=t!(w, paper_do) kind=ButtonKind::Quiet on_press=more/>
+                {opens.then(|| view! { <IconButton icon=Icon::More label=t!(w, paper_do) kind=ButtonKind::Quiet on_press=more/> })}
             </div>
         </Section>
         {shown(

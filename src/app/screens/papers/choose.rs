@@ -7,7 +7,7 @@ use yingke_core::{
 
 use super::{GROUPS, beginning_forms};
 use crate::{
-    roster::{Roster, use_roster},
+    roster::use_roster,
     route::use_route,
     t,
     ui::{Ground, Icon, ListRow, Section, Sheet, Tone, slot},
@@ -34,8 +34,7 @@ pub fn Choose(about: RecordId, #[prop(into)] on_close: Callback<()>) -> impl Int
             (!forms.is_empty()).then_some((group, forms))
         })
         .map(|(group, forms)| {
-            let rows: View =
-                forms.into_iter().map(|form| row(roster, form, group.icon, about, route, on_close)).collect();
+            let rows: View = forms.into_iter().map(|form| row(form, group.icon, about, route, on_close)).collect();
             let title = group.title;
             view! { <Section title=move || title(w.get()) list=true>{rows}</Section> }
         });
@@ -47,14 +46,7 @@ pub fn Choose(about: RecordId, #[prop(into)] on_close: Callback<()>) -> impl Int
     }
 }
 
-fn row(
-    _roster: Roster,
-    form: &'static Form,
-    icon: Icon,
-    about: RecordId,
-    route: crate::route::Route,
-    on_close: Callback<()>,
-) -> View {
+fn row(form: &'static Form, icon: Icon, about: RecordId, route: crate::route::Route, on_close: Callback<()>) -> View {
     let w = use_words();
     let open = Callback::new(move |()| {
         on_close.run(());

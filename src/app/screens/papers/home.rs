@@ -2,7 +2,7 @@
 
 use yingke_core::record::Record;
 
-use super::{GROUPS, beginning_forms, icon_of, is_open, kind_of_key, kind_word, standing, tone_of};
+use super::{GROUPS, beginning_forms, icon_of, kind_of_key, kind_word, open_of, standing, tone_of};
 use crate::{
     format,
     roster::{Roster, use_roster},
@@ -38,7 +38,7 @@ pub fn WorkHome() -> impl IntoView {
         .map(|(group, kinds)| {
             let rows: View = kinds.into_iter().map(|kind| view! { <KindRow kind chosen/> }).collect();
             let numbers = kinds_of_house(group).then(|| {
-                let open = Callback::new(move |()| route.go("/work/parameters"));
+                let open = Callback::new(move |()| route.go("/desk/parameters"));
                 view! { <div role="listitem"><ListRow title=t!(w, parameters_title) on_open=open/></div> }
             });
             let title = group.title;
@@ -54,7 +54,8 @@ pub fn WorkHome() -> impl IntoView {
     let detail = move || match chosen.get() {
         Some(kind) => untrack(|| view! { <KindList kind/> }),
         None => view! {
-            <div class="reception__none">
+            <div class="people__nobody">
+                <Pill/>
                 <EmptyState icon=Icon::Note title=t!(w, work_choose_title) text=t!(w, work_choose_text)/>
             </div>
         },
@@ -81,14 +82,11 @@ fn KindRow(kind: &'static str, chosen: Memo<Option<&'static str>>) -> impl IntoV
     let roster = use_roster();
     let route = use_route();
     let has_machine = roster.work().machines_of(kind).next().is_some();
-    let count = Memo::new(move |_| {
-        let records = roster.of_kind(kind);
-        if has_machine { records.iter().filter(|record| is_open(roster, record)).count() } else { records.len() }
-    });
+    let count = Memo::new(move |_| if has_machine { open_of(roster, kind).len() } else { roster.of_kind(kind).len() });
     let end = slot(move || {
         (count.get() > 0).then(|| view! { <span class="papers__count">{move || count.get().to_string()}</span> })
     });
-    let open = Callback::new(move |()| route.go(&format!("/work/{kind}")));
+    let open = Callback::new(move |()| route.go(&format!("/desk/{kind}")));
     let selected = Signal::derive(move || chosen.get() == Some(kind));
     view! {
         <div role="listitem">
@@ -107,10 +105,11 @@ fn KindList(kind: &'static str) -> impl IntoView {
     let tab = RwSignal::new(if has_machine { "open" } else { "all" }.to_owned());
     let shown_rows = RwSignal::new(ROWS);
     let records = Memo::new(move |_| {
-        let only_open = tab.get() == "open";
-        let records = roster.of_kind(kind);
-        let ids = records.iter().filter(|record| !only_open || is_open(roster, record)).map(|record| record.id);
-        ids.collect::<Vec<_>>()
+        if tab.get() == "open" {
+            open_of(roster, kind)
+        } else {
+            roster.of_kind(kind).iter().map(|record| record.id).collect::<Vec<_>>()
+        }
     });
     let tabs = Signal::derive(move || vec![Tab::new("open", w.get().work_open()), Tab::new("all", w.get().work_all())]);
     let choose = move |key: String| {
@@ -135,11 +134,11 @@ fn KindList(kind: &'static str) -> impl IntoView {
     let rows = move || {
         let ids = records.get();
         if ids.is_empty() {
-            let title = move || {
-                let only_open = tab.get() == "open" && !roster.of_kind(kind).is_empty();
-                if only_open { w.get().work_none_open_title() } else { w.get().work_none_title() }.to_owned()
+            return if tab.get() == "open" && !roster.of_kind(kind).is_empty() {
+                view! { <EmptyState icon=Icon::Tick title=t!(w, work_none_open_title) text=t!(w, work_none_open_text)/> }
+            } else {
+                view! { <EmptyState icon=icon_of(kind) title=t!(w, work_none_title) text=t!(w, work_none_text)/> }
             };
-            return view! { <EmptyState icon=icon_of(kind) title text=t!(w, work_none_text)/> };
         }
         let more = ids.len().saturating_sub(shown_rows.get());
         let rows: View = ids.into_iter().take(shown_rows.get()).map(|id| view! { <PaperRow id/> }).collect();
@@ -155,7 +154,7 @@ fn KindList(kind: &'static str) -> impl IntoView {
             })}
         }
     };
-    let back = Callback::new(move |()| route.go("/work"));
+    let back = Callback::new(move |()| route.go("/desk"));
     view! {
         <div class="papers__kind">
             <header class="papers__head">
@@ -163,6 +162,7 @@ fn KindList(kind: &'static str) -> impl IntoView {
                     <crate::ui::IconButton icon=Icon::Back label=t!(w, back) on_press=back/>
                 </span>
                 <h1 class="papers__title" tabindex="-1">{move || kind_word(roster, w.get(), kind)}</h1>
+                <Pill/>
                 <div class="papers__do">{buttons}</div>
             </header>
             {has_machine.then(|| view! { <Tabs label=move || kind_word(roster, w.get(), kind) items=tabs chosen=tab on_choose=choose/> })}

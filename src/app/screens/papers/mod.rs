@@ -3,6 +3,7 @@
 mod begin;
 mod cards;
 mod choose;
+mod form_page;
 mod home;
 mod record;
 mod refusal;
@@ -29,8 +30,10 @@ use yingke_core::{
 
 use crate::{
     roster::Roster,
-    ui::{Icon, Tone},
-    words::Words,
+    t,
+    ui::{EmptyState, Icon, Tone},
+    view::prelude::*,
+    words::{Words, use_words},
 };
 
 /// A group of kinds on the page of desk work, in the order of the day.
@@ -122,26 +125,46 @@ pub fn kind_word(roster: Roster, words: Words, kind: &str) -> String {
     machine.or_else(of_form).map_or_else(|| kind.to_owned(), |title| title.in_language(words.0).to_owned())
 }
 
-/// Forms with which a record of a kind is begun: those of the catalogue, and the house's own where it has no other.
-fn beginning_forms(roster: Roster, kind: &str) -> Vec<&'static Form> {
+/// Kinds that other papers and steps write: nobody fills them in by themselves.
+fn is_written_by_others(kind: &str) -> bool {
+    matches!(kind, "membership" | "report")
+}
+
+/// The forms of a kind that people fill in: those of the catalogue, and the house's own where it has no other.
+fn forms_of(roster: Roster, kind: &str) -> Vec<&'static Form> {
     let forms = || roster.pack().forms.iter().filter(|form| &*form.record == kind);
     let of_catalogue: Vec<&Form> = forms().filter(|form| form.id.starts_with("F-")).collect();
-    let has_steps_only = matches!(kind, "membership" | "report");
-    let forms = if of_catalogue.is_empty() && !has_steps_only { forms().collect() } else { of_catalogue };
-    let may = |form: &&Form| roster.papers(&[], |scene, ground| paper::may_begin(form, scene, ground.work));
-    forms.into_iter().filter(|form| may(form).unwrap_or(false)).collect()
+    if of_catalogue.is_empty() && !is_written_by_others(kind) { forms().collect() } else { of_catalogue }
+}
+
+/// The forms with which I may begin a record of a kind.
+fn beginning_forms(roster: Roster, kind: &str) -> Vec<&'static Form> {
+    let mut forms = forms_of(roster, kind);
+    let may = |form: &Form| roster.papers(&[], |scene, ground| paper::may_begin(form, scene, ground.work));
+    forms.retain(|form| may(form).unwrap_or(false));
+    forms
 }
 
 /// How a record stands by its machine, with what the clock has done. Subscribes to the minute.
 #[must_use]
 pub fn standing(roster: Roster, record: &Record) -> Option<(&'static Machine, &'static State)> {
+    standings(roster, std::slice::from_ref(record)).pop()?
+}
+
+/// The same of many records, in their order, with the ground laid once for all.
+fn standings(roster: Roster, records: &[Record]) -> Vec<Option<(&'static Machine, &'static State)>> {
     let _ = roster.minute();
     let work = roster.work();
-    let machine = work.machines_of(record.kind().as_str()).next()?;
-    let key = roster.papers(&[], |scene, ground| {
-        paper::state(machine, record, scene, ground).map(|state| state.key.to_string())
-    })??;
-    Some((machine, machine.state(&key)?))
+    let machine_of = |record: &Record| work.machines_of(record.kind().as_str()).next();
+    let stand = roster.papers(&[], |scene, ground| {
+        let of_one = |record: &Record| {
+            let machine = machine_of(record)?;
+            let state = paper::state(machine, record, scene, ground)?;
+            Some((machine, machine.state(&state.key)?))
+        };
+        records.iter().map(of_one).collect::<Vec<_>>()
+    });
+    stand.unwrap_or_else(|| vec![None; records.len()])
 }
 
 /// States in which a record may stay for years, with nothing that somebody should do.
@@ -154,10 +177,13 @@ const AT_REST: [(&str, &str); 6] = [
     ("person", "won"),
 ];
 
-/// Whether something is still expected of a record; one without a machine is never open.
-fn is_open(roster: Roster, record: &Record) -> bool {
-    let kind = record.kind().as_str();
-    standing(roster, record).is_some_and(|(_, state)| !state.is_end && !AT_REST.contains(&(kind, &*state.key)))
+/// The records of a kind of which something is still expected, newest first; one without a machine is never open.
+fn open_of(roster: Roster, kind: &'static str) -> Vec<RecordId> {
+    let records = roster.of_kind(kind);
+    let is_open = |state: &State| !state.is_end && !AT_REST.contains(&(kind, &*state.key));
+    let stand = standings(roster, &records);
+    let open = records.iter().zip(stand).filter(|(_, stand)| stand.is_some_and(|(_, state)| is_open(state)));
+    open.map(|(record, _)| record.id).collect()
 }
 
 /// The tone of a state: what is over is quiet, what ended against somebody's wish or is late is told.
@@ -176,4 +202,14 @@ pub fn person_of(record: &Record) -> Option<RecordId> {
     let holder = record.guarded(PROGRESS).and_then(|group| group.get("holder"));
     let named = ["person", "party", "lead"].iter().find_map(|key| record.get(key)?.as_id());
     named.or_else(|| holder?.as_id())
+}
+
+/// Where a record or form was asked for that this tablet does not have.
+fn nothing_there() -> View {
+    let w = use_words();
+    view! {
+        <div class="page">
+            <EmptyState icon=Icon::Note title=t!(w, record_gone) text=t!(w, record_gone_text)/>
+        </div>
+    }
 }

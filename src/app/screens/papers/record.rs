@@ -10,9 +10,11 @@ use yingke_core::{
 };
 
 use super::{
+    cards::OneCard,
     choose::Choose,
+    forms_of,
     home::PaperRow,
-    icon_of, kind_word, person_of,
+    icon_of, is_written_by_others, kind_word, nothing_there, person_of,
     refusal::{unmet_text, who},
     settle::Settle,
     standing,
@@ -31,8 +33,8 @@ use crate::{
     },
     t,
     ui::{
-        Button, ButtonKind, ButtonSize, Due, EmptyState, Facts, Glyph, Ground, Icon, IconButton, Section, Tag, TaskRow,
-        Toast, Toaster, Tone, slot,
+        Button, ButtonKind, ButtonSize, Due, Facts, Glyph, Ground, Icon, IconButton, Section, Tag, TaskRow, Toast,
+        Toaster, Tone, slot,
     },
     view::prelude::*,
     words::{Words, use_words},
@@ -72,19 +74,10 @@ pub fn RecordPage() -> impl IntoView {
 
 #[component]
 fn Page(id: RecordId) -> impl IntoView {
-    let w = use_words();
     let roster = use_roster();
     let there = Memo::new(move |_| roster.record(id).is_some_and(|record| roster.may_see(&record)));
     move || {
-        if there.get() {
-            untrack(|| view! { <Found id/> })
-        } else {
-            view! {
-                <div class="page">
-                    <EmptyState icon=Icon::Note title=t!(w, record_gone) text=t!(w, record_gone_text)/>
-                </div>
-            }
-        }
+        if there.get() { untrack(|| view! { <Found id/> }) } else { nothing_there() }
     }
 }
 
@@ -110,7 +103,7 @@ fn Found(id: RecordId) -> impl IntoView {
     });
     let back = Callback::new(move |()| match person {
         Some(person) => route.go(&format!("/people/{person}/file")),
-        None => route.go(&format!("/work/{}", kind.get_value())),
+        None => route.go(&format!("/desk/{}", kind.get_value())),
     });
     let to_person = person.map(|person| {
         let name = move || roster.record(person).map(|person| title_of(roster, w.get(), &person)).unwrap_or_default();
@@ -125,7 +118,9 @@ fn Found(id: RecordId) -> impl IntoView {
     });
     let may_change = roster
         .papers(&[], |scene, _| record.as_ref().is_some_and(|record| yingke_core::paper::may_change(record, scene)));
-    let form_key = record.as_ref().and_then(|record| form_of(roster.pack(), record)).map(|form| &*form.id);
+    let form = record.as_ref().and_then(|record| form_of(roster.pack(), record));
+    let form_key = form.filter(|_| kind.with_value(|kind| !is_written_by_others(kind))).map(|form| &*form.id);
+    let is_card = kind.with_value(|kind| kind == "membership");
     let edits = (may_change == Some(true)).then(|| edit_buttons(roster, &kind.get_value(), id));
     let begin = Callback::new(move |()| choosing.set(true));
     view! {
@@ -152,6 +147,7 @@ fn Found(id: RecordId) -> impl IntoView {
                 </div>
             </aside>
             <div class="papers__paper">
+                {is_card.then(|| view! { <OneCard card=id opens=false/> })}
                 {form_key.map(|form_key| view! { <FilledSheet record=id form_key/> })}
                 <div class="papers__edit">
                     {edits}
@@ -175,17 +171,7 @@ fn Found(id: RecordId) -> impl IntoView {
 fn edit_buttons(roster: Roster, kind: &str, id: RecordId) -> View {
     let w = use_words();
     let route = use_route();
-    let forms: Vec<_> = roster
-        .pack()
-        .forms
-        .iter()
-        .filter(|form| {
-            &*form.record == kind
-                && (form.id.starts_with("F-")
-                    || !roster.pack().forms.iter().any(|other| &*other.record == kind && other.id.starts_with("F-")))
-        })
-        .filter(|_| kind != "membership")
-        .collect();
+    let forms = forms_of(roster, kind);
     let several = forms.len() > 1;
     forms
         .into_iter()
@@ -246,7 +232,7 @@ fn Steps(id: RecordId) -> impl IntoView {
                     let unmet = offer.unmet.clone();
                     let why = move || {
                         let record = roster.record(id)?;
-                        Some(w.get().paper_refused_unmet(unmet_text(roster, w.get(), &record, &unmet)))
+                        Some(w.get().paper_refused_unmet(unmet_text(roster, w.get(), (&record).into(), &unmet)))
                     };
                     return view! {
                         <div class="papers__blocked">

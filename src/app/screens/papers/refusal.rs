@@ -11,15 +11,22 @@ use yingke_core::{
 
 use crate::{roster::Roster, screens::door::role_word, words::Words};
 
+/// What is refused: a paper that is there, or one of a kind that is just being begun.
+#[derive(Clone, Copy)]
+pub struct Of<'a> {
+    pub kind: &'a str,
+    pub record: Option<&'a Record>,
+}
+
+impl<'a> From<&'a Record> for Of<'a> {
+    fn from(record: &'a Record) -> Self {
+        Self { kind: record.kind().as_str(), record: Some(record) }
+    }
+}
+
 /// What whoever took the step reads.
 #[must_use]
-pub fn refusal_text(
-    roster: Roster,
-    words: Words,
-    machine: Option<&Machine>,
-    record: &Record,
-    refusal: &Refusal,
-) -> String {
+pub fn refusal_text(roster: Roster, words: Words, machine: Option<&Machine>, of: Of<'_>, refusal: &Refusal) -> String {
     match refusal {
         Refusal::Unknown => words.paper_refused_unknown().to_owned(),
         Refusal::NotFrom { state } => {
@@ -29,7 +36,7 @@ pub fn refusal_text(
             words.paper_refused_not_from(state)
         }
         Refusal::NotYours { by } => words.paper_refused_not_yours(who(words, by)),
-        Refusal::Unmet(unmet) => words.paper_refused_unmet(unmet_text(roster, words, record, unmet)),
+        Refusal::Unmet(unmet) => words.paper_refused_unmet(unmet_text(roster, words, of, unmet)),
     }
 }
 
@@ -56,16 +63,16 @@ pub fn who(words: Words, by: &[Box<str>]) -> String {
 
 /// What is missing, guard by guard.
 #[must_use]
-pub fn unmet_text(roster: Roster, words: Words, record: &Record, unmet: &[Call]) -> String {
-    let texts: Vec<String> = unmet.iter().map(|call| one(roster, words, record, call)).collect();
+pub fn unmet_text(roster: Roster, words: Words, of: Of<'_>, unmet: &[Call]) -> String {
+    let texts: Vec<String> = unmet.iter().map(|call| one(roster, words, of, call)).collect();
     texts.join(words.list_comma())
 }
 
-fn one(roster: Roster, words: Words, record: &Record, call: &Call) -> String {
+fn one(roster: Roster, words: Words, of: Of<'_>, call: &Call) -> String {
     let label = |path: &str| {
         let key = path.rsplit('.').next().unwrap_or(path);
         let pack = roster.pack();
-        let own = field_of(pack, record.kind().as_str(), key);
+        let own = field_of(pack, of.kind, key);
         let field = own.or_else(|| pack.forms.iter().find_map(|form| form.field(key)));
         field.map_or_else(|| key.replace('_', " "), |field| field.label.in_language(words.0).to_owned())
     };
@@ -84,7 +91,10 @@ fn one(roster: Roster, words: Words, record: &Record, call: &Call) -> String {
         "ticked" => words.unmet_checklist().to_owned(),
         "court_free" => words.unmet_court().to_owned(),
         "reason" => words.unmet_reason().to_owned(),
-        "leave_allowed" => words.unmet_leave(leave_text(roster, words, record)),
+        "leave_allowed" => {
+            let why = of.record.map(|record| leave_text(roster, words, record)).unwrap_or_default();
+            words.unmet_leave(why)
+        }
         other => words.unmet_other(other),
     }
 }
@@ -113,28 +123,4 @@ fn leave_text(roster: Roster, words: Words, record: &Record) -> String {
     };
     let texts: Vec<&str> = problems.unwrap_or_default().into_iter().map(word).collect();
     texts.join(words.list_comma())
-}
-
-/// The fields that guards miss, by the labels of one form: of a paper that is not there yet.
-#[must_use]
-pub fn labels(roster: Roster, words: Words, form: &yingke_core::pack::Form, unmet: &[Call]) -> String {
-    let label = |path: &str| {
-        let key = path.rsplit('.').next().unwrap_or(path);
-        let field = form.field(key).or_else(|| field_of(roster.pack(), &form.record, key));
-        field.map(|field| field.label.in_language(words.0).to_owned())
-    };
-    let labels: Vec<String> = unmet
-        .iter()
-        .map(|call| {
-            let fields: Vec<String> = call.arguments.iter().filter_map(|path| label(path)).collect();
-            match (&*call.name, fields.is_empty()) {
-                ("court_free", _) => words.unmet_court().to_owned(),
-                ("filled" | "any_filled", false) => words.unmet_filled(fields.join(words.list_comma())),
-                ("yes", false) => words.unmet_yes(fields.join(words.list_comma())),
-                (_, false) => words.unmet_value(fields.join(words.list_comma())),
-                (name, true) => words.unmet_other(name.replace('_', " ")),
-            }
-        })
-        .collect();
-    labels.join(words.list_comma())
 }

@@ -16,7 +16,7 @@ use crate::{
     t,
     ui::{Banner, Button, ButtonKind, FactRow, Icon, Section, Toast, Toaster, Tone},
     view::prelude::*,
-    words::use_words,
+    words::{Words, use_words},
 };
 
 /// Both sides of a record's guarded group, where there are two. Only who leads settles it.
@@ -31,16 +31,13 @@ pub fn Settle(id: RecordId) -> impl IntoView {
         let side = move || sides.with(|sides| sides.get(place).cloned());
         let facts = move || {
             let side = side()?;
-            let state = roster.record(id).and_then(|record| {
-                let machine = roster.work().machines_of(record.kind().as_str()).next()?;
-                Some(machine.state(&side.state)?.label.in_language(w.get().0).to_owned())
-            });
+            let state = roster.record(id).map(|record| state_word(roster, w.get(), &record, &side.state));
             let when = format::moment(w.get(), side.at, roster.minute(), roster.utc_offset_minutes());
             let who = roster.staff_name(&side.by);
             let reason = side.reason.clone();
             Some(view! {
                 <dl class="fact-list fact-list--close">
-                    <FactRow label=t!(w, paper_next)>{state.unwrap_or(side.state)}</FactRow>
+                    <FactRow label=t!(w, paper_state)>{state}</FactRow>
                     <FactRow label=t!(w, paper_reason)>{reason}</FactRow>
                 </dl>
                 <p class="note">{w.get().paper_by(who, when)}</p>
@@ -93,13 +90,21 @@ fn sides(record: &Record) -> Vec<Side> {
         .collect()
 }
 
+/// What a state is called by the record's machine.
+fn state_word(roster: Roster, words: Words, record: &Record, key: &str) -> String {
+    let machine = roster.work().machines_of(record.kind().as_str()).next();
+    let state = machine.and_then(|machine| machine.state(key));
+    state.map_or(key, |state| state.label.in_language(words.0)).to_owned()
+}
+
 /// Writes the chosen side again over all of them.
-fn settle(roster: Roster, toaster: Toaster, w: Signal<crate::words::Words>, id: RecordId, place: usize) {
+fn settle(roster: Roster, toaster: Toaster, w: Signal<Words>, id: RecordId, place: usize) {
     let Some(record) = untrack(|| roster.record(id)) else { return };
     let Some(head) = record.heads(PROGRESS).get(place) else { return };
     let kind: Key = record.kind().clone();
+    let state = head.values.get("state").and_then(Value::as_text).unwrap_or_default();
+    let state = state_word(roster, w.get_untracked(), &record, state);
     let write = schema::write_group(kind.as_str(), PROGRESS, head.values.clone(), record.head_changes(PROGRESS));
-    let state = head.values.get("state").and_then(Value::as_text).unwrap_or_default().to_owned();
     let edit = Edit { record: id, kind, audience: record.audience().clone(), salt: [0; 8], writes: vec![write] };
     leptos::task::spawn_local(async move {
         let words = w.get_untracked();

@@ -14,17 +14,16 @@ use yingke_core::{
     workflow::Refusal,
 };
 
-use super::refusal::refusal_text;
+use super::{form_page::FormPage, refusal::refusal_text};
 use crate::{
     roster::Roster,
     route::use_route,
     screens::{
         form::{PackForm, Ready, Saved, of_fields, save_failed},
         record_title::title_of,
-        shell::Pill,
     },
     t,
-    ui::{PageHeader, Toast, Toaster, slot},
+    ui::{Toast, Toaster},
     view::prelude::*,
     words::{Words, use_words},
 };
@@ -89,7 +88,7 @@ fn edits(
         let (machine, step) = (offer.machine, &*offer.step.key);
         paper::step(record, machine, step, typed, reason, scene, ground, &mut || roster.new_id())
     });
-    let told = |refusal: &Refusal| refusal_text(roster, words, Some(offer.machine), record, refusal);
+    let told = |refusal: &Refusal| refusal_text(roster, words, Some(offer.machine), record.into(), refusal);
     taken.unwrap_or(Err(Refusal::Unknown)).map_err(|refusal| told(&refusal))
 }
 
@@ -171,15 +170,7 @@ fn Take(id: RecordId, step: String) -> impl IntoView {
     });
     let whom = move || roster.record(id).map(|record| title_of(roster, w.get(), &record)).unwrap_or_default();
     view! {
-        <PageHeader
-            title=move || label.in_language(w.get().0).to_owned()
-            second=slot(whom)
-            on_back=back
-            back_label=t!(w, back)
-        >
-            <Pill/>
-        </PageHeader>
-        <div class="page page--form papers__step-form">
+        <FormPage title=move || label.in_language(w.get().0).to_owned() whom on_back=back one_section=true>
             <PackForm
                 form_key="step"
                 form=form
@@ -190,7 +181,7 @@ fn Take(id: RecordId, step: String) -> impl IntoView {
                 edits=decide
                 on_saved=saved
             />
-        </div>
+        </FormPage>
     }
 }
 
@@ -231,7 +222,7 @@ fn step_form(offer: &Offered) -> Form {
 }
 
 /// A sentence in every language.
-pub fn words_of(sentence: fn(Words) -> &'static str) -> pack::Words {
+fn words_of(sentence: fn(Words) -> &'static str) -> pack::Words {
     let [zh_hans, zh_hant, en] = Language::ALL.map(|language| Box::from(sentence(Words(language))));
     pack::Words { zh_hans, zh_hant, en }
 }
