@@ -3,6 +3,8 @@
 //! The same for every pack, since it guards people's data. A letter says how far somebody reaches (own records, their
 //! team's, the venue's, all venues'), the rest what they may do there. Source: domain catalogue 3.7.
 
+use crate::audience::Role;
+
 /// How far somebody reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reach {
@@ -124,6 +126,49 @@ pub fn reach(posts: &[&str], matter: Matter, doing: Doing) -> Option<Reach> {
 #[must_use]
 pub fn may(posts: &[&str], matter: Matter, doing: Doing, whose: Reach) -> bool {
     reach(posts, matter, doing).is_some_and(|reach| reach >= whose)
+}
+
+/// What is done with the club's people and tablets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HouseWork {
+    /// Gives somebody a new PIN.
+    ResetPin,
+    /// Gives out a code that enrols tablets.
+    EnrolTablets,
+    /// Lets people come, change posts and go.
+    ChangeStaff,
+    /// Shuts a tablet out that was lost. Source: R-156.
+    RevokeTablet,
+}
+
+/// How high a post stands: who leads others, who leads those, who answers for a venue, and who stands above all venues.
+fn height(role: Role) -> u8 {
+    match role {
+        Role::Hq | Role::CentreDirector | Role::SystemAdmin => 4,
+        Role::StoreManager | Role::Hr | Role::Finance | Role::PrivacyOfficer => 3,
+        Role::CsManager | Role::CsSeniorManager | Role::PtManager => 2,
+        role if role.leads() => 1,
+        _ => 0,
+    }
+}
+
+/// Whether a post does this work at all: supervisors help with PINs and enrol tablets, who answers for the venue does
+/// the rest too.
+#[must_use]
+pub fn does_house_work(role: Role, work: HouseWork) -> bool {
+    match work {
+        HouseWork::ResetPin | HouseWork::EnrolTablets => role.leads() || role == Role::SystemAdmin,
+        HouseWork::ChangeStaff | HouseWork::RevokeTablet => {
+            matches!(role, Role::StoreManager | Role::CentreDirector | Role::Hq | Role::SystemAdmin)
+        }
+    }
+}
+
+/// Whether a post may give somebody of another post a PIN, or give that post away: only of those below it, so that
+/// nobody takes over an account that may do more. At the very top there are equals.
+#[must_use]
+pub fn stands_above(role: Role, other: Role) -> bool {
+    height(role) > height(other) || height(role) == 4
 }
 
 /// Whether looking at it is written down: every view of a full identity number and of health papers is. Source: R-152.

@@ -43,7 +43,7 @@ fn asked(sentence: impl Into<String>) -> AdminError {
 }
 
 /// Letters of a name of a venue or person.
-const NAME_MAX: usize = 40;
+pub const NAME_MAX: usize = 40;
 /// Venue parameters as the catalogue proposes them.
 const LEASE_DAYS: u32 = 14;
 const LOCK_MINUTES: u32 = 5;

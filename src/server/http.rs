@@ -40,7 +40,8 @@ use yingke_core::{
     id::{OrganisationId, StaffId},
     time::{DAY_MS, Millis},
     wire::v1::{
-        Answer, BODY_BYTES_MAX, Directory, Enrol, Enrolled, Me, Push, SignIn, SignedIn, VERSION, Verdict, base64_text,
+        Answer, BODY_BYTES_MAX, Directory, Enrol, Enrolled, HouseAsk, HouseDeed, HouseDone, Me, Push, SignIn, SignedIn,
+        Staff, Tablets, VERSION, Verdict, base64_text,
     },
 };
 
@@ -48,7 +49,7 @@ use crate::{
     exchange::{self, Caller, PushError, Versions},
     files,
     house::House,
-    keys,
+    house_work, keys,
     known::KnownPhones,
     ledger::{Database, Hints, Ledger, LedgerError},
     metrics::{Listening, Metrics},
@@ -166,6 +167,11 @@ routes! {
     get "/v1/directory" directory, About::new("Who works where.").by(Who::Tablet).gives::<Directory>();
     get "/v1/known-phones" known_phones, About::new("A filter of the phone numbers that the club knows, after the key \
         that it is tried with.").by(Who::Person).gives_bytes();
+    get "/v1/tablets" tablets, About::new("The tablets of the person's venue, for those who look after them.")
+        .by(Who::Person).gives::<Tablets>().or(&[403]);
+    post "/v1/house" house_work, About::new("One thing done with the people or tablets of the person's venue: a PIN, a \
+        post, a code, a tablet shut out. What may be done, and to whom, goes by the person's post.")
+        .by(Who::Person).takes::<HouseAsk>().gives::<HouseDone>().or(&[403, 404, 409]);
     get "/v1/openapi.json" openapi, About::new("This document.").gives_document();
     get "/healthz" async || "ok\n", About::new("Whether the program runs.").gives_text();
     get "/readyz" ready, About::new("Whether it reaches its database.").gives_text();
@@ -394,6 +400,30 @@ async fn known_phones(device: Device, _: Person, State(app): State<App>) -> Resu
     Ok((headers, Bytes::copy_from_slice(&known.bytes)).into_response())
 }
 
+async fn tablets(person: Person, State(app): State<App>) -> Result<Json<Tablets>, Problem> {
+    let me = person.staff()?;
+    Ok(Json(house_work::tablets(&*app.register, &person.house, me, app.now()).await?))
+}
+
+async fn house_work(
+    person: Person,
+    State(app): State<App>,
+    Message(asked): Message<HouseAsk>,
+) -> Result<Json<HouseDone>, Problem> {
+    let me = person.staff()?;
+    let done = house_work::run(&*app.register, &person.house, me, asked.deed.clone(), app.now()).await?;
+    let what = match asked.deed {
+        HouseDeed::AddStaff { id, .. } => format!("added {id}"),
+        HouseDeed::ChangeRole { staff, role } => format!("made {staff} {}", role.key()),
+        HouseDeed::EndStaff { staff } => format!("ended the access of {staff}"),
+        HouseDeed::ResetPin { staff } => format!("reset the PIN of {staff}"),
+        HouseDeed::NewCode { uses } => format!("gave out a code for {uses} tablets"),
+        HouseDeed::RevokeTablet { number } => format!("shut out device {}", number.0),
+    };
+    tracing::info!(by = %me.id, "{} {what}", me.id);
+    Ok(Json(done))
+}
+
 async fn openapi() -> Json<serde_json::Value> {
     Json(openapi::document())
 }
@@ -448,6 +478,12 @@ struct Person {
     token: PersonToken,
     hash: [u8; 32],
     house: House,
+}
+
+impl Person {
+    fn staff(&self) -> Result<&Staff, Problem> {
+        self.house.active(self.token.staff).ok_or_else(Problem::person)
+    }
 }
 
 impl FromRequestParts<App> for Person {

@@ -12,6 +12,7 @@ pub mod exchange;
 pub mod export;
 pub mod files;
 pub mod house;
+pub mod house_work;
 pub mod http;
 pub mod import;
 pub mod keys;

@@ -162,9 +162,13 @@ const PROBLEMS: [(u16, &str); 10] = [
         401,
         "The tablet is not enrolled here (`device_unknown`), was shut out (`device_revoked`), or the person has to sign in (`person`).",
     ),
-    (403, "The PIN (`pin`) or the code (`code`) is not the right one."),
+    (403, "The PIN (`pin`) or the code (`code`) is not the right one, or the person's post may not do that (`post`)."),
     (404, "There is nothing here (`not-found`)."),
-    (409, "The push counter went backwards: the tablet is a copy of another (`cloned`)."),
+    (
+        409,
+        "The push counter went backwards: the tablet is a copy of another (`cloned`). Or somebody here is called that \
+         already (`same-name`).",
+    ),
     (413, "More than the limits allow (`too-large`)."),
     (415, "Neither `application/json` nor compressed as it says (`media-type`)."),
     (429, "Too many tries; `retry_after_s` says how long to wait (`wait`)."),

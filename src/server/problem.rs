@@ -9,7 +9,7 @@ use axum::{
 };
 use yingke_core::wire::v1;
 
-use crate::ledger::LedgerError;
+use crate::{house_work::NotDone, ledger::LedgerError};
 
 #[derive(Debug, Clone)]
 pub struct Problem {
@@ -58,6 +58,17 @@ impl Problem {
     #[must_use]
     pub fn code() -> Self {
         Self::new(StatusCode::FORBIDDEN, "code", "that code is unknown, used up or too old")
+    }
+
+    /// The post does not do that, or not to somebody who stands as high.
+    #[must_use]
+    pub fn post() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "post", "your post may not do that")
+    }
+
+    #[must_use]
+    pub fn same_name() -> Self {
+        Self::new(StatusCode::CONFLICT, "same-name", "somebody here is called that already")
     }
 
     #[must_use]
@@ -123,6 +134,18 @@ impl From<LedgerError> for Problem {
                 tracing::error!(cause = detail, "the database is damaged");
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "damaged", "the endpoint's data need attention")
             }
+        }
+    }
+}
+
+impl From<NotDone> for Problem {
+    fn from(error: NotDone) -> Self {
+        match error {
+            NotDone::NotYours => Self::post(),
+            NotDone::Unknown => Self::not_found(),
+            NotDone::SameName => Self::same_name(),
+            NotDone::Malformed(detail) => Self::malformed(detail),
+            NotDone::Ledger(error) => error.into(),
         }
     }
 }

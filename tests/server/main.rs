@@ -8,6 +8,7 @@ mod durable;
 mod erase;
 mod exchange;
 mod files;
+mod house_work;
 mod lost_replies;
 mod openapi;
 mod people;

@@ -5,7 +5,10 @@ use yingke_core::{
     fixture,
     id::{OrganisationId, StaffId, VenueId},
     time::Millis,
-    wire::v1::{Answer, Enrol, Enrolled, Push, SignIn, SignedIn, Staff, StreamMark, VERSION, Verdict, WireChange},
+    wire::v1::{
+        Answer, Enrol, Enrolled, HouseAsk, HouseDeed, Push, SignIn, SignedIn, Staff, StreamMark, Tablets, VERSION,
+        Verdict, WireChange,
+    },
 };
 use yingke_server::{
     admin::new_venue,
@@ -43,6 +46,9 @@ async fn stranger(world: &World) -> Stranger {
 #[tokio::test]
 async fn a_strangers_credentials_reach_nothing_by_any_route() {
     let world = World::new().await;
+    // Numbers count in each organisation: theirs has no third tablet.
+    world.tablet().await;
+    world.tablet().await;
     let ours = world.tablet_of(3).await;
     let person = ours.new_record(world.now());
     ours.save(3, &world.own(1), person, world.now(), &[("name", "李娜"), ("phone", "+8613800138000")]).await;
@@ -91,6 +97,11 @@ async fn a_strangers_credentials_reach_nothing_by_any_route() {
             "/v1/sign-in" => {
                 serde_json::to_vec(&SignIn { version: VERSION, staff: fixture::staff(1), pin: PIN.into() }).unwrap()
             }
+            // A tablet of ours, by the manager of theirs.
+            "/v1/house" => {
+                let deed = HouseDeed::RevokeTablet { number: ours.device() };
+                serde_json::to_vec(&HouseAsk { version: VERSION, deed }).unwrap()
+            }
             // An open stream: hints are counted below. Signing out would end the walk.
             "/v1/events" | "/v1/sign-out" => continue,
             _ => Vec::new(),
@@ -111,6 +122,14 @@ async fn a_strangers_credentials_reach_nothing_by_any_route() {
                 let filter = yingke_core::filter::Filter::read_with_key(&reply.body).unwrap();
                 let phone = yingke_core::phone::PhoneNumber::from_e164("+8613800138000").unwrap();
                 assert!(!filter.contains(&phone) && filter.phones() == 0);
+            }
+            "/v1/house" => {
+                assert_eq!(reply.problem(), (404, "not-found".into()));
+                assert_eq!(ours.get("/v1/me").await.status, 200);
+            }
+            "/v1/tablets" => {
+                let tablets = reply.json::<Tablets>().tablets;
+                assert_eq!(tablets.iter().map(|tablet| &*tablet.name).collect::<Vec<_>>(), ["B-01", "x"]);
             }
             _ => assert_eq!(reply.status, 200, "{path}"),
         }

@@ -348,6 +348,82 @@ pub struct Me {
     pub server_time: Millis,
 }
 
+/// A tablet of the venue, as those who look after it see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
+pub struct KnownTablet {
+    pub number: DeviceNumber,
+    pub name: String,
+    pub enrolled_at: Millis,
+    /// The last time it was heard of.
+    pub seen_at: Millis,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_at: Option<Millis>,
+}
+
+/// `GET /v1/tablets`: those of the person's venue, by number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
+pub struct Tablets {
+    pub tablets: Vec<KnownTablet>,
+    pub server_time: Millis,
+}
+
+/// `POST /v1/house`: one thing done with the people or tablets of the person's venue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
+pub struct HouseAsk {
+    pub version: u32,
+    #[serde(flatten)]
+    pub deed: HouseDeed,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
+#[serde(tag = "deed", rename_all = "snake_case")]
+pub enum HouseDeed {
+    /// Somebody new. The id is the asker's, so that asking twice adds one person.
+    AddStaff {
+        id: StaffId,
+        name: String,
+        role: Role,
+    },
+    /// Another post, from the next sign-in on.
+    ChangeRole {
+        staff: StaffId,
+        role: Role,
+    },
+    /// Somebody who left: no more sign-in, from the next contact of each tablet on.
+    EndStaff {
+        staff: StaffId,
+    },
+    ResetPin {
+        staff: StaffId,
+    },
+    /// A code for so many tablets of this venue, good for a day.
+    NewCode {
+        uses: u32,
+    },
+    RevokeTablet {
+        number: DeviceNumber,
+    },
+}
+
+/// What came of a [`HouseDeed`]: shown once, to whoever asked.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
+pub struct HouseDone {
+    /// Six digits, of somebody who is new or had forgotten theirs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<String>,
+    /// Eight digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Until when the code is good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Millis>,
+}
+
 /// RFC 9457. `type` is `about:blank#<code>` so that a client can decide by it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
