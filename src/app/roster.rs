@@ -7,6 +7,7 @@
 mod board;
 mod doctor;
 mod handover;
+mod house;
 mod idle;
 mod ladder;
 mod lease;
@@ -55,6 +56,7 @@ pub use crate::browser::storage::Persistence;
 pub use board::{Board, Counted};
 pub use doctor::Finding;
 pub use handover::{HandOverError, HandedIn, Way};
+pub use house::HouseTrouble;
 pub use ladder::{Risk, Rung};
 pub use work::MyTask;
 
@@ -330,11 +332,18 @@ impl Roster {
     #[must_use]
     pub fn staff(self) -> Vec<Staff> {
         let inner = self.inner();
-        inner.directory_changed.track();
         let venue = inner.device.borrow().as_ref().map(|device| device.venue);
+        let mut staff = self.everybody();
+        staff.retain(|staff| staff.active && Some(staff.venue) == venue);
+        staff
+    }
+
+    /// Everybody of the organisation, who left too. Subscribes.
+    fn everybody(self) -> Vec<Staff> {
+        let inner = self.inner();
+        inner.directory_changed.track();
         let directory = inner.directory.borrow();
-        let staff = directory.iter().flat_map(|directory| &directory.staff);
-        staff.filter(|staff| staff.active && Some(staff.venue) == venue).cloned().collect()
+        directory.iter().flat_map(|directory| &directory.staff).cloned().collect()
     }
 
     /// The name of a member of staff by the text that a record holds. Subscribes.
@@ -1156,18 +1165,23 @@ impl Roster {
         });
     }
 
+    /// Fetches who works here. Without an answer what was known stands.
+    async fn fetch_directory(self) {
+        let inner = self.inner();
+        if let Ok(directory) = inner.browser.http().directory().await {
+            drop(inner.browser.vault().keep_directory(&directory).await);
+            inner.directory.replace(Some(directory));
+            inner.directory_changed.notify();
+        }
+    }
+
     /// Fetches who works here and which phones are known, where they changed.
     async fn refresh_lists(self, news: &News) {
         let inner = self.inner();
         let browser = &inner.browser;
         let known = inner.directory.borrow().as_ref().map(|directory| directory.version.clone());
-        if !news.directory.is_empty()
-            && known.as_deref() != Some(news.directory.as_str())
-            && let Ok(directory) = browser.http().directory().await
-        {
-            drop(browser.vault().keep_directory(&directory).await);
-            inner.directory.replace(Some(directory));
-            inner.directory_changed.notify();
+        if !news.directory.is_empty() && known.as_deref() != Some(news.directory.as_str()) {
+            self.fetch_directory().await;
         }
         if self.me_now().is_some()
             && !news.known_phones.is_empty()

@@ -33,7 +33,7 @@ pub const VENUE: &str = "未来店";
 #[derive(Debug, Clone, Copy)]
 pub struct Person {
     pub name: &'static str,
-    role: &'static str,
+    pub role: &'static str,
     pub pin: &'static str,
 }
 
@@ -47,7 +47,7 @@ pub const LI_WEI: Person = Person { name: "李卫", role: "store_manager", pin: 
 pub struct Server {
     folder: TempDir,
     pub port: u16,
-    code: String,
+    pub code: String,
     child: Option<Child>,
 }
 

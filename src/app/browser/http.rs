@@ -11,7 +11,10 @@ use web_sys::{
 use yingke_core::{
     id::StaffId,
     sync::{Endpoint, Trouble, retry_at},
-    wire::v1::{Answer, Directory, Enrol, Enrolled, Me, Problem, Push, SignIn, SignedIn, VERSION},
+    wire::v1::{
+        Answer, Directory, Enrol, Enrolled, HouseAsk, HouseDeed, HouseDone, KnownTablet, Me, Problem, Push, SignIn,
+        SignedIn, Tablets, VERSION,
+    },
 };
 
 use super::{chance::Web, clock, vault::Vault};
@@ -41,6 +44,24 @@ pub enum Pace {
     Answered { ms: i64 },
     /// Nothing came in the time that an answer may take.
     TimedOut,
+}
+
+/// Why nothing was done with people or tablets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HouseTrouble {
+    /// Not with this post, or not to somebody who stands as high.
+    NotYours,
+    /// Somebody here is called that already.
+    SameName,
+    /// There is no such person or tablet at this venue any more.
+    Gone,
+    Endpoint(Trouble),
+}
+
+impl From<Trouble> for HouseTrouble {
+    fn from(trouble: Trouble) -> Self {
+        Self::Endpoint(trouble)
+    }
 }
 
 /// With whose credentials a request goes out.
@@ -103,6 +124,24 @@ impl HttpEndpoint {
     /// [`Trouble`]
     pub async fn directory(&self) -> Result<Directory, Trouble> {
         self.get("/v1/directory").await
+    }
+
+    /// One thing done with the people or tablets of the venue.
+    ///
+    /// # Errors
+    /// [`HouseTrouble`]
+    pub async fn house_work(&self, deed: HouseDeed) -> Result<HouseDone, HouseTrouble> {
+        let body = serde_json::to_string(&HouseAsk { version: VERSION, deed }).expect("messages are plain data");
+        let request = self.request("POST", As::Whoever, Some(&body))?;
+        fetch("/v1/house", &request, ANSWER_WAIT_MS).await?.of_house()
+    }
+
+    /// # Errors
+    /// [`HouseTrouble`]
+    pub async fn tablets(&self) -> Result<Vec<KnownTablet>, HouseTrouble> {
+        let request = self.request("GET", As::Whoever, None)?;
+        let answer: Tablets = fetch("/v1/tablets", &request, ANSWER_WAIT_MS).await?.of_house()?;
+        Ok(answer.tablets)
     }
 
     /// The filter of the numbers that the club knows.
@@ -232,6 +271,16 @@ struct Answered {
 }
 
 impl Answered {
+    fn of_house<T: DeserializeOwned>(self) -> Result<T, HouseTrouble> {
+        let problem = problem_of(&self.content_type, &self.body);
+        match problem.as_ref().map(code_of) {
+            Some("post") => Err(HouseTrouble::NotYours),
+            Some("same-name") => Err(HouseTrouble::SameName),
+            Some("not-found") => Err(HouseTrouble::Gone),
+            _ => Ok(self.read()?),
+        }
+    }
+
     fn read<T: DeserializeOwned>(self) -> Result<T, Trouble> {
         judged(self.status, &self.content_type, &self.body)?;
         serde_json::from_slice(&self.body)
@@ -272,9 +321,7 @@ fn content_type(response: &Response) -> String {
 /// must not wipe anybody's work.
 fn judged(status: u16, content_type: &str, body: &[u8]) -> Result<(), Trouble> {
     let is_json = content_type.starts_with("application/json");
-    let problem: Option<Problem> =
-        content_type.starts_with("application/problem+json").then(|| serde_json::from_slice(body).ok()).flatten();
-    let Some(problem) = problem else {
+    let Some(problem) = problem_of(content_type, body) else {
         return match status {
             200..=299 if is_json => Ok(()),
             // A proxy in front of an endpoint that is down says so in its own words.
@@ -282,7 +329,7 @@ fn judged(status: u16, content_type: &str, body: &[u8]) -> Result<(), Trouble> {
             _ => Err(Trouble::Stranger { detail: format!("status {status}, {}", kind_of(content_type)) }),
         };
     };
-    let code = problem.kind.split_once('#').map_or("", |(_, code)| code);
+    let code = code_of(&problem);
     Err(match (status, code) {
         (401, "device_revoked") => Trouble::Revoked,
         (401, "device_unknown") => Trouble::Unknown,
@@ -292,6 +339,15 @@ fn judged(status: u16, content_type: &str, body: &[u8]) -> Result<(), Trouble> {
         (429 | 500..=599, _) => Trouble::Busy { status, retry_after_s: problem.retry_after_s },
         _ => Trouble::NotUnderstood { detail: format!("{status} {code}: {}", problem.title) },
     })
+}
+
+/// Our own problem document, if it is one.
+fn problem_of(content_type: &str, body: &[u8]) -> Option<Problem> {
+    content_type.starts_with("application/problem+json").then(|| serde_json::from_slice(body).ok()).flatten()
+}
+
+fn code_of(problem: &Problem) -> &str {
+    problem.kind.split_once('#').map_or("", |(_, code)| code)
 }
 
 /// The kind without what follows it, and not longer than a kind is: it may be anybody's.

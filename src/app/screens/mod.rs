@@ -4,6 +4,7 @@ mod board;
 mod calls;
 mod door;
 mod form;
+mod house;
 mod outing;
 mod paper;
 mod papers;

@@ -3,6 +3,8 @@
 use crate::route::use_route;
 use crate::view::prelude::*;
 
+use yingke_core::permit::HouseWork;
+
 use super::shell::Pill;
 use crate::{
     roster::use_roster,
@@ -52,6 +54,15 @@ pub fn More() -> impl IntoView {
                 end=slot(view! { <Glyph icon=Icon::Forward/> })
                 on_open=to_sync
             />
+            {roster.does_house_work(HouseWork::EnrolTablets).then(|| view! {
+                <ListRow
+                    title=t!(w, house_title)
+                    second=slot(t!(w, house_more_text))
+                    face=slot(view! { <Glyph icon=Icon::Key/> })
+                    end=slot(view! { <Glyph icon=Icon::Forward/> })
+                    on_open=Callback::new(move |()| route.go("/house"))
+                />
+            })}
             <ListRow
                 title=t!(w, lock_now)
                 second=slot(move || Some(lock_minutes()).filter(|count| *count > 0).map(|count| w.get().settings_lock_text(count)))

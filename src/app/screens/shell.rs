@@ -2,7 +2,7 @@
 
 use crate::view::prelude::*;
 
-use super::{board, calls, outing, paper, papers, parameters, people, reception, settings, sync, today};
+use super::{board, calls, house, outing, paper, papers, parameters, people, reception, settings, sync, today};
 use crate::{
     roster::{Status, SyncState, use_roster},
     route::{parts, use_route},
@@ -36,7 +36,7 @@ fn Frame() -> impl IntoView {
     let current = Signal::derive(move || {
         let first = route.part(0).unwrap_or_default();
         match first.as_str() {
-            "settings" | "sync" => "more".to_owned(),
+            "settings" | "sync" | "house" => "more".to_owned(),
             "record" | "form" | "paper" => "desk".to_owned(),
             _ => first,
         }
@@ -125,6 +125,7 @@ enum Screen {
     Step,
     Form,
     More,
+    House,
     Sync,
     Paper,
     Unknown,
@@ -154,6 +155,7 @@ fn place_of(path: &str) -> Screen {
         ["record", _, "step", _] => Screen::Step,
         ["form", _] => Screen::Form,
         ["more" | "settings"] => Screen::More,
+        ["house"] => Screen::House,
         ["sync"] => Screen::Sync,
         ["paper", _] => Screen::Paper,
         _ => Screen::Unknown,
@@ -184,6 +186,7 @@ fn screen(place: Screen) -> View {
         Screen::Step => view! { <papers::TakeStep/> },
         Screen::Form => view! { <papers::BeginPaper/> },
         Screen::More => view! { <settings::More/> },
+        Screen::House => view! { <house::HouseHome/> },
         Screen::Sync => view! { <sync::SyncPage/> },
         Screen::Paper => view! { <paper::PaperPage/> },
         Screen::Unknown => {
@@ -352,6 +355,7 @@ mod tests {
             ("/people/01jd/file", Screen::PersonFile),
             ("/reception/visit/01jd", Screen::OneVisit),
             ("/settings", Screen::More),
+            ("/house", Screen::House),
             ("/people/01jd/call", Screen::Call),
             ("/today", Screen::Today),
             ("/desk/leave", Screen::Work),
