@@ -44,6 +44,7 @@ pub mod stamp;
 pub mod sync;
 pub mod task;
 pub mod time;
+pub mod tour;
 pub mod typed;
 pub mod undo;
 pub mod value;

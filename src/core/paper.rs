@@ -326,7 +326,7 @@ pub fn begin(
         sketch.walk(machine, &start.key, None, scene, ground, &posts, ids)?;
     }
     // What the form says already is not asked a second time.
-    if let Some((machine, step)) = onward(kind, &values, ground.work) {
+    for (machine, step) in onward(kind, &values, ground.work) {
         // A step that needs more than the form has waits for somebody.
         drop(sketch.walk(machine, step, None, scene, ground, &posts, ids));
     }
@@ -770,22 +770,25 @@ pub fn is_identity(field: &Field) -> bool {
         || field.key.as_str() == "complainant_id_no"
 }
 
-/// The step that a form's own answer has taken already: a talk that ended is not left open.
+/// The steps that a form's own answers have taken already, those that fit in their order: a talk that ended is not left
+/// open, and a tour that is written down has set out.
 fn onward<'w>(
     kind: &'static str,
     values: &BTreeMap<Key, Value>,
     work: &'w Work,
-) -> Option<(&'w Machine, &'static str)> {
-    let step = match (kind, values.get("outcome")?.as_text()?) {
-        ("negotiation", "signed") => "sign",
-        ("negotiation", "follow_up") => "follow",
-        _ => return None,
+) -> impl Iterator<Item = (&'w Machine, &'static str)> {
+    let steps: &[&str] = match (kind, values.get("outcome").and_then(Value::as_text)) {
+        ("negotiation", Some("signed")) => &["sign"],
+        ("negotiation", Some("follow_up")) => &["follow"],
+        ("tour", _) if values.contains_key("ended_at") => &["start", "start_with_pass", "finish"],
+        ("tour", _) => &["start", "start_with_pass"],
+        _ => &[],
     };
-    Some((work.machines_of(kind).next()?, step))
+    work.machines_of(kind).take(1).flat_map(move |machine| steps.iter().map(move |step| (machine, *step)))
 }
 
-/// Steps of other records that a paper without a machine of its own takes along: a renewal renews the card, a return
-/// ends the leave. What cannot be taken now is left for somebody to look at.
+/// Steps of other records that a paper takes along: a renewal renews the card, a return ends the leave, a tour takes the
+/// visit with it. What cannot be taken now is left for somebody to look at.
 fn goes_along(
     kind: &str,
     values: &BTreeMap<Key, Value>,
@@ -810,6 +813,12 @@ fn goes_along(
             let Some(leave) = running_leave(values, scene, ground) else { return Vec::new() };
             let back = values.get("return_on").cloned().map(|back| (Key::of("ended_on"), back));
             (leave, &["return"], back.into_iter().collect())
+        }
+        "tour" => {
+            let Some(visit) = values.get("visit").and_then(Value::as_id).and_then(ground.lookup) else {
+                return Vec::new();
+            };
+            (visit.into_owned(), &["tour", "tour_with_pass"], Vec::new())
         }
         _ => return Vec::new(),
     };

@@ -672,7 +672,13 @@ impl Club {
             [(95, "left"), (48, "negotiating"), (21, "touring"), (6, "with_host"), (2, "registered")]
         {
             let at = self.now.plus(-minutes_ago * MINUTE_MS);
-            let guest = self.guest(venue, 0, at, &[]);
+            let mut guest = self.guest(venue, 0, at, &[]);
+            // Whoever tries the demo as a consultant has a guest to show round.
+            if status == "with_host" {
+                while guest.owner != Some(self.staff("林悦")) {
+                    guest = self.guest(venue, 0, at, &[]);
+                }
+            }
             let host = guest.owner.unwrap_or(desk);
             let mut writes = self.registration(&guest, desk, host, at, status);
             if status == "left" {

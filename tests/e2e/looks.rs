@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::{
     house::{self, LI_WEI, LIN_YUE, Server, Tablet},
     leads::{self, Lead},
+    tour::open_guest,
 };
 
 const SIZES: [(u32, u32); 3] = [(1180, 820), (820, 1180), (390, 844)];
@@ -43,6 +44,15 @@ async fn every_screen_is_in_order_at_every_size() {
     tablet.link("接待").tap().await;
     tablet.button("登记来访").shown().await;
     eye.look("04-reception").await;
+    open_guest(&tablet, "接待中").await;
+    tablet.button("开始导览").shown().await;
+    eye.look("30-visit").await;
+    tablet.button("开始导览").tap().await;
+    tablet.button("下一站：进入俱乐部").tap().await;
+    tablet.button("下一站：男更衣室").tap().await;
+    tablet.group("客人对这里").tap_inside("[role=radio]", "感兴趣").await;
+    eye.look("31-tour").await;
+    tablet.link("接待").tap().await;
 
     tablet.button("登记来访").tap().await;
     tablet.field("姓名").fill("王芳3").await;

@@ -18,3 +18,4 @@ mod lossy;
 mod page;
 mod paper;
 mod papers;
+mod tour;

@@ -27,6 +27,7 @@ const selectors = {
   status: "[role=status], [role=alert], [aria-live]",
   list: "[role=list]",
   tab: "[role=tab]",
+  switch: "[role=switch]",
 };
 const tidy = (text) => text.replace(/\s+/g, " ").trim();
 const spoken = (node) => {
@@ -97,6 +98,10 @@ impl Page {
     /// A drawing, by what it says to who cannot see it.
     pub fn image<'a>(&'a self, name: &'a str) -> Thing<'a> {
         self.thing("image", name)
+    }
+
+    pub fn switch<'a>(&'a self, name: &'a str) -> Thing<'a> {
+        self.thing("switch", name)
     }
 
     pub fn tab<'a>(&'a self, name: &'a str) -> Thing<'a> {

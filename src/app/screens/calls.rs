@@ -1,8 +1,6 @@
 //! A call: one person, what to say, three minutes, and how it went in two taps.
 
 use crate::view::prelude::*;
-use leptos::prelude::set_interval_with_handle;
-use std::time::Duration;
 use yingke_core::{
     capture::{Contact, call_again_at, contact_edits},
     change::Edit,
@@ -238,13 +236,7 @@ fn OneCall(person: Record) -> impl IntoView {
 fn Clock(started_at: RwSignal<Millis>) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
-    let now = RwSignal::new(untrack(|| roster.now()));
-    let ticking = set_interval_with_handle(move || now.set(roster.now()), Duration::from_secs(1));
-    on_cleanup(move || {
-        if let Ok(ticking) = ticking {
-            ticking.clear();
-        }
-    });
+    let now = super::every_second(roster);
     let seconds = Memo::new(move |_| now.get().since(started_at.get()).max(0) / 1_000);
     view! {
         <TimerFace

@@ -17,10 +17,29 @@ mod shell;
 mod shown;
 mod sync;
 mod today;
+mod tour;
 
-use crate::view::prelude::*;
+use std::time::Duration;
 
-use crate::roster::{Door, use_roster};
+use leptos::prelude::set_interval_with_handle;
+use yingke_core::time::Millis;
+
+use crate::{
+    roster::{Door, Roster, use_roster},
+    view::prelude::*,
+};
+
+/// What time it is, each second, as long as the part is there that asked.
+fn every_second(roster: Roster) -> RwSignal<Millis> {
+    let now = RwSignal::new(untrack(|| roster.now()));
+    let ticking = set_interval_with_handle(move || now.set(roster.now()), Duration::from_secs(1));
+    on_cleanup(move || {
+        if let Ok(ticking) = ticking {
+            ticking.clear();
+        }
+    });
+    now
+}
 
 /// The door while it is shut, the shell while somebody works.
 #[component]

@@ -19,16 +19,17 @@ use yingke_core::{
 
 use super::{
     form::{PackForm, Ready, Saved, about, begun, in_scene, name_of, save_failed, tell_saved},
-    papers::Choose,
+    papers::{Choose, Offered, Steps},
     shell::Pill,
+    tour,
 };
 use crate::{
     format,
     roster::{Roster, use_roster},
     t,
     ui::{
-        Banner, Button, ButtonKind, Choice, ChoiceList, EmptyState, Face, FaceSize, FactRow, Facts, Icon, ListDetail,
-        ListRow, Look, PageHeader, Readiness, Section, Tag, Tip, Toaster, Tone, focus_on, slot,
+        Banner, Button, ButtonKind, ButtonSize, Choice, ChoiceList, EmptyState, Face, FaceSize, FactRow, Facts, Icon,
+        ListDetail, ListRow, Look, PageHeader, Readiness, Section, Tag, Tip, Toaster, Tone, focus_on, slot,
     },
     words::{Words, use_words},
 };
@@ -37,6 +38,8 @@ use crate::{
 const NAME_ID: &str = "visit-name";
 /// From here on the list stays beside the detail.
 const WIDE_PX: f64 = 1024.0;
+/// Steps of a visit that its departure takes.
+const DEPARTING: &[&str] = &["leave", "leave_signed"];
 /// Fields of F-01 that are for the end of the visit.
 const LEAVING: [&str; 2] = ["outcome", "left_at"];
 
@@ -377,6 +380,12 @@ impl PartialEq for Held {
     }
 }
 
+/// What the guest of a visit is called. Subscribes to what it read.
+#[must_use]
+pub fn name_of_guest(roster: Roster, words: Words, visit: &Record) -> String {
+    guest_name(roster, words, &Held(Some(visit.clone())))
+}
+
 /// The name that was given at the door, else the person's.
 fn guest_name(roster: Roster, words: Words, held: &Held) -> String {
     let given = held.0.as_ref().and_then(|record| record.text("visitor_name"));
@@ -552,6 +561,15 @@ fn VisitDetail(visit: RecordId) -> impl IntoView {
             go.run(format!("/people/{person}"));
         }
     });
+    let toaster = use_context::<Toaster>().expect("main.rs provides the toaster");
+    // A tour that sets out has a page of its own.
+    let step = Callback::new(move |offer: Offered| {
+        let sets_out = matches!(&*offer.step.key, "tour" | "tour_with_pass") && offer.asks.is_empty();
+        if sets_out {
+            tour::set_out(roster, w, toaster, visit, go);
+        }
+        sets_out
+    });
     let tag = move || {
         record.with(|held| {
             let (tone, text) = state_of(roster, w.get(), held.0.as_ref()?);
@@ -579,7 +597,11 @@ fn VisitDetail(visit: RecordId) -> impl IntoView {
                     </div>
                     {tag}
                 </header>
-                {shown(move || here.get(), move || view! { <Departure visit name/> })}
+                {shown(move || here.get(), move || view! {
+                    <OnTour visit/>
+                    <Steps id=visit without=DEPARTING instead=step/>
+                    <Departure visit name/>
+                })}
                 <dl class="fact-list">
                     {move || record.with(|held| held.0.as_ref().map(|record| facts(roster, w.get(), record)))}
                 </dl>
@@ -617,6 +639,30 @@ fn VisitDetail(visit: RecordId) -> impl IntoView {
         }
     };
     move || if is_there.get() { untrack(there) } else { gone() }
+}
+
+/// The way back to a tour that is on its way.
+#[component]
+fn OnTour(visit: RecordId) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let go = go_to();
+    let running = Memo::new(move |_| tour::tour_of(roster, visit).is_some_and(|tour| tour::is_running(roster, &tour)));
+    shown(
+        move || running.get(),
+        move || {
+            view! {
+                <Button
+                    label=t!(w, tour_go_on)
+                    icon=Icon::Walk
+                    kind=ButtonKind::Primary
+                    size=ButtonSize::Next
+                    wide=true
+                    on_press=move |()| go.run(format!("/reception/visit/{visit}/tour"))
+                />
+            }
+        },
+    )
 }
 
 /// What the form asked and was told, in the order of the form, under the form's own labels.

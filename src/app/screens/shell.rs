@@ -2,7 +2,7 @@
 
 use crate::view::prelude::*;
 
-use super::{board, calls, house, outing, paper, papers, parameters, people, reception, settings, sync, today};
+use super::{board, calls, house, outing, paper, papers, parameters, people, reception, settings, sync, today, tour};
 use crate::{
     roster::{Status, SyncState, use_roster},
     route::{parts, use_route},
@@ -109,6 +109,7 @@ enum Screen {
     Reception,
     NewVisit,
     OneVisit,
+    Tour,
     NewConsultation,
     NewPerson,
     People,
@@ -139,6 +140,7 @@ fn place_of(path: &str) -> Screen {
         ["reception"] => Screen::Reception,
         ["reception", "visit"] => Screen::NewVisit,
         ["reception", "visit", _] => Screen::OneVisit,
+        ["reception", "visit", _, "tour"] => Screen::Tour,
         ["reception", "consultation"] => Screen::NewConsultation,
         ["people", "new"] => Screen::NewPerson,
         ["people"] | ["people", _] => Screen::People,
@@ -186,6 +188,7 @@ fn screen(place: Screen) -> View {
         Screen::Step => view! { <papers::TakeStep/> },
         Screen::Form => view! { <papers::BeginPaper/> },
         Screen::More => view! { <settings::More/> },
+        Screen::Tour => view! { <tour::TourPage/> },
         Screen::House => view! { <house::HouseHome/> },
         Screen::Sync => view! { <sync::SyncPage/> },
         Screen::Paper => view! { <paper::PaperPage/> },
@@ -354,6 +357,7 @@ mod tests {
             ("/people/new", Screen::NewPerson),
             ("/people/01jd/file", Screen::PersonFile),
             ("/reception/visit/01jd", Screen::OneVisit),
+            ("/reception/visit/01jd/tour", Screen::Tour),
             ("/settings", Screen::More),
             ("/house", Screen::House),
             ("/people/01jd/call", Screen::Call),

@@ -664,3 +664,82 @@ fn no_form_must_be_filled_in_by_the_app_alone() {
         }
     }
 }
+
+/// A visit that the desk handed to consultant 1.
+fn visit_with_host(club: &mut Club) -> RecordId {
+    let filled = club.filled(
+        "F-01",
+        2,
+        &[],
+        &[
+            ("visitor_name", "王雨桐"),
+            ("gender", "female"),
+            ("mobile", "13800138000"),
+            ("is_first_visit", "true"),
+            ("visit_purpose", "tour"),
+            ("party_size", "2"),
+            ("privacy_ack", "true"),
+            ("host_staff", &fixture::staff(1).to_string()),
+        ],
+    );
+    let edits = club.ask(2, |scene, _| crate::capture::visit_edits(&filled, scene, None, &mut || club.new_id()));
+    let id = edits.iter().find(|edit| edit.kind.as_str() == "visit").unwrap().record;
+    club.save(2, edits);
+    club.step(id, "hand_over", 2, &[]);
+    id
+}
+
+#[test]
+fn a_tour_takes_the_visit_along_keeps_each_stop_and_leads_to_the_talk() {
+    use crate::tour::{self, Walk};
+    let mut club = Club::new(VenueKind::Fitness);
+    let visit = visit_with_host(&mut club);
+    let begun = |club: &Club, me| {
+        club.ask(me, |scene, ground| tour::begin(&club.records[&visit], scene, ground, &mut || club.new_id()))
+    };
+    let edits = begun(&club, 1).unwrap();
+    let id = edits[0].record;
+    club.save(1, edits);
+    assert_eq!((club.state(id), club.state(visit)), ("running".into(), "touring".into()));
+    let record = &club.records[&id];
+    assert_eq!(record.get("group_size"), Some(&2.into()));
+    assert_eq!(record.get("started_at").and_then(Value::as_at), Some(club.now));
+
+    let route = &club.pack.routes[0];
+    let walk = |club: &Club| Walk::of(&club.records[&id], route);
+    assert_eq!((walk(&club).next(), walk(&club).shown()), (Some(0), 0));
+    for (place, liked) in [(0, None), (2, Some(3)), (3, Some(9))] {
+        let edit = tour::show(&club.records[&id], route, place, liked).unwrap();
+        club.save(1, vec![edit]);
+    }
+    assert_eq!(walk(&club).stops[..4], [(true, 0), (false, 0), (true, 3), (true, 3)]);
+    assert_eq!((walk(&club).next(), walk(&club).shown()), (Some(4), 3));
+    assert_eq!(tour::show(&club.records[&id], route, route.stops.len(), None), None);
+
+    club.now = club.now.plus(20 * 60_000);
+    let end = |club: &Club| {
+        club.ask(1, |scene, ground| {
+            tour::end(&club.records[&id], " 想恢复核心 ", scene, ground, &mut || club.new_id())
+        })
+    };
+    let edits = end(&club).unwrap();
+    club.save(1, edits);
+    assert_eq!((club.state(id), club.state(visit)), ("done".into(), "negotiating".into()));
+    let record = &club.records[&id];
+    assert_eq!(record.text("needs_noted"), Some("想恢复核心"));
+    assert_eq!(record.get("ended_at").and_then(Value::as_at), Some(club.now));
+    assert!(matches!(end(&club), Err(Refusal::NotFrom { .. })), "it ends once");
+}
+
+#[test]
+fn a_visit_that_is_over_stays_so_while_its_tour_is_kept() {
+    let mut club = Club::new(VenueKind::Fitness);
+    let visit = visit_with_host(&mut club);
+    club.step(visit, "wait", 2, &[]);
+    club.step(visit, "cancel", 2, &[]);
+    let edits =
+        club.ask(1, |scene, ground| crate::tour::begin(&club.records[&visit], scene, ground, &mut || club.new_id()));
+    let id = edits.as_ref().unwrap()[0].record;
+    club.save(1, edits.unwrap());
+    assert_eq!((club.state(id), club.state(visit)), ("running".into(), "cancelled".into()));
+}

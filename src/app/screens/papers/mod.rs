@@ -14,9 +14,9 @@ pub use begin::{BeginPaper, CorrectPaper};
 pub use cards::Cards;
 pub use choose::Choose;
 pub use home::WorkHome;
-pub use record::{OneTask, RecordPage};
-pub use refusal::who;
-pub use step::TakeStep;
+pub use record::{OneTask, RecordPage, Steps};
+pub use refusal::{refusal_text, who};
+pub use step::{Offered, TakeStep};
 
 use yingke_core::{
     id::RecordId,

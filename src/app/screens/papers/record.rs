@@ -199,18 +199,31 @@ fn last_step(roster: Roster, words: Words, record: &Record) -> Option<String> {
 
 /// The steps that I may take; of others, whose they are.
 #[component]
-fn Steps(id: RecordId) -> impl IntoView {
+pub fn Steps(
+    id: RecordId,
+    /// Steps that stand elsewhere on the page.
+    #[prop(optional)]
+    without: &'static [&'static str],
+    /// Takes a step in a way of its own, or says that it does not.
+    #[prop(optional, into)]
+    instead: Option<Callback<Offered, bool>>,
+) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
     let route = use_route();
     let toaster = use_context::<Toaster>().expect("main.rs provides the toaster");
     let offers = Memo::new(move |_| {
         let _ = roster.minute();
-        roster.record(id).map(|record| offered(roster, &record)).unwrap_or_default()
+        let mut offers = roster.record(id).map(|record| offered(roster, &record)).unwrap_or_default();
+        offers.retain(|offer| !without.contains(&&*offer.step.key));
+        offers
     });
     let has_machine =
         roster.record(id).is_some_and(|record| roster.work().machines_of(record.kind().as_str()).next().is_some());
     let take = move |offer: Offered| {
+        if instead.is_some_and(|instead| instead.run(offer.clone())) {
+            return;
+        }
         if offer.asks.is_empty() && !offer.needs_reason {
             take_now(roster, w, toaster, id, &offer);
         } else {
