@@ -25,6 +25,7 @@ use leptos::{prelude::*, task::spawn_local};
 use yingke_core::{
     audience::{Audience, Role},
     change::{Change, Edit, Header, Key, Ranked},
+    duplicate,
     filter::Filter,
     form::Draft,
     id::{ChangeId, DeviceNumber, RecordId, StaffId},
@@ -694,7 +695,12 @@ impl Roster {
         self.track_record(person);
         let inner = self.inner();
         let replica = inner.replica.borrow();
-        let ids: Vec<RecordId> = replica.history(person).collect();
+        let mut ids: Vec<RecordId> = replica.history(person).collect();
+        let joined = duplicate::joined(&replica, person);
+        if !joined.is_empty() {
+            ids.extend(joined.into_iter().flat_map(|other| replica.history(other)));
+            ids.sort_by_key(|id| std::cmp::Reverse(replica.record(*id).map(|record| record.begun())));
+        }
         ids.into_iter().filter_map(|id| replica.record(id).map(Cow::into_owned)).collect()
     }
 

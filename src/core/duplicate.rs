@@ -19,6 +19,7 @@ use crate::{
 
 const MERGING: &str = "merging";
 const MERGED_INTO: &str = "merged_into";
+const JOINED: &str = "joined";
 const NOT_THE_SAME: &str = "not_the_same";
 const RULING: &str = "ruling";
 
@@ -87,12 +88,31 @@ pub fn owner(person: &Record) -> Option<StaffId> {
 /// The edits by which a ruling takes effect: the record that keeps says so, and the other is joined to it.
 #[must_use]
 pub fn carry_out(replica: &Replica, ruling: Ruling) -> Vec<Edit> {
+    let ruled = ruling.owner.and_then(|owner| ruled(replica, ruling.keeps, owner, ruling.reason, ruling.yields));
+    let kept = replica.record(ruling.keeps);
+    let kept = kept.map(|record| Edit {
+        record: record.id,
+        kind: record.kind().clone(),
+        audience: record.audience().clone(),
+        salt: [0; 8],
+        writes: Vec::new(),
+    });
     let mut edits = Vec::new();
-    if let Some(owner) = ruling.owner {
-        edits.extend(ruled(replica, ruling.keeps, owner, ruling.reason, ruling.yields));
+    if let Some(mut edit) = ruled.or(kept) {
+        // Where the other went is found from here too.
+        edit.writes.push(Write { key: Key::of(JOINED), op: Op::Add(ruling.yields.into()) });
+        edits.push(edit);
     }
     edits.extend(join(replica, ruling.yields, ruling.keeps));
     edits
+}
+
+/// The records that are shown as part of this one now.
+#[must_use]
+pub fn joined(replica: &Replica, person: RecordId) -> Vec<RecordId> {
+    let Some(record) = replica.record(person) else { return Vec::new() };
+    let ever = record.elements(JOINED).filter_map(Value::as_id);
+    ever.filter(|other| *other != person && stands_for(replica, *other) == person).collect()
 }
 
 /// A supervisor gives a lead to somebody else, against the ruling. It stays on record.
@@ -272,10 +292,12 @@ mod tests {
         save(&mut replica, 10, edits);
         assert_eq!((stands_for(&replica, id(2)), stands_for(&replica, id(1))), (id(1), id(1)));
         assert!(proposals(&replica, id(1)).is_empty());
+        assert_eq!((joined(&replica, id(1)), joined(&replica, id(2))), (vec![id(2)], vec![]));
         let back = part(&replica, id(2)).unwrap();
         save(&mut replica, 11, vec![back]);
         assert_eq!(stands_for(&replica, id(2)), id(2));
         assert_eq!(proposals(&replica, id(1)), [id(2)]);
+        assert!(joined(&replica, id(1)).is_empty());
         let after = replica.record(id(2)).unwrap();
         for field in ["phone", "owner"] {
             assert_eq!((after.get(field), after.rank_of(field)), (before.get(field), before.rank_of(field)));

@@ -166,6 +166,8 @@ const PERSON: &[FieldSpec] = &[
     FieldSpec { key: "do_not_contact", merge: CellTag::Sticky, holds: Holds::Bool },
     note("note"),
     FieldSpec { key: "merging", merge: CellTag::Guarded, holds: Holds::Group(&[("merged_into", Holds::Record)]) },
+    // Records that were joined to this one, some perhaps parted again: `duplicate.rs`.
+    set("joined", Holds::Record),
     // People that somebody looked at and found to be others: `duplicate.rs`.
     set("not_the_same", Holds::Record),
     // Who keeps a lead that two captured: `duplicate.rs`.

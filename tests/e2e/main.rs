@@ -18,4 +18,5 @@ mod lossy;
 mod page;
 mod paper;
 mod papers;
+mod same;
 mod tour;

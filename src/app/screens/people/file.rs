@@ -5,8 +5,10 @@ use crate::view::prelude::*;
 use yingke_core::{id::RecordId, record::Record, time::Millis, workflow::PROGRESS};
 
 use super::{
-    list::{Actions, PersonFacts, Reading, SamePhone},
-    name_of, phone_of, salutation_of, stage_of,
+    list::{Actions, PersonFacts, Reading},
+    name_of, phone_of, salutation_of,
+    same::{Joined, SamePhone},
+    stage_of,
 };
 use crate::{
     format,
@@ -85,7 +87,8 @@ fn File(id: RecordId) -> impl IntoView {
             <div class="file__facts">
                 <Cards id/>
                 <Actions id go/>
-                <SamePhone id go/>
+                <SamePhone id/>
+                <Joined id go/>
                 <Section title=t!(w, person_facts)>
                     <PersonFacts id/>
                 </Section>

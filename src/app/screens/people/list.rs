@@ -11,7 +11,7 @@ use yingke_core::{
     search::{Hit, PinyinSpan},
 };
 
-use super::{likes_of, name_of, phone_of, reading_of, salutation_of, stage_of};
+use super::{likes_of, name_of, phone_of, reading_of, salutation_of, same::SamePhone, stage_of};
 use crate::{
     format,
     roster::use_roster,
@@ -90,7 +90,7 @@ pub fn PeopleHome() -> impl IntoView {
     let row = Callback::new(move |index: usize| view! { <PersonRow rows=found index chosen open/> });
     let to_new = Callback::new(move |()| route.go("/people/new"));
     let told = move || {
-        let total = roster.ask(&["person"], |replica| replica.count("person"));
+        let total = roster.people(false).len();
         let found_words =
             (!typed.get().trim().is_empty()).then(|| w.get().people_found(found.with(|(_, total)| *total)));
         found_words.into_iter().chain([w.get().people_all(total)]).collect::<Vec<_>>()
@@ -270,7 +270,7 @@ fn PersonBrief(id: RecordId) -> impl IntoView {
             {head}
             <Actions id go/>
             <PersonFacts id/>
-            <SamePhone id go/>
+            <SamePhone id/>
             <div class="brief__foot">
                 <Button
                     label=t!(w, person_open)
@@ -377,29 +377,6 @@ pub fn PersonFacts(id: RecordId) -> impl IntoView {
                     .collect::<View>()
             }}
         </dl>
-    }
-}
-
-/// Somebody else with the same number.
-#[component]
-pub fn SamePhone(id: RecordId, go: Callback<String>) -> impl IntoView {
-    let w = use_words();
-    let roster = use_roster();
-    move || {
-        let phone = roster.record(id)?.text("phone")?.to_owned();
-        let others = roster
-            .ask(&["person"], |replica| replica.by_phone(&phone).filter(|other| *other != id).collect::<Vec<_>>());
-        let other = *others.first()?;
-        let name = name_of(w.get(), &roster.record(other)?);
-        Some(view! {
-            <crate::ui::Banner
-                tone=Tone::Unsent
-                icon=Icon::People
-                text=move || w.get().person_same(&name)
-                action_label=t!(w, person_look)
-                on_action=Callback::new(move |()| go.run(format!("/people/{other}")))
-            />
-        })
     }
 }
 

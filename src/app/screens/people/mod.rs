@@ -3,6 +3,7 @@
 mod file;
 mod form;
 mod list;
+mod same;
 
 pub use file::PersonFile;
 pub use form::{EditPerson, NewPerson};
