@@ -38,6 +38,7 @@ pub mod reckon;
 pub mod record;
 pub mod replica;
 pub mod report;
+pub mod review;
 pub mod schema;
 pub mod search;
 pub mod stamp;

@@ -501,13 +501,8 @@ pub struct Taken {
 pub fn by_clock<'m>(work: &Work, machine: &'m Machine, state: Option<&str>, facts: &Facts<'_>) -> Vec<&'m Step> {
     let mut passed: Vec<&Step> = Vec::new();
     let mut state = state;
-    let is_due = |step: &&Step| {
-        step.by.iter().all(|by| &**by == "system")
-            && !step.needs.is_empty()
-            && !step.from.contains(&step.to)
-            && !work.is_moved_to(&machine.id, &step.key)
-            && step.needs.iter().all(|guard| holds(guard, facts))
-    };
+    let is_due =
+        |step: &&Step| is_clocks_own(work, machine, step) && step.needs.iter().all(|guard| holds(guard, facts));
     // No machine has more steps in a row that are the clock's; one that went round in a ring would end here.
     while let Some(at) = state
         && passed.len() < machine.states.len()
@@ -518,6 +513,15 @@ pub fn by_clock<'m>(work: &Work, machine: &'m Machine, state: Option<&str>, fact
         state = Some(&step.to);
     }
     passed
+}
+
+/// Whether a step is the clock's alone: nobody takes it, it follows from no other record's step and leads onward.
+#[must_use]
+pub fn is_clocks_own(work: &Work, machine: &Machine, step: &Step) -> bool {
+    step.by.iter().all(|by| &**by == "system")
+        && !step.needs.is_empty()
+        && !step.from.contains(&step.to)
+        && !work.is_moved_to(&machine.id, &step.key)
 }
 
 /// Takes a step: checks it, and gives the edits of the save.

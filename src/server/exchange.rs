@@ -10,6 +10,7 @@ use yingke_core::{
     change::Ranked,
     codec,
     id::{ChangeId, ENDPOINT_DEVICE, OrganisationId},
+    pack::VenueKind,
     probe, schema,
     stamp::Stamp,
     time::Millis,
@@ -22,7 +23,7 @@ use yingke_core::{
 use crate::{
     house::House,
     keys::Secrets,
-    ledger::{Batch, Candidate, Ledger, LedgerError},
+    ledger::{Author, Batch, Candidate, Ledger, LedgerError},
     register::Device,
     sealed,
 };
@@ -212,7 +213,8 @@ async fn take_in(
             (ranked.stamp, ranked.device) = (*last, ENDPOINT_DEVICE);
         }
         let refusal = check(house, &ranked).err();
-        Candidate::new(ranked, refusal)
+        let author = author_of(house, &ranked);
+        Candidate::new(ranked, refusal).by(author)
     };
     let candidates = changes.iter().map(|(_, ranked)| candidate(ranked)).collect();
     let batch = Batch { pushed: Some((device.number, push.push_counter)), candidates, now };
@@ -283,6 +285,13 @@ pub fn check(house: &House, ranked: &Ranked) -> Result<(), Refusal> {
         field: fault.field.to_string(),
         detail: fault.code.to_string(),
     })
+}
+
+/// Who made a change, as far as its steps go: whether they could be taken is seen where the records are, in the ledger.
+fn author_of(house: &House, ranked: &Ranked) -> Option<Author> {
+    let author = house.active(ranked.change.header.author)?;
+    let venue = house.venues.get(&author.venue)?;
+    Some(Author { role: author.role, venue: VenueKind::from_key(&venue.pack) })
 }
 
 /// What is new for somebody who holds these audiences: each change cut to what they may see.

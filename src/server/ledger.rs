@@ -11,10 +11,11 @@ use std::{
 use async_trait::async_trait;
 use tokio::sync::broadcast;
 use yingke_core::{
-    audience::Audience,
+    audience::{Audience, Role},
     change::{Change, Edit, Hash, Op, Ranked, Slot},
     codec,
     id::{ChangeId, DeviceNumber, OrganisationId, RecordId},
+    pack::VenueKind,
     record::Record,
     stamp::Stamp,
     time::{MINUTE_MS, Millis},
@@ -100,6 +101,16 @@ pub struct Candidate {
     pub hash: Hash,
     /// Why it must not be taken, unless it is here already: what was accepted once stays accepted.
     pub refusal: Option<Refusal>,
+    /// By whom its steps have to be such as could be taken; `None` for what the endpoint writes itself.
+    pub author: Option<Author>,
+}
+
+/// What is known of somebody who may take steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Author {
+    pub role: Role,
+    /// Whose workflows they are.
+    pub venue: VenueKind,
 }
 
 impl fmt::Debug for Candidate {
@@ -111,7 +122,13 @@ impl fmt::Debug for Candidate {
 impl Candidate {
     #[must_use]
     pub fn new(ranked: Ranked, refusal: Option<Refusal>) -> Self {
-        Self { hash: ranked.change.hash(), ranked, refusal }
+        Self { hash: ranked.change.hash(), ranked, refusal, author: None }
+    }
+
+    /// With steps that its author has to be able to take.
+    #[must_use]
+    pub fn by(self, author: Option<Author>) -> Self {
+        Self { author, ..self }
     }
 }
 

@@ -13,6 +13,7 @@ mod lost_replies;
 mod openapi;
 mod people;
 mod process;
+mod steps;
 mod strangers;
 mod tls;
 mod world;

@@ -5,14 +5,15 @@ use crate::view::prelude::*;
 use leptos::{reactive::spawn_local_scoped_with_cancellation, task::spawn_local};
 use yingke_core::{
     change::{Change, Op},
+    paper::field_of,
     phone::PhoneNumber,
     time::MINUTE_MS,
-    wire::v1::Refusal,
+    wire::v1::{Refusal, StepFault},
 };
 
 mod hand_over;
 
-use super::shell::Pill;
+use super::{papers::who, shell::Pill};
 use crate::{
     format,
     roster::{Finding, Refused, Risk, Roster, Rung, Status, SyncState, use_roster},
@@ -235,6 +236,32 @@ fn refusal_words(roster: Roster, words: Words, reason: &Refusal) -> String {
         Refusal::Malformed { .. } => words.refusal_malformed().into(),
         Refusal::Different => words.refusal_different().into(),
         Refusal::Erased => words.refusal_erased().into(),
+        Refusal::Step { kind, to, why, names, .. } => {
+            let state = |key: &str| {
+                let mut machines = roster.work().machines_of(kind);
+                let state = machines.find_map(|machine| machine.state(key));
+                state.map_or_else(|| key.to_owned(), |state| state.label.in_language(words.0).to_owned())
+            };
+            let joined = |texts: Vec<String>| texts.join(words.list_comma());
+            let to = state(to);
+            match why {
+                StepFault::NotFrom if names.is_empty() => words.refusal_step_begin(to),
+                StepFault::NotFrom => words.refusal_step_from(joined(names.iter().map(|key| state(key)).collect()), to),
+                StepFault::NotYours => {
+                    let by: Vec<Box<str>> = names.iter().map(|name| Box::from(&**name)).collect();
+                    words.refusal_step_yours(to, who(words, &by))
+                }
+                StepFault::Missing => {
+                    let label = |key: &String| match field_of(roster.pack(), kind, key) {
+                        Some(field) => field.label.in_language(words.0).to_owned(),
+                        None if key == "reason" => words.unmet_reason().to_owned(),
+                        None => key.replace('_', " "),
+                    };
+                    words.refusal_step_missing(to, joined(names.iter().map(label).collect()))
+                }
+                StepFault::NothingBefore => words.refusal_step_before(to),
+            }
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
     id::StaffId,
     merge::Records,
     pack::{Reference, Required, VenueKind},
+    review::{self, Fault, Written},
     schema::check_change,
     time::{DAY_MS, HOUR_MS},
 };
@@ -37,12 +38,21 @@ struct Club {
     work: &'static Work,
     next: Cell<u8>,
     changes: u8,
+    written: BTreeMap<(ChangeId, RecordId), Written>,
 }
 
 impl Club {
     fn new(kind: VenueKind) -> Self {
         let (pack, work) = (Pack::of(kind), Work::of(kind));
-        Self { records: Records::new(), now: fixture::NOW, pack, work, next: Cell::new(100), changes: 0 }
+        Self {
+            records: Records::new(),
+            now: fixture::NOW,
+            pack,
+            work,
+            next: Cell::new(100),
+            changes: 0,
+            written: BTreeMap::new(),
+        }
     }
 
     fn context(&self, me: u8) -> Context<'static> {
@@ -91,6 +101,17 @@ impl Club {
         question(&scene, &ground)
     }
 
+    /// What the endpoint says of the steps in a change.
+    fn review(&self, change: &Change) -> Result<(), Fault> {
+        let ground = review::Ground {
+            work: self.work,
+            pack: self.pack,
+            lookup: &|id| self.records.get(&id).map(Cow::Borrowed),
+            written_by: &|change, record| self.written.get(&(change, record)).cloned(),
+        };
+        review::check(change, role_of(change.header.author).unwrap(), &ground)
+    }
+
     fn new_id(&self) -> RecordId {
         self.next.set(self.next.get() + 1);
         RecordId::from_bytes(fixture::id_bytes(self.next.get()))
@@ -104,8 +125,14 @@ impl Club {
             let may = crate::audience::may_write(fixture::staff(me), role, fixture::venue(), &edit.audience);
             assert!(may, "{} may not write {:?}", role.key(), edit.audience);
         }
-        let change: Change = fixture::change(self.changes, edits);
+        let mut change: Change = fixture::change(self.changes, edits);
+        change.header.author = fixture::staff(me);
         assert_eq!(check_change(&change), Ok(()));
+        // What the app lets somebody do the endpoint takes.
+        assert_eq!(self.review(&change), Ok(()));
+        self.written.extend(review::states_written(&change).map(|(edit, values, replaces)| {
+            ((change.id(), edit.record), Written { values: values.clone(), replaces: replaces.to_vec() })
+        }));
         let stamp = Stamp::at(self.now.plus(i64::from(self.changes)));
         merge::take_in(&mut self.records, &Ranked::provisional(stamp, change));
     }

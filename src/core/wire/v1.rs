@@ -8,6 +8,7 @@ use crate::{
     audience::{Audience, Role},
     change::{CHANGE_EDITS_MAX, Change, EDIT_WRITES_MAX, Edit, Hash, Header, Key, Op, Ranked, Slot, Write},
     id::{ChangeId, DeviceNumber, OrganisationId, RecordId, StaffId, VenueId},
+    review,
     stamp::Stamp,
     time::{Day, Millis},
     value::Value as Domain,
@@ -211,6 +212,41 @@ pub enum Refusal {
     Different,
     /// What it is about was emptied at that person's request, and nothing brings it back.
     Erased,
+    /// A step that the record's workflow does not have from what its author saw, or that is not theirs, or not yet.
+    Step {
+        record: RecordId,
+        kind: String,
+        /// The state that it would have come to.
+        to: String,
+        why: StepFault,
+        /// States that it would have been taken from, posts whose it is, or fields that are missing; by their keys.
+        names: Vec<String>,
+    },
+}
+
+/// What is wrong with a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum StepFault {
+    NotFrom,
+    NotYours,
+    Missing,
+    /// What its author saw never came here.
+    NothingBefore,
+}
+
+impl From<review::Fault> for Refusal {
+    fn from(fault: review::Fault) -> Self {
+        let (why, names) = match fault.why {
+            review::Why::NotFrom { states } => (StepFault::NotFrom, states),
+            review::Why::NotYours { by } => (StepFault::NotYours, by),
+            review::Why::Missing { fields } => (StepFault::Missing, fields),
+            review::Why::NothingBefore => (StepFault::NothingBefore, Vec::new()),
+        };
+        let names = names.into_iter().map(String::from).collect();
+        Self::Step { record: fault.record, kind: fault.kind.to_string(), to: fault.to.into(), why, names }
+    }
 }
 
 /// One accepted change of a page: whole, or the part that the reader may see.

@@ -98,7 +98,7 @@ impl Ledger for MemoryLedger {
             *last = counter;
         }
         let touched = touched(&batch.candidates);
-        let found = Found {
+        let mut found = Found {
             number: kept.rows.len() as u64,
             latest: kept.latest,
             known: touched.changes.iter().filter_map(|id| Some((*id, *kept.known.get(id)?))).collect(),
@@ -110,7 +110,20 @@ impl Ledger for MemoryLedger {
                 .collect(),
             records: touched.records.iter().filter_map(|id| Some((*id, kept.records.get(id)?.clone()))).collect(),
             erased: touched.subjects.intersection(&kept.erased).copied().collect(),
+            ..Found::default()
         };
+        loop {
+            let wanted = found.bases_wanted(&batch.candidates);
+            if wanted.is_empty() {
+                break;
+            }
+            let base = |id: &ChangeId| {
+                kept.known.get(id).map(|receipt| kept.rows[receipt.number as usize - 1].1.change.clone())
+            };
+            found.bases.extend(wanted.iter().map(|id| (*id, base(id))));
+        }
+        let beside = found.beside_wanted(&batch.candidates);
+        found.beside = beside.iter().filter_map(|id| Some((*id, kept.records.get(id)?.clone()))).collect();
         let settled = settle(found, batch.candidates, batch.now);
         for (receipt, ranked) in settled.rows {
             kept.known.insert(ranked.change.id(), receipt);

@@ -235,6 +235,9 @@ const ERASED_BY_ID: &str = "select record from erasure where organisation = $1 a
 const BODIES_BY_NUMBER: &str = "select number, bytes from body \
      where organisation = $1 and number = any($2) order by number";
 
+const BODIES_BY_CHANGE: &str = "select bytes from ledger join body using (organisation, number) \
+     where organisation = $1 and change = any($2)";
+
 fn id_list(ids: impl Iterator<Item = [u8; 16]>) -> Vec<Vec<u8>> {
     ids.map(|id| id.to_vec()).collect()
 }

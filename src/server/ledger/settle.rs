@@ -2,20 +2,27 @@
 //!
 //! A plain function from what the ledger holds to what it should hold, so that every database decides alike.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use yingke_core::{
     audience::Audience,
-    change::Ranked,
+    change::{Change, Ranked},
     id::{ChangeId, DeviceNumber, ENDPOINT_DEVICE, RecordId},
     merge::{self, Records},
+    pack::Pack,
     probe,
+    review::{self, Written, refers_to, states_written},
     stamp::{Stamp, Stamper},
     time::{DAY_MS, MINUTE_MS, Millis},
     wire::v1::{Refusal, StreamMark, Verdict, hex_text},
+    work::Work,
+    workflow::PROGRESS,
 };
 
-use super::{Candidate, Receipt, subjects};
+use super::{Author, Candidate, Receipt, subjects};
 
 /// A stamp further ahead of the endpoint's time than this is corrected: tablets in daily contact are never off by more.
 pub const AHEAD_MAX_MS: i64 = 5 * MINUTE_MS;
@@ -36,7 +43,62 @@ pub struct Found {
     pub records: Records,
     /// Those that it is about and that were erased.
     pub erased: BTreeSet<RecordId>,
+    /// Changes that steps of the batch go on from and that others have replaced since; `None` where there is none such.
+    pub bases: BTreeMap<ChangeId, Option<Change>>,
+    /// Records that say who somebody is to one of the batch.
+    pub beside: Records,
 }
+
+impl Found {
+    /// The changes that have yet to be found for the steps of a batch to be judged; again until there is none.
+    ///
+    /// What a tablet saw is nearly always what is there. Where it is not, or several writes are named, those and what
+    /// they replaced are looked at.
+    #[must_use]
+    pub fn bases_wanted(&self, candidates: &[Candidate]) -> BTreeSet<ChangeId> {
+        let mut wanted = BTreeSet::new();
+        for candidate in candidates.iter().filter(|candidate| candidate.author.is_some()) {
+            for (edit, _, replaces) in states_written(&candidate.ranked.change) {
+                let heads =
+                    self.records.get(&edit.record).map(|record| record.head_changes(PROGRESS)).unwrap_or_default();
+                if replaces.iter().all(|id| heads.contains(id)) {
+                    continue;
+                }
+                let mut next = replaces.to_vec();
+                let mut passed = BTreeSet::new();
+                while let Some(id) = next.pop()
+                    && passed.len() < BASES_MAX
+                {
+                    if !passed.insert(id) {
+                        continue;
+                    }
+                    match self.bases.get(&id) {
+                        Some(Some(change)) if replaces.len() > 1 => next.extend(
+                            states_written(change)
+                                .filter(|(other, ..)| other.record == edit.record)
+                                .flat_map(|(.., replaces)| replaces),
+                        ),
+                        Some(_) => {}
+                        None => drop(wanted.insert(id)),
+                    }
+                }
+            }
+        }
+        wanted
+    }
+
+    /// The records that have yet to be found for the steps of a batch to be judged.
+    #[must_use]
+    pub fn beside_wanted(&self, candidates: &[Candidate]) -> BTreeSet<RecordId> {
+        let judged = candidates.iter().filter(|candidate| candidate.author.is_some());
+        let edits = judged.flat_map(|candidate| states_written(&candidate.ranked.change)).map(|(edit, ..)| edit);
+        let all = edits.flat_map(|edit| refers_to(edit, self.records.get(&edit.record)));
+        all.filter(|id| !self.records.contains_key(id)).collect()
+    }
+}
+
+/// Writes back that are looked at for one step: no record has as many.
+const BASES_MAX: usize = 64;
 
 /// What is to be written.
 #[derive(Debug, Default)]
@@ -84,7 +146,8 @@ pub fn settle(mut found: Found, candidates: Vec<Candidate>, now: Millis) -> Sett
     // The last corrected stamp of each device: what it made after that must stay later.
     let mut corrected: BTreeMap<DeviceNumber, Stamp> = BTreeMap::new();
     let mut records_touched = BTreeSet::new();
-    for Candidate { mut ranked, hash, refusal } in candidates {
+    let mut states = States::of(&found, &candidates);
+    for Candidate { mut ranked, hash, refusal, author } in candidates {
         let id = ranked.change.id();
         // Of one that is here, what it alters counts: it may be about an erased person and kept by law.
         let is_erased = |record: &RecordId| found.erased.contains(record);
@@ -114,6 +177,10 @@ pub fn settle(mut found: Found, candidates: Vec<Candidate>, now: Millis) -> Sett
             settled.verdicts.push(Verdict::Refused { id, reason });
             continue;
         }
+        if let Some(fault) = author.and_then(|author| states.judge(&ranked.change, author, &found).err()) {
+            settled.verdicts.push(Verdict::Refused { id, reason: fault.into() });
+            continue;
+        }
         let made_on = ranked.change.header.device;
         let overtakes = corrected.get(&made_on).is_some_and(|last| ranked.stamp <= *last);
         if is_off(ranked.stamp, now)
@@ -136,6 +203,7 @@ pub fn settle(mut found: Found, candidates: Vec<Candidate>, now: Millis) -> Sett
             settled.streams.push((audience.clone(), id, *head));
         }
         records_touched.extend(ranked.change.edits().map(|edit| edit.record));
+        states.take_in(&ranked.change);
         merge::take_in(&mut found.records, &ranked);
         settled.verdicts.push(accepted(id, &receipt, false));
         settled.rows.push((receipt, ranked));
@@ -143,6 +211,43 @@ pub fn settle(mut found: Found, candidates: Vec<Candidate>, now: Millis) -> Sett
     found.records.retain(|id, _| records_touched.contains(id));
     settled.records = found.records;
     settled
+}
+
+/// What changes wrote to the states of the records that a batch takes steps of.
+struct States(BTreeMap<(ChangeId, RecordId), Written>);
+
+impl States {
+    fn of(found: &Found, candidates: &[Candidate]) -> Self {
+        let mut states = Self(BTreeMap::new());
+        let judged = candidates.iter().filter(|candidate| candidate.author.is_some());
+        for (edit, ..) in judged.flat_map(|candidate| states_written(&candidate.ranked.change)) {
+            let Some(record) = found.records.get(&edit.record) else { continue };
+            for (id, head) in record.head_changes(PROGRESS).into_iter().zip(record.heads(PROGRESS)) {
+                // What it replaced is asked only where several are named, and found with the bases.
+                let written = Written { values: head.values.clone(), replaces: Vec::new() };
+                states.0.insert((id, edit.record), written);
+            }
+        }
+        found.bases.values().flatten().for_each(|change| states.take_in(change));
+        states
+    }
+
+    fn take_in(&mut self, change: &Change) {
+        for (edit, values, replaces) in states_written(change) {
+            let written = Written { values: values.clone(), replaces: replaces.to_vec() };
+            self.0.insert((change.id(), edit.record), written);
+        }
+    }
+
+    fn judge(&self, change: &Change, author: Author, found: &Found) -> Result<(), review::Fault> {
+        let ground = review::Ground {
+            work: Work::of(author.venue),
+            pack: Pack::of(author.venue),
+            lookup: &|id| found.records.get(&id).or_else(|| found.beside.get(&id)).map(Cow::Borrowed),
+            written_by: &|change, record| self.0.get(&(change, record)).cloned(),
+        };
+        review::check(change, author.role, &ground)
+    }
 }
 
 /// Whether a stamp can only come from a wrong clock.

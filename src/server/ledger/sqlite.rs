@@ -226,6 +226,9 @@ const ERASED_BY_ID: &str = "select record from erasure \
 const BODIES_BY_NUMBER: &str = "select number, bytes from body \
      where organisation = $1 and number in (select value from json_each($2)) order by number";
 
+const BODIES_BY_CHANGE: &str = "select bytes from ledger join body using (organisation, number) \
+     where organisation = $1 and change in (select unhex(value) from json_each($2))";
+
 fn id_list(ids: impl Iterator<Item = [u8; 16]>) -> String {
     json_list(ids.map(|id| format!("\"{}\"", hex_text(&id))))
 }

@@ -16,8 +16,8 @@ use yingke_core::{
 };
 
 use super::{
-    BODIES_BY_NUMBER, Db, DbConnection, ERASED_BY_ID, HEADS_BY_AUDIENCE, LEDGER_BY_CHANGE, LOCK_COUNTER, RECORDS_BY_ID,
-    ThisLedger, audience_list, forget_what_was_deleted, id_list, keep, number_list,
+    BODIES_BY_CHANGE, BODIES_BY_NUMBER, Db, DbConnection, ERASED_BY_ID, HEADS_BY_AUDIENCE, LEDGER_BY_CHANGE,
+    LOCK_COUNTER, RECORDS_BY_ID, ThisLedger, audience_list, forget_what_was_deleted, id_list, keep, number_list,
     rows::{array, audience, bits, mark, number, one_record, ranked, receipt},
 };
 use crate::ledger::{
@@ -364,7 +364,48 @@ async fn find(tx: &mut DbConnection, organisation: OrganisationId, batch: &Batch
         let record = one_record(row.try_get("body")?)?;
         found.records.insert(record.id, record);
     }
+    find_for_steps(tx, organisation, batch, &mut found).await?;
     Ok(found)
+}
+
+/// Reads what the steps of a batch are judged from, beside the records themselves.
+async fn find_for_steps(
+    tx: &mut DbConnection,
+    organisation: OrganisationId,
+    batch: &Batch,
+    found: &mut Found,
+) -> Result<(), LedgerError> {
+    let key = organisation.bytes();
+    loop {
+        let wanted = found.bases_wanted(&batch.candidates);
+        if wanted.is_empty() {
+            break;
+        }
+        let rows = sqlx::query(BODIES_BY_CHANGE)
+            .bind(&key[..])
+            .bind(id_list(wanted.iter().map(|id| id.bytes())))
+            .fetch_all(&mut *tx)
+            .await?;
+        found.bases.extend(wanted.into_iter().map(|id| (id, None)));
+        for row in &rows {
+            let change = ranked(row)?.change;
+            found.bases.insert(change.id(), Some(change));
+        }
+    }
+    let beside = found.beside_wanted(&batch.candidates);
+    if beside.is_empty() {
+        return Ok(());
+    }
+    let rows = sqlx::query(RECORDS_BY_ID)
+        .bind(&key[..])
+        .bind(id_list(beside.iter().map(|id| id.bytes())))
+        .fetch_all(&mut *tx)
+        .await?;
+    for row in &rows {
+        let record = one_record(row.try_get("body")?)?;
+        found.beside.insert(record.id, record);
+    }
+    Ok(())
 }
 
 /// Empties what changes say of these records. Gives how many changes that were, and by audience the numbers that leave
