@@ -8,6 +8,7 @@ pub mod audience;
 pub mod capture;
 pub mod chance;
 pub mod change;
+pub mod clockwork;
 pub mod codec;
 pub mod commission;
 pub mod conflict;

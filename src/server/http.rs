@@ -24,6 +24,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use tokio::{
     sync::{Semaphore, broadcast, watch},
     task::JoinHandle,
+    time::{MissedTickBehavior, interval_at},
 };
 use tokio_stream::{
     Stream, StreamExt,
@@ -46,6 +47,7 @@ use yingke_core::{
 };
 
 use crate::{
+    clock,
     exchange::{self, Caller, PushError, Versions},
     files,
     house::House,
@@ -122,6 +124,41 @@ impl App {
 
     fn now(&self) -> Millis {
         (self.clock)()
+    }
+
+    /// Runs the clock of the house, every minute until the program ends. What does not go well now is owed the next time.
+    pub async fn keep_time(self) {
+        let mut ending = self.ending.clone();
+        let mut minutes = interval_at(tokio::time::Instant::now() + clock::EVERY, clock::EVERY);
+        minutes.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let ended = async { drop(ending.wait_for(|ending| *ending).await) };
+            tokio::select! {
+                _ = minutes.tick() => {}
+                () = ended => return,
+            }
+            self.look_at_the_clock().await;
+        }
+    }
+
+    /// What the clock of the house owes by now is written, and tablets are told.
+    pub async fn look_at_the_clock(&self) {
+        let looked = async {
+            for organisation in self.register.organisations().await? {
+                let house = self.register.house(organisation).await?;
+                let looked = clock::look(&*self.ledger, &house, self.now()).await?;
+                if let Some(number) = looked.number {
+                    let written = looked.written;
+                    tracing::info!(written, "the clock of the house has written {written} changes");
+                    // Nobody listening is no fault.
+                    let _ = self.hints.send((organisation, number));
+                }
+            }
+            Ok::<_, LedgerError>(())
+        };
+        if let Err(error) = looked.await {
+            tracing::warn!(%error, "the clock of the house has to wait: {error}");
+        }
     }
 }
 

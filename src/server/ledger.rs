@@ -16,7 +16,7 @@ use yingke_core::{
     codec,
     id::{ChangeId, DeviceNumber, OrganisationId, RecordId},
     pack::VenueKind,
-    record::Record,
+    record::{Cell, Record},
     stamp::Stamp,
     time::{MINUTE_MS, Millis},
     value::Value,
@@ -186,6 +186,25 @@ pub fn mentions(value: &Value, found: &mut BTreeSet<RecordId>) {
     }
 }
 
+/// The ids of other records that a record holds.
+#[must_use]
+pub fn mentions_of(record: &Record) -> BTreeSet<RecordId> {
+    let mut found = BTreeSet::new();
+    for (key, cell) in record.fields() {
+        match cell {
+            Cell::Guarded { heads, .. } => {
+                heads.iter().flat_map(|head| head.values.values()).for_each(|value| mentions(value, &mut found));
+            }
+            Cell::Set(_) => record.elements(key.as_str()).for_each(|value| mentions(value, &mut found)),
+            Cell::Latest { value, .. } | Cell::First { value, .. } | Cell::Sticky { value, .. } => {
+                mentions(value, &mut found);
+            }
+            Cell::Once(values) => values.iter().for_each(|(_, value)| mentions(value, &mut found)),
+        }
+    }
+    found
+}
+
 /// The records that an edit is about: the one that it alters, and those that it names. That one person names another
 /// makes the edit not about the other.
 #[must_use]
@@ -283,6 +302,30 @@ pub trait Ledger: Send + Sync + fmt::Debug {
         after: Option<RecordId>,
         records_max: usize,
     ) -> Result<Vec<Record>, LedgerError>;
+
+    /// Records by their ids, as far as there are any.
+    async fn records_by_id(
+        &self,
+        organisation: OrganisationId,
+        ids: &BTreeSet<RecordId>,
+    ) -> Result<Vec<Record>, LedgerError>;
+
+    /// Records that the clock may owe something by now: those that a change has touched since they were looked at, and
+    /// those whose time has come. The longest waiting first.
+    async fn watched(
+        &self,
+        organisation: OrganisationId,
+        until: Millis,
+        records_max: usize,
+    ) -> Result<Vec<Record>, LedgerError>;
+
+    /// When each is to be looked at again, or never unless something happens to it. One that a change has touched
+    /// meanwhile is looked at at once all the same.
+    async fn look_again(
+        &self,
+        organisation: OrganisationId,
+        looked_at: &[(Record, Option<Millis>)],
+    ) -> Result<(), LedgerError>;
 
     /// Empties these records everywhere: what changes say of them, of which number, id and hash stay; the streams; the
     /// current records. Nothing brings them back: a change that edits one, or is about one, is refused from now on. A new

@@ -74,6 +74,7 @@ pub async fn run(wish: Wish<'_>) -> Result<String, AdminError> {
     if let Some((listener, authority)) = install {
         tokio::spawn(axum::serve(listener, http::authority_router(authority)).into_future());
     }
+    tokio::spawn(state.clone().keep_time());
     let router = http::router(state, wish.app);
     let router = if certificate.is_some() { tls::strict(router) } else { router };
     let service = router.into_make_service_with_connect_info::<SocketAddr>();

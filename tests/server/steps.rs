@@ -20,14 +20,14 @@ use yingke_core::{
 use crate::world::{Tablet, World, push};
 
 /// A step to a state by one of the staff, from the writes that they saw, with fields of the record.
-struct Step<'a> {
-    by: u8,
-    kind: &'static str,
-    record: RecordId,
-    audience: &'a Audience,
-    to: &'static str,
-    saw: &'a [ChangeId],
-    fields: Vec<(&'static str, Value)>,
+pub struct Step<'a> {
+    pub by: u8,
+    pub kind: &'static str,
+    pub record: RecordId,
+    pub audience: &'a Audience,
+    pub to: &'static str,
+    pub saw: &'a [ChangeId],
+    pub fields: Vec<(&'static str, Value)>,
 }
 
 impl Step<'_> {
@@ -44,26 +44,26 @@ impl Step<'_> {
     }
 
     /// The step, and other edits that are saved with it.
-    fn with(&self, world: &World, tablet: &Tablet, more: Vec<Edit>) -> Ranked {
+    pub fn with(&self, world: &World, tablet: &Tablet, more: Vec<Edit>) -> Ranked {
         let mut ranked = tablet.change(self.by, self.audience, self.record, world.now(), &[]);
         let edits = [self.edit(world)].into_iter().chain(more).collect();
         ranked.change = Change::new(ranked.change.header.clone(), edits, &mut Seeded::new(7));
         ranked
     }
 
-    async fn save(&self, world: &World, tablet: &Tablet) -> ChangeId {
+    pub async fn save(&self, world: &World, tablet: &Tablet) -> ChangeId {
         let ranked = self.with(world, tablet, Vec::new());
         tablet.journal.append(&ranked).await.unwrap();
         ranked.change.id()
     }
 }
 
-async fn kept(world: &World, record: RecordId) -> Record {
+pub async fn kept(world: &World, record: RecordId) -> Record {
     let all = world.ledger.records(world.organisation(), None, None, 100).await.unwrap();
     all.into_iter().find(|other| other.id == record).unwrap()
 }
 
-fn states(record: &Record) -> Vec<String> {
+pub fn states(record: &Record) -> Vec<String> {
     let state = |values: &BTreeMap<Key, Value>| values["state"].as_text().unwrap().to_owned();
     record.heads(PROGRESS).iter().map(|head| state(&head.values)).collect()
 }

@@ -93,6 +93,7 @@ macro_rules! ledger_contract {
             an_epoch_begins_once_and_lasts_a_while
             a_stream_tells_where_it_stood
             what_was_erased_is_empty_everywhere_and_does_not_come_back
+            what_the_clock_watches_is_looked_at_once_it_was_touched_and_when_its_time_has_come
         );
     )*};
 }
@@ -138,6 +139,21 @@ fn named(number: u32, audience: Audience, stamp: Stamp) -> Ranked {
         writes: vec![Write { key: Key::of("note"), op: Op::Latest(format!("第 {number} 次").into()) }],
     };
     Ranked::provisional(stamp, Change::new(header, vec![edit], &mut Seeded::new(u64::from(number))))
+}
+
+/// A change to a record of a kind that the clock watches.
+fn of_kind(kind: &'static str, number: u8, key: &'static str) -> Ranked {
+    let numbered = 7_000 + u32::from(number);
+    let mut ranked = named(numbered, desk(), now_stamp(numbered));
+    let edit = ranked.change.edits().next().unwrap().clone();
+    let writes = vec![Write { key: Key::of(key), op: Op::Latest("坏了".into()) }];
+    let edit = Edit { kind: Key::of(kind), record: RecordId::from_bytes([number; 16]), writes, ..edit };
+    ranked.change = Change::new(ranked.change.header.clone(), vec![edit], &mut Seeded::new(1));
+    ranked
+}
+
+fn fault(number: u8, key: &'static str) -> Ranked {
+    of_kind("fault", number, key)
 }
 
 fn now_stamp(number: u32) -> Stamp {
@@ -214,6 +230,33 @@ async fn what_was_accepted_once_stays_accepted(tested: Tested) {
     let mut again = batch([change]);
     again.candidates[0].refusal = Some(Refusal::UnknownAuthor);
     assert!(matches!(append(&tested, again).await[0], Verdict::Accepted { had: true, .. }));
+}
+
+async fn what_the_clock_watches_is_looked_at_once_it_was_touched_and_when_its_time_has_come(tested: Tested) {
+    let organisation = fixture::organisation();
+    append(&tested, batch([fault(1, "description"), fault(2, "description"), named(3, own(), now_stamp(3))])).await;
+    let ledger = &*tested.ledger;
+    let watched = async |at: i64, records_max| {
+        let found = ledger.watched(organisation, Millis(at), records_max).await.unwrap();
+        found.iter().map(|record| record.id.bytes()[0]).collect::<Vec<_>>()
+    };
+    assert_eq!(watched(10, 9).await, [1, 2], "a person is none of the clock's");
+    assert_eq!(watched(10, 1).await, [1]);
+    let all = ledger.watched(organisation, Millis(10), 9).await.unwrap();
+    ledger.look_again(organisation, &[(all[0].clone(), Some(Millis(50))), (all[1].clone(), None)]).await.unwrap();
+    assert_eq!(watched(49, 9).await, [0_u8; 0]);
+    assert_eq!(watched(50, 9).await, [1]);
+    // Touched while it was looked at: at once all the same.
+    let mut again = fault(2, "cause");
+    again.change.header.id = named(9, own(), now_stamp(9)).change.id();
+    append(&tested, batch([again])).await;
+    ledger.look_again(organisation, &[(all[1].clone(), None)]).await.unwrap();
+    assert_eq!(watched(50, 9).await, [2, 1]);
+    let ids = all.iter().map(|record| record.id).collect();
+    let found = ledger.records_by_id(organisation, &ids).await.unwrap();
+    assert_eq!(found.iter().map(|record| record.id).collect::<std::collections::BTreeSet<_>>(), ids);
+    ledger.erase(organisation, &ids, "e3", fixture::NOW).await.unwrap();
+    assert_eq!(watched(50, 9).await, [0_u8; 0]);
 }
 
 async fn a_counter_that_goes_backwards_keeps_nothing(tested: Tested) {
@@ -575,6 +618,9 @@ mod copies {
             let changes = (first..first + 250).map(|number| named(number, audience_of(number), now_stamp(number)));
             from.append(organisation, batch(changes)).await.unwrap();
         }
+        let kinds: Vec<&str> = yingke_core::clockwork::kinds().into_iter().collect();
+        let watched = kinds.iter().zip(200..).map(|(kind, number)| of_kind(kind, number, "note"));
+        from.append(organisation, batch(watched)).await.unwrap();
         let staff = Staff {
             id: fixture::staff(1),
             name: "林悦".into(),
@@ -600,7 +646,10 @@ mod copies {
         assert_eq!(to.epoch(organisation).await.unwrap(), "e2");
         assert_eq!(verify::run(to, organisation).await.unwrap().faults, Vec::<String>::new());
         let next = to.append(organisation, batch([named(9_000, own(), now_stamp(1))])).await.unwrap();
-        assert_eq!(number_of(&next[0]), 1_001);
+        assert_eq!(number_of(&next[0]), 1_001 + kinds.len() as u64);
+        // The clock looks at all that it may owe something, and at nothing else.
+        let watched = to.watched(organisation, fixture::NOW, 1_000).await.unwrap();
+        assert_eq!(watched.iter().map(|record| record.kind().as_str()).collect::<Vec<_>>(), kinds);
         // Something that fails on the way leaves all as it was.
         let before = all(to).await;
         let half = before[..before.len() / 2].iter().cloned().map(Ok);
@@ -635,7 +684,7 @@ mod copies {
         moved(&postgres, &other).await;
     }
 
-    /// The list of who was erased aside: it is in no copy.
+    /// The list of who was erased aside, which is in no copy, and when the clock looks, which is reckoned anew.
     #[tokio::test]
     async fn every_column_that_there_is_has_its_place() {
         let (_ledger, folder) = on_sqlite().await;
@@ -646,7 +695,8 @@ mod copies {
                 .unwrap();
         let there: Vec<(String, String)> = sqlx::query_as(
             "select tables.name, columns.name from sqlite_schema as tables, pragma_table_info(tables.name) as columns \
-             where tables.type = 'table' and tables.name not like 'sqlite_%' and tables.name <> 'erasure' order by 1, 2",
+             where tables.type = 'table' and tables.name not like 'sqlite_%' and tables.name <> 'erasure' \
+             and columns.name <> 'look_at' order by 1, 2",
         )
         .fetch_all(&mut connection)
         .await

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use yingke_core::{
     audience::Audience,
     change::Ranked,
+    codec,
     id::{ChangeId, DeviceNumber, OrganisationId, RecordId},
     merge::Records,
     probe,
@@ -20,7 +21,7 @@ use yingke_core::{
 
 use super::{
     Batch, EPOCH_MS_MIN, Ledger, LedgerError, LedgerPage, LedgerRow, Receipt, emptied,
-    settle::{Found, settle, touched},
+    settle::{Found, is_watched, settle, touched},
 };
 
 /// One organisation's ledger.
@@ -40,6 +41,7 @@ struct Kept {
     counters: BTreeMap<DeviceNumber, u64>,
     latest: Stamp,
     erased: BTreeSet<RecordId>,
+    look_at: BTreeMap<RecordId, Millis>,
 }
 
 impl MemoryLedger {
@@ -132,6 +134,8 @@ impl Ledger for MemoryLedger {
         for (audience, change, mark) in settled.streams {
             kept.streams.entry(audience).or_default().push((change, mark));
         }
+        let watched = settled.records.iter().filter(|(_, record)| is_watched(record));
+        kept.look_at.extend(watched.map(|(id, _)| (*id, Millis(0))));
         kept.records.extend(settled.records);
         kept.latest = settled.latest;
         Ok(settled.verdicts)
@@ -193,6 +197,33 @@ impl Ledger for MemoryLedger {
         Ok(records.take(records_max).cloned().collect())
     }
 
+    async fn records_by_id(&self, _: OrganisationId, ids: &BTreeSet<RecordId>) -> Result<Vec<Record>, LedgerError> {
+        let kept = self.kept();
+        Ok(ids.iter().filter_map(|id| kept.records.get(id).cloned()).collect())
+    }
+
+    async fn watched(&self, _: OrganisationId, until: Millis, records_max: usize) -> Result<Vec<Record>, LedgerError> {
+        let kept = self.kept();
+        let mut due: Vec<_> = kept.look_at.iter().filter(|(_, at)| **at <= until).map(|(id, at)| (*at, *id)).collect();
+        due.sort();
+        due.truncate(records_max);
+        Ok(due.iter().filter_map(|(_, id)| kept.records.get(id).cloned()).collect())
+    }
+
+    async fn look_again(&self, _: OrganisationId, looked_at: &[(Record, Option<Millis>)]) -> Result<(), LedgerError> {
+        let mut kept = self.kept();
+        for (record, at) in looked_at {
+            let is_same = |now: &Record| codec::record_bytes(now) == codec::record_bytes(record);
+            if kept.records.get(&record.id).is_some_and(is_same) {
+                match at {
+                    Some(at) => drop(kept.look_at.insert(record.id, *at)),
+                    None => drop(kept.look_at.remove(&record.id)),
+                }
+            }
+        }
+        Ok(())
+    }
+
     async fn erase(
         &self,
         _: OrganisationId,
@@ -221,6 +252,7 @@ impl Ledger for MemoryLedger {
         }
         streams.retain(|_, stream| !stream.is_empty());
         kept.records.retain(|id, _| !records.contains(id));
+        kept.look_at.retain(|id, _| !records.contains(id));
         kept.erased.extend(records);
         (kept.epoch, kept.epoch_at) = (epoch.into(), now);
         Ok(count)

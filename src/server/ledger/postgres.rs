@@ -14,7 +14,10 @@ use sqlx::{
 use yingke_core::{audience::Audience, codec, id::OrganisationId, wire::v1::hex_text};
 
 use self::rows::bits;
-use super::{Database, Hints, LedgerError, OpenError, settle::Settled};
+use super::{
+    Database, Hints, LedgerError, OpenError,
+    settle::{Settled, is_watched},
+};
 use crate::keys;
 
 // The statements are one text for every database, compiled for each with its own types.
@@ -37,8 +40,11 @@ mod register;
 mod rows;
 
 /// Schema steps. Only added at the end; a released step stays as it is.
-const STEPS: &[&str] =
-    &[include_str!("migrations/postgres/001_begin.sql"), include_str!("migrations/postgres/002_erasure.sql")];
+const STEPS: &[&str] = &[
+    include_str!("migrations/postgres/001_begin.sql"),
+    include_str!("migrations/postgres/002_erasure.sql"),
+    include_str!("migrations/postgres/003_look_at.sql"),
+];
 /// Connections of one process: batches of one organisation wait for each other in any case.
 const CONNECTIONS_MAX: u32 = 16;
 /// How long a batch waits for a connection, and for those before it.
@@ -225,6 +231,7 @@ pub fn is_damage(error: &PgDatabaseError) -> bool {
 
 // ---- What is PostgreSQL's own -------------------------------------------------------------------------------
 
+const LOOK_AT_ALL: &str = include_str!("migrations/look_at_all.sql");
 const LOCK_COUNTER: &str = "select number, stamp from counter where organisation = $1 for update";
 const LEDGER_BY_CHANGE: &str = "select change, number, stamp, device, hash from ledger \
      where organisation = $1 and change = any($2)";
@@ -325,16 +332,17 @@ async fn keep(
     .await?;
     let records = settled.records.values();
     sqlx::query(
-        "insert into record (organisation, id, kind, audience, body) \
-         select $1, rows.* from unnest($2::bytea[], $3::text[], $4::text[], $5::bytea[]) as rows \
-         on conflict (organisation, id) \
-         do update set kind = excluded.kind, audience = excluded.audience, body = excluded.body",
+        "insert into record (organisation, id, kind, audience, body, look_at) \
+         select $1, rows.* from unnest($2::bytea[], $3::text[], $4::text[], $5::bytea[], $6::bigint[]) as rows \
+         on conflict (organisation, id) do update set \
+         kind = excluded.kind, audience = excluded.audience, body = excluded.body, look_at = excluded.look_at",
     )
     .bind(&key[..])
     .bind(id_list(settled.records.keys().map(|id| id.bytes())))
     .bind(records.clone().map(|record| record.kind().to_string()).collect::<Vec<_>>())
     .bind(audience_list(records.clone().map(|record| record.audience().clone())))
-    .bind(records.map(codec::record_bytes).collect::<Vec<_>>())
+    .bind(records.clone().map(codec::record_bytes).collect::<Vec<_>>())
+    .bind(records.map(|record| is_watched(record).then_some(0_i64)).collect::<Vec<_>>())
     .execute(&mut *tx)
     .await?;
     sqlx::query("update counter set number = $1, stamp = $2 where organisation = $3")

@@ -5,15 +5,18 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
 };
 
 use yingke_core::{
     audience::Audience,
     change::{Change, Ranked},
+    clockwork,
     id::{ChangeId, DeviceNumber, ENDPOINT_DEVICE, RecordId},
     merge::{self, Records},
     pack::Pack,
     probe,
+    record::Record,
     review::{self, Written, refers_to, states_written},
     stamp::{Stamp, Stamper},
     time::{DAY_MS, MINUTE_MS, Millis},
@@ -111,6 +114,13 @@ pub struct Settled {
     pub records: Records,
     pub number: u64,
     pub latest: Stamp,
+}
+
+/// Whether the clock may owe a record something, so that it is looked at once it was touched.
+#[must_use]
+pub fn is_watched(record: &Record) -> bool {
+    static KINDS: LazyLock<BTreeSet<&'static str>> = LazyLock::new(clockwork::kinds);
+    KINDS.contains(record.kind().as_str())
 }
 
 /// The audiences and records that candidates name, and their ids: what has to be found first.

@@ -12,7 +12,10 @@ use sqlx::{
 use yingke_core::{audience::Audience, codec, id::OrganisationId, wire::v1::hex_text};
 
 use self::rows::bits;
-use super::{Database, Hints, LedgerError, OpenError, settle::Settled};
+use super::{
+    Database, Hints, LedgerError, OpenError,
+    settle::{Settled, is_watched},
+};
 
 // The statements are one text for every database, compiled for each with its own types.
 type ThisLedger = SqliteLedger;
@@ -36,6 +39,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/sqlite/001_begin.sql"),
     include_str!("migrations/sqlite/002_many.sql"),
     include_str!("migrations/sqlite/003_erasure.sql"),
+    include_str!("migrations/sqlite/004_look_at.sql"),
 ];
 /// The name of the file in the data folder.
 pub const FILE: &str = "yingke.db";
@@ -214,6 +218,7 @@ pub fn is_damage(error: &SqliteError) -> bool {
 
 // ---- What is SQLite's own -----------------------------------------------------------------------------------
 
+const LOOK_AT_ALL: &str = include_str!("migrations/look_at_all.sql");
 const LOCK_COUNTER: &str = "select number, stamp from counter where organisation = $1";
 const LEDGER_BY_CHANGE: &str = "select change, number, stamp, device, hash from ledger \
      where organisation = $1 and change in (select unhex(value) from json_each($2))";
@@ -311,14 +316,15 @@ async fn keep(
     }
     for (id, record) in &settled.records {
         sqlx::query(
-            "insert into record values ($1, $2, $3, $4, $5) on conflict (organisation, id) \
-             do update set kind = excluded.kind, audience = excluded.audience, body = excluded.body",
+            "insert into record values ($1, $2, $3, $4, $5, $6) on conflict (organisation, id) do update set \
+             kind = excluded.kind, audience = excluded.audience, body = excluded.body, look_at = excluded.look_at",
         )
         .bind(&key[..])
         .bind(&id.bytes()[..])
         .bind(record.kind().as_str())
         .bind(record.audience().to_string())
         .bind(codec::record_bytes(record))
+        .bind(is_watched(record).then_some(0_i64))
         .execute(&mut *tx)
         .await?;
     }

@@ -218,6 +218,62 @@ impl Ledger for ThisLedger {
         rows.iter().map(|row| one_record(row.try_get("body")?)).collect()
     }
 
+    async fn records_by_id(
+        &self,
+        organisation: OrganisationId,
+        ids: &BTreeSet<RecordId>,
+    ) -> Result<Vec<Record>, LedgerError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = sqlx::query(RECORDS_BY_ID)
+            .bind(&organisation.bytes()[..])
+            .bind(id_list(ids.iter().map(|id| id.bytes())))
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(|row| one_record(row.try_get("body")?)).collect()
+    }
+
+    async fn watched(
+        &self,
+        organisation: OrganisationId,
+        until: Millis,
+        records_max: usize,
+    ) -> Result<Vec<Record>, LedgerError> {
+        let rows = sqlx::query(
+            "select body from record where organisation = $1 and look_at <= $2 order by look_at, id limit $3",
+        )
+        .bind(&organisation.bytes()[..])
+        .bind(until.0)
+        .bind(records_max as i64)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(|row| one_record(row.try_get("body")?)).collect()
+    }
+
+    async fn look_again(
+        &self,
+        organisation: OrganisationId,
+        looked_at: &[(Record, Option<Millis>)],
+    ) -> Result<(), LedgerError> {
+        if looked_at.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.write().await?;
+        // Whoever appends holds it too: two that alter the same rows in another order would wait for each other.
+        sqlx::query(LOCK_COUNTER).bind(&organisation.bytes()[..]).fetch_optional(&mut *tx).await?;
+        for (record, at) in looked_at {
+            sqlx::query("update record set look_at = $1 where organisation = $2 and id = $3 and body = $4")
+                .bind(at.map(|at| at.0))
+                .bind(&organisation.bytes()[..])
+                .bind(&record.id.bytes()[..])
+                .bind(codec::record_bytes(record))
+                .execute(&mut *tx)
+                .await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
     async fn erase(
         &self,
         organisation: OrganisationId,
