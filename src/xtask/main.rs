@@ -38,7 +38,7 @@ cargo xtask run    builds what is missing, starts the server with a demo club an
     --rough          a client that is built in a minute and is some times larger, to look at a change; dist and test e2e take it too
 cargo xtask test   format, lints, unit tests, the endpoint's tests, the simulator, the build, its size, browsers
     --quick          without the build and the browsers
-    STEP             only this one: fmt, clippy, clippy-client, unit, endpoint, sim, openapi, contract, size, e2e
+    STEP             only this one: fmt, clippy, clippy-client, deny, unit, endpoint, sim, openapi, contract, size, e2e
 cargo xtask soak   the endpoint's tests at the size that is promised, on both databases; takes long
 cargo xtask sim    many tablets and an endpoint in one process, with faults, by seed
     --seeds N        how many worlds; 10000 unless said otherwise

@@ -38,6 +38,7 @@ enum Step {
     Format,
     Lints,
     ClientLints,
+    Dependencies,
     Units,
     Endpoint,
     Simulator,
@@ -47,10 +48,11 @@ enum Step {
     Browsers,
 }
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     Step::Format,
     Step::Lints,
     Step::ClientLints,
+    Step::Dependencies,
     Step::Units,
     Step::Endpoint,
     Step::Simulator,
@@ -66,6 +68,7 @@ impl Step {
             Self::Format => "fmt",
             Self::Lints => "clippy",
             Self::ClientLints => "clippy-client",
+            Self::Dependencies => "deny",
             Self::Units => "unit",
             Self::Endpoint => "endpoint",
             Self::Simulator => SIM,
@@ -80,7 +83,7 @@ impl Step {
     fn is_quick(self) -> bool {
         match self {
             Self::Format | Self::Lints | Self::ClientLints | Self::Units | Self::Endpoint | Self::Simulator => true,
-            Self::OpenApi | Self::Contract | Self::Size | Self::Browsers => false,
+            Self::Dependencies | Self::OpenApi | Self::Contract | Self::Size | Self::Browsers => false,
         }
     }
 
@@ -98,6 +101,7 @@ impl Step {
                 plain(clippy, "lints").and_then(|_| plain(browsers, "lints of the browser tests"))
             }
             Self::ClientLints => client_lints(workspace),
+            Self::Dependencies => dependencies(workspace),
             Self::Units => {
                 let mut units =
                     cargo(workspace, &["test", "--workspace", "--exclude", TESTS, "--locked", "--no-fail-fast"]);
@@ -171,6 +175,13 @@ fn client_lints(workspace: &Workspace) -> Outcome<Tally> {
     }
     clippy.args(["--", "--deny", "warnings"]);
     plain(clippy, "lints of the client")
+}
+
+/// Licences, bans and sources of what we build on; `deny.toml` says why not more.
+fn dependencies(workspace: &Workspace) -> Outcome<Tally> {
+    let mut deny = Command::new(tools::cargo_deny(workspace)?);
+    deny.arg("--manifest-path").arg(workspace.manifest()).args(["--locked", "check", "licenses", "bans", "sources"]);
+    plain(deny, "licences, bans and sources of dependencies")
 }
 
 /// The tests crate without its browsers and its simulator, which are steps of their own.

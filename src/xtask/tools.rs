@@ -14,6 +14,7 @@ use crate::workspace::Workspace;
 
 const TRUNK_VERSION: &str = "0.21.14";
 const BINARYEN_VERSION: &str = "132.0.0";
+const CARGO_DENY_VERSION: &str = "0.20.2";
 const SCHEMATHESIS_VERSION: &str = "4.32.5";
 
 /// Where each program is.
@@ -38,6 +39,11 @@ impl Tools {
     pub fn folders(&self) -> Vec<&Path> {
         [&self.trunk, &self.wasm_bindgen, &self.wasm_opt].into_iter().filter_map(|program| program.parent()).collect()
     }
+}
+
+/// Looks at the licences and sources of what we build on.
+pub fn cargo_deny(workspace: &Workspace) -> Outcome<PathBuf> {
+    cargo_tool(workspace, "cargo-deny", "cargo-deny", CARGO_DENY_VERSION, true)
 }
 
 fn cargo_tool(workspace: &Workspace, package: &str, program: &str, version: &str, locked: bool) -> Outcome<PathBuf> {

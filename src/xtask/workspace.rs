@@ -41,6 +41,11 @@ impl Workspace {
         cargo(&self.root)
     }
 
+    /// What says which crates there are.
+    pub fn manifest(&self) -> PathBuf {
+        self.root.join("Cargo.toml")
+    }
+
     pub fn place(&self, name: &str) -> PathBuf {
         self.root.join("target").join(name)
     }
