@@ -6,6 +6,7 @@
 
 mod board;
 mod doctor;
+mod farewell;
 mod handover;
 mod house;
 mod idle;
@@ -56,6 +57,7 @@ use crate::browser::{
 pub use crate::browser::storage::Persistence;
 pub use board::{Board, Counted};
 pub use doctor::Finding;
+pub use farewell::Farewell;
 pub use handover::{HandOverError, HandedIn, Way};
 pub use house::HouseTrouble;
 pub use ladder::{Risk, Rung};
@@ -74,6 +76,8 @@ pub enum Door {
     Opening { people: usize },
     /// Somebody works.
     Open(Me),
+    /// It was revoked, has handed in what was unsent, and holds nothing any more.
+    Wiped(Farewell),
     /// A later version of the app wrote the data.
     WrittenLater,
     /// The storage cannot be opened.
@@ -420,7 +424,14 @@ impl Roster {
                 self.door.set(Door::Locked);
                 spawn_local(self.sync_forever());
             }
-            Ok(false) => self.door.set(Door::Enrol),
+            Ok(false) => match inner.browser.journal().farewell().await {
+                Ok(Some(farewell)) => {
+                    self.clear_files(&farewell).await;
+                    self.door.set(Door::Wiped(farewell));
+                }
+                Ok(None) => self.door.set(Door::Enrol),
+                Err(error) => self.door.set(Door::Damaged { detail: error.to_string() }),
+            },
             Err(error) => self.door.set(Door::Damaged { detail: error.to_string() }),
         }
     }
@@ -490,7 +501,12 @@ impl Roster {
             Err(Trouble::Busy { retry_after_s: Some(seconds), status: 429 }) => {
                 return Err(DoorError::WrongPin { wait_ms: i64::try_from(seconds).unwrap_or(3_600) * 1_000 });
             }
-            Err(trouble) => return Err(DoorError::Trouble(trouble)),
+            Err(trouble) => {
+                if trouble == Trouble::Revoked {
+                    inner.wake.wake(); // there is something to hand in
+                }
+                return Err(DoorError::Trouble(trouble));
+            }
         };
         self.heard(signed_in.server_time);
         browser.vault().first_unlock(staff, &signed_in, &pin).await.map_err(DoorError::Storage)?;
@@ -929,6 +945,9 @@ impl Roster {
     /// Another tab wrote to the journal: what is new in it is let in here too.
     async fn read_from_other_tab(self) {
         let inner = self.inner();
+        if self.has_left().await {
+            return;
+        }
         if self.door.get_untracked() == Door::Enrol && self.read_tablet().await.unwrap_or(false) {
             self.door.set(Door::Locked);
             spawn_local(self.sync_forever());
@@ -1014,6 +1033,14 @@ impl Roster {
                     browser.tabs().tell_written();
                     clock::now()
                 }
+                Err(TurnError::Endpoint(Trouble::Revoked)) => match self.leave().await {
+                    Ok(()) => return,
+                    Err(error) => {
+                        trace::warn(&format!("this tablet was revoked and could not hand in: {error}"));
+                        failures += 1;
+                        self.failed(&TurnError::Endpoint(Trouble::Revoked), failures)
+                    }
+                },
                 Err(error) => {
                     failures += 1;
                     self.failed(&error, failures)

@@ -18,7 +18,7 @@ use crate::{
     authority,
     backup::{self, BackupError},
     erase::{self, EraseError},
-    export,
+    export, handed_in,
     house::House,
     import,
     keys::{self, Secrets, SystemChance},
@@ -234,7 +234,8 @@ pub async fn device(command: settings::Device, now: Millis) -> Result<String, Ad
                     let (hour, minute) = at.hour_minute(offset);
                     format!("{} {hour:02}:{minute:02}", at.day(offset))
                 };
-                let revoked = device.revoked_at.map_or(String::new(), |at| format!(", revoked {}", when(at)));
+                let wiped = device.wiped_at.map_or(", not wiped yet".into(), |at| format!(", wiped {}", when(at)));
+                let revoked = device.revoked_at.map_or(String::new(), |at| format!(", revoked {}{wiped}", when(at)));
                 let venue = venue.map_or("?", |venue| venue.name.as_str());
                 format!("{} {} {venue}, last seen {}{revoked}\n", device.number.0, device.name, when(device.seen_at))
             };
@@ -245,12 +246,42 @@ pub async fn device(command: settings::Device, now: Millis) -> Result<String, Ad
             let revoked = ledger.revoke(organisation, DeviceNumber(number), now).await?;
             ledger.close().await;
             if revoked {
-                Ok(format!("device {number} is shut out.\n"))
+                Ok(format!(
+                    "device {number} is shut out. At its next contact it hands in what it holds unsent and wipes itself: \
+                     `device handed-in` says so.\n"
+                ))
             } else {
                 Err(asked(format!("there is no device {number}, or it was revoked before")))
             }
         }
+        settings::Device::HandedIn { data } => {
+            let (ledger, organisation) = open(&data).await?;
+            let told = handed_in::list(&*ledger, &ledger.house(organisation).await?).await?;
+            ledger.close().await;
+            Ok(told)
+        }
+        settings::Device::TakeIn { data, number, write } => {
+            let (ledger, organisation) = open(&data).await?;
+            let device = revoked(&*ledger, organisation, number).await?;
+            let told = handed_in::take_in(&*ledger, &ledger.house(organisation).await?, device, write, now).await?;
+            ledger.close().await;
+            Ok(told)
+        }
+        settings::Device::Discard { data, number, write } => {
+            let (ledger, organisation) = open(&data).await?;
+            let device = revoked(&*ledger, organisation, number).await?;
+            let told = handed_in::discard(&*ledger, &ledger.house(organisation).await?, device, write, now).await?;
+            ledger.close().await;
+            Ok(told)
+        }
     }
+}
+
+/// A tablet that was revoked, by its number.
+async fn revoked(ledger: &dyn Database, organisation: OrganisationId, number: u32) -> Result<DeviceNumber, AdminError> {
+    let devices = ledger.devices(organisation).await?;
+    let found = devices.iter().find(|device| device.number.0 == number && device.revoked_at.is_some());
+    found.map(|device| device.number).ok_or_else(|| asked(format!("there is no device {number} that was revoked")))
 }
 
 /// A private authority and a certificate of it, in the data folder.

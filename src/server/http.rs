@@ -41,8 +41,8 @@ use yingke_core::{
     id::{OrganisationId, StaffId},
     time::{DAY_MS, Millis},
     wire::v1::{
-        Answer, BODY_BYTES_MAX, Directory, Enrol, Enrolled, HouseAsk, HouseDeed, HouseDone, Me, Push, SignIn, SignedIn,
-        Staff, Tablets, VERSION, Verdict, base64_text,
+        Answer, BODY_BYTES_MAX, Directory, Enrol, Enrolled, HandIn, HandedIn, HouseAsk, HouseDeed, HouseDone, Me,
+        PUSH_CHANGES_MAX, Push, SignIn, SignedIn, Staff, Tablets, VERSION, Verdict, base64_text,
     },
 };
 
@@ -50,6 +50,7 @@ use crate::{
     clock,
     exchange::{self, Caller, PushError, Versions},
     files,
+    handed_in::{HANDED_BYTES_MAX, HANDED_CHANGES_MAX, Handed},
     house::House,
     house_work, keys,
     known::KnownPhones,
@@ -74,6 +75,7 @@ const FREE_PINS: u32 = 3;
 const FREE_GUESSES: u32 = 10;
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 const PERSON: HeaderName = HeaderName::from_static("yingke-person");
 
 /// What time it is.
@@ -192,6 +194,13 @@ routes! {
     post "/v1/sync" sync, About::new("One turn: what was saved goes in, each change gets a verdict, and with a person's \
         token comes what is new in the audiences that they hold. A push that was answered is answered the same when it \
         comes again.").by(Who::TabletOrPerson).takes::<Push>().gives::<Answer>().or(&[409]);
+    post "/v1/hand-in" hand_in, About::new("From a tablet that was revoked, and of it nothing else: what it holds unsent, \
+        as it was sealed to the organisation. It is kept apart until the administrator takes it in or gives it up, and \
+        with the receipt for all of it the tablet wipes itself. The same again is answered the same; 409 for a tablet that \
+        was not revoked.").by(Who::Tablet).takes::<HandIn>().gives::<HandedIn>().or(&[409]);
+    post "/v1/farewell" farewell, About::new("From a revoked tablet that has handed in all and wiped its records: the \
+        browser is told to throw away the files in which they lay. 409 before it has handed in all.").by(Who::Tablet)
+        .gives_nothing().or(&[409]);
     get "/v1/events" events, About::new("Server-sent events: `{\"number\": N}` whenever there is something new, and a \
         comment now and then. A hint may be late or lost; the pull is the truth.").by(Who::Tablet).streams();
     post "/v1/enrol" enrol, About::new("A tablet presents the code that a supervisor was given, and gets its number and \
@@ -300,6 +309,42 @@ fn renew_known_phones(app: &App, organisation: OrganisationId, secrets: keys::Se
             tracing::error!(%error, "the filter of known phones was not renewed: {error}");
         }
     })
+}
+
+/// What a revoked tablet holds unsent: kept apart, and nothing of it comes into force.
+async fn hand_in(
+    device: Revoked,
+    State(app): State<App>,
+    Message(message): Message<HandIn>,
+) -> Result<Json<HandedIn>, Problem> {
+    let device = device.0;
+    if message.sealed.len() > PUSH_CHANGES_MAX {
+        return Err(Problem::too_large(format!("more than {PUSH_CHANGES_MAX} changes at a time")));
+    }
+    let handed = message.sealed.into_iter().map(Handed::try_from).collect::<Result<Vec<_>, _>>();
+    let handed =
+        handed.map_err(|what| Problem::malformed(format!("a change that was not sealed as it should be: {what}")))?;
+    let kept = app.register.hand_in(&device, &handed, message.left == 0, app.now()).await?;
+    let kept = kept.ok_or_else(|| {
+        Problem::too_large(format!(
+            "a tablet hands in {HANDED_CHANGES_MAX} changes and {HANDED_BYTES_MAX} bytes at most"
+        ))
+    })?;
+    let (number, count) = (device.number.0, kept.ids.len());
+    tracing::info!(device = number, count, left = message.left, "revoked device {number} handed in {count} changes");
+    Ok(Json(HandedIn { version: VERSION, kept: kept.ids, receipt: kept.receipt }))
+}
+
+/// A browser that is told to deletes the very files of its storage: what was deleted in a database lies in them for as
+/// long as the browser pleases. Only for a tablet that holds nothing any more, since anything it held would go.
+async fn farewell(device: Revoked, State(app): State<App>) -> Result<impl IntoResponse, Problem> {
+    let device = device.0;
+    let devices = app.register.devices(device.organisation).await?;
+    let is_wiped = devices.iter().any(|row| row.number == device.number && row.wiped_at.is_some());
+    if !is_wiped {
+        return Err(Problem::not_handed_in());
+    }
+    Ok((StatusCode::NO_CONTENT, [(CLEAR_SITE_DATA, "\"storage\"")]))
 }
 
 /// Says that something is new, not what: the pull is the truth.
@@ -492,21 +537,40 @@ impl FromRequestParts<App> for Device {
         if let Some(device) = parts.extensions.get::<register::Device>() {
             return Ok(Self(device.clone()));
         }
-        let token = parts
-            .headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-            .map(|(_, token)| token.trim())
-            .ok_or_else(Problem::device_unknown)?;
-        let device = match app.register.bearer(keys::token_hash(token)).await? {
+        let device = match bearer(parts, app).await? {
             Bearer::Enrolled(device) => device,
-            Bearer::Revoked => return Err(Problem::device_revoked()),
+            Bearer::Revoked(_) => return Err(Problem::device_revoked()),
             Bearer::Unknown => return Err(Problem::device_unknown()),
         };
         parts.extensions.insert(device.clone());
         Ok(Self(device))
+    }
+}
+
+/// Whose token came as the tablet's; without one it is nobody's that we know.
+async fn bearer(parts: &Parts, app: &App) -> Result<Bearer, Problem> {
+    let token = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = token
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim());
+    match token {
+        Some(token) => Ok(app.register.bearer(keys::token_hash(token)).await?),
+        None => Ok(Bearer::Unknown),
+    }
+}
+
+/// A tablet that was shut out, which has one thing left to do.
+struct Revoked(register::Device);
+
+impl FromRequestParts<App> for Revoked {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        match bearer(parts, app).await? {
+            Bearer::Revoked(device) => Ok(Self(device)),
+            Bearer::Enrolled(_) => Err(Problem::device_enrolled()),
+            Bearer::Unknown => Err(Problem::device_unknown()),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ pub mod erase;
 pub mod exchange;
 pub mod export;
 pub mod files;
+pub mod handed_in;
 pub mod house;
 pub mod house_work;
 pub mod http;

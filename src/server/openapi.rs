@@ -166,8 +166,9 @@ const PROBLEMS: [(u16, &str); 10] = [
     (404, "There is nothing here (`not-found`)."),
     (
         409,
-        "The push counter went backwards: the tablet is a copy of another (`cloned`). Or somebody here is called that \
-         already (`same-name`).",
+        "The push counter went backwards: the tablet is a copy of another (`cloned`); or it was not revoked, and only \
+         then hands in (`device_enrolled`); or it has not handed in all (`not_handed_in`); or somebody here is called \
+         that already (`same-name`).",
     ),
     (413, "More than the limits allow (`too-large`)."),
     (415, "Neither `application/json` nor compressed as it says (`media-type`)."),

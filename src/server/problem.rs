@@ -43,6 +43,18 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "device_revoked", "this device was revoked")
     }
 
+    /// What only a tablet that was revoked may do: one that was not syncs.
+    #[must_use]
+    pub fn device_enrolled() -> Self {
+        Self::new(StatusCode::CONFLICT, "device_enrolled", "this device was not revoked, so it syncs")
+    }
+
+    /// A revoked tablet's storage is not cleared before it has handed in all.
+    #[must_use]
+    pub fn not_handed_in() -> Self {
+        Self::new(StatusCode::CONFLICT, "not_handed_in", "this device has not handed in all that it holds")
+    }
+
     /// The person's token is unknown, has run out, or is another device's.
     #[must_use]
     pub fn person() -> Self {

@@ -2,12 +2,17 @@
 
 use async_trait::async_trait;
 use yingke_core::{
-    id::{DeviceNumber, OrganisationId, StaffId, VenueId},
+    id::{ChangeId, DeviceNumber, OrganisationId, StaffId, VenueId},
     time::Millis,
     wire::v1::{Staff, Venue},
 };
 
-use crate::{house::House, keys::Secrets, ledger::LedgerError};
+use crate::{
+    handed_in::{Handed, HandedRow, Kept},
+    house::House,
+    keys::Secrets,
+    ledger::LedgerError,
+};
 
 /// A tablet that is enrolled and not revoked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +27,8 @@ pub struct Device {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bearer {
     Enrolled(Device),
-    /// Shut out by somebody here.
-    Revoked,
+    /// Shut out by somebody here. It may hand in what it holds unsent, and nothing else.
+    Revoked(Device),
     /// Never heard of, or not since the copy that was put back.
     Unknown,
 }
@@ -37,6 +42,8 @@ pub struct DeviceRow {
     pub enrolled_at: Millis,
     pub seen_at: Millis,
     pub revoked_at: Option<Millis>,
+    /// When it had handed in all that it held unsent; it wipes itself then.
+    pub wiped_at: Option<Millis>,
 }
 
 /// What a person's token stands for.
@@ -91,6 +98,27 @@ pub trait Register: Send + Sync + std::fmt::Debug {
         device: DeviceNumber,
         now: Millis,
     ) -> Result<bool, LedgerError>;
+
+    /// Keeps what a revoked tablet hands in, each change once; `is_all` when nothing more is to come. `None`, with
+    /// nothing kept, if it would be more than one tablet may hand in.
+    async fn hand_in(
+        &self,
+        device: &Device,
+        handed: &[Handed],
+        is_all: bool,
+        now: Millis,
+    ) -> Result<Option<Kept>, LedgerError>;
+    /// Everything that was handed in, by tablet, decided or not; of what was decided the content is gone.
+    async fn handed_in(&self, organisation: OrganisationId) -> Result<Vec<HandedRow>, LedgerError>;
+    /// Writes down what became of changes that were handed in, with the ledger's number of those that were taken, and
+    /// drops their content.
+    async fn decide_handed_in(
+        &self,
+        organisation: OrganisationId,
+        device: DeviceNumber,
+        decided: &[(ChangeId, Option<u64>)],
+        now: Millis,
+    ) -> Result<(), LedgerError>;
 
     async fn keep_token(
         &self,

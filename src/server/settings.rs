@@ -285,11 +285,36 @@ pub enum Device {
         #[command(flatten)]
         data: Data,
     },
-    /// Shut a lost tablet out
+    /// Shut a lost tablet out: at its next contact it hands in what it holds unsent and wipes itself
     Revoke {
         #[command(flatten)]
         data: Data,
         /// Its number
         number: u32,
+    },
+    /// Say what revoked tablets handed in, and what still waits to be taken in or given up
+    HandedIn {
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Take in what a revoked tablet handed in: says first what would become of it
+    TakeIn {
+        #[command(flatten)]
+        data: Data,
+        /// Its number
+        number: u32,
+        /// Do it
+        #[arg(long)]
+        write: bool,
+    },
+    /// Give up what a revoked tablet handed in and that still waits: says first how much it is
+    Discard {
+        #[command(flatten)]
+        data: Data,
+        /// Its number
+        number: u32,
+        /// Do it. It cannot be undone
+        #[arg(long)]
+        write: bool,
     },
 }

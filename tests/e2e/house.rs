@@ -313,6 +313,27 @@ impl Tablet {
         driver.kill().await.unwrap();
     }
 
+    /// The files of the profile in which these bytes lie, as they are or as UTF-16.
+    pub fn files_with(&self, bytes: &[u8]) -> Vec<PathBuf> {
+        let wide: Vec<u8> = bytes.iter().flat_map(|byte| [*byte, 0]).collect();
+        let mut found = Vec::new();
+        let mut folders = vec![self.profile.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap().flatten() {
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    folders.push(entry.path());
+                    continue;
+                }
+                // A browser that runs takes files of its own away.
+                let content = fs::read(entry.path()).unwrap_or_default();
+                if memchr::memmem::find(&content, bytes).or(memchr::memmem::find(&content, &wide)).is_some() {
+                    found.push(entry.path());
+                }
+            }
+        }
+        found
+    }
+
     /// SIGKILL to every process of the browser: no goodbye, nothing finished.
     pub async fn kill(&mut self) {
         let Open { mut driver, page } = self.open.take().expect("it is open");

@@ -20,3 +20,4 @@ mod paper;
 mod papers;
 mod same;
 mod tour;
+mod wipe;

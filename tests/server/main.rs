@@ -9,6 +9,7 @@ mod durable;
 mod erase;
 mod exchange;
 mod files;
+mod hand_in;
 mod house_work;
 mod lost_replies;
 mod openapi;

@@ -287,6 +287,14 @@ async fn a_club_is_set_up_on_the_command_line() {
     done(&["device", "revoke", "1"], data).await;
     refused(&["device", "revoke", "1"], data).await;
     assert_eq!(sign_in("314159").await, 401);
+    let hand_in = yingke_core::wire::v1::HandIn { version: VERSION, sealed: Vec::new(), left: 0 };
+    let reply = world::post(address, "/v1/hand-in", &[("authorization", &bearer)], &hand_in).await.unwrap();
+    assert_eq!(reply.status, 200, "{reply:?}");
+    assert!(done(&["device", "list"], data).await.contains(", wiped "));
+    assert!(done(&["device", "handed-in"], data).await.contains("nothing handed in, and it has wiped itself"));
+    assert!(done(&["device", "take-in", "1"], data).await.contains("say --write"));
+    assert!(done(&["device", "discard", "1", "--write"], data).await.contains("0 changes"));
+    refused(&["device", "take-in", "2"], data).await;
     refused(&["demo", "--show"], data).await;
 }
 

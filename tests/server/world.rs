@@ -317,7 +317,11 @@ pub struct Tablet {
 
 impl Tablet {
     pub async fn enrol(address: SocketAddr) -> Self {
-        let asked = Enrol { version: VERSION, code: CODE.into(), name: "A-01".into() };
+        Self::enrol_with(address, CODE).await
+    }
+
+    pub async fn enrol_with(address: SocketAddr, code: &str) -> Self {
+        let asked = Enrol { version: VERSION, code: code.into(), name: "A-01".into() };
         let reply = post(address, "/v1/enrol", &[], &asked).await.unwrap();
         assert_eq!(reply.status, 200, "{reply:?}");
         let enrolled: Enrolled = reply.json();

@@ -34,7 +34,7 @@ use super::{
     chance::{Web, random},
     handover::{HandOver, HandOverError},
     idb::{BLOCKS, DRAFTS, Database, JOURNAL, META, OpenError, Range, StoreError, TRAY, sequence_key},
-    journal::{BrowserJournal, Contents, OpenedBlock},
+    journal::{BrowserJournal, Contents, Farewell, OpenedBlock},
     rows::{self, Row},
     seal::Key,
     unlock::{Hardness, WorkerError},
@@ -993,13 +993,44 @@ async fn a_part_opens_only_where_it_belongs() {
 }
 
 #[wasm_bindgen_test]
-async fn after_a_wipe_there_is_nothing() {
+async fn a_wipe_waits_for_what_was_saved_meanwhile_and_leaves_nothing() {
     let tablet = Tablet::enrolled("wipe").await;
     tablet.unlock(1).await;
-    tablet.journal.append(&lead("甲")).await.unwrap();
-    tablet.journal.wipe().await.unwrap();
+    let (refused, unsent, late) = (lead("甲"), lead("乙"), lead("丙"));
+    tablet.journal.append(&refused).await.unwrap();
+    tablet.journal.append(&unsent).await.unwrap();
+    tablet.journal.begin_push(9).await.unwrap();
+    let refusals = vec![(refused.change.id(), Refusal::UnknownAuthor)];
+    tablet.journal.take_in(&News { refused: refusals, ..News::default() }).await.unwrap();
+    tablet.journal.keep_draft("F-03", b"half").await.unwrap();
+    let work = tablet.journal.unsent_work().await.unwrap();
+    assert_eq!((work.changes.len(), work.drafts, work.damaged), (2, 1, 0));
+    assert_eq!(opened_by_the_endpoint(&work.changes[0]).await, [unsent]);
+    assert_eq!(opened_by_the_endpoint(&work.changes[1]).await, [refused]);
+
+    let other_tab = Tablet::start(&tablet.name).await;
+    other_tab.unlock(1).await;
+    other_tab.journal.append(&late).await.unwrap();
+    let told = Farewell { at: fixture::NOW, handed_in: 3, receipt: "7F3A-91C2".into(), drafts: 1, damaged: 0 };
+    assert_eq!(tablet.journal.wipe(&work, &told).await, Ok(false), "it is not handed in yet");
+    assert_eq!(tablet.journal.tail_summary().await.unwrap().count, 2);
+    assert_eq!(tablet.journal.farewell().await, Ok(None));
+    let work = tablet.journal.unsent_work().await.unwrap();
+    assert_eq!(work.changes.len(), 3);
+    assert_eq!(tablet.journal.wipe(&work, &told).await, Ok(true));
+    // A tab that has not heard of it shows no tick.
+    let kept = other_tab.journal.append(&lead("丁")).await;
+    assert!(matches!(kept, Err(AppendError::Aborted { .. })), "{kept:?}");
+
     let tablet = tablet.again().await;
     assert_eq!(tablet.vault.device().await, Ok(None));
-    assert_eq!(tablet.journal.tail_summary().await.unwrap().count, 0);
-    assert_eq!(tablet.rows(META).await.len(), 1);
+    assert_eq!(tablet.journal.farewell().await, Ok(Some(told.clone())));
+    assert_eq!(tablet.journal.last_word().await, Ok(Some(enrolled().token)));
+    tablet.journal.keep_farewell(&told).await.unwrap();
+    assert_eq!(tablet.journal.last_word().await, Ok(None));
+    for (store, count) in [(JOURNAL, 0), (BLOCKS, 0), (META, 2), (DRAFTS, 0), (TRAY, 0)] {
+        assert_eq!(tablet.rows(store).await.len(), count, "{store}");
+    }
+    tablet.journal.drop_farewell().await.unwrap();
+    assert_eq!(tablet.journal.farewell().await, Ok(None));
 }

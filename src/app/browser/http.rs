@@ -12,8 +12,8 @@ use yingke_core::{
     id::StaffId,
     sync::{Endpoint, Trouble, retry_at},
     wire::v1::{
-        Answer, Directory, Enrol, Enrolled, HouseAsk, HouseDeed, HouseDone, KnownTablet, Me, Problem, Push, SignIn,
-        SignedIn, Tablets, VERSION,
+        Answer, Directory, Enrol, Enrolled, HandIn, HandedIn, HouseAsk, HouseDeed, HouseDone, KnownTablet, Me, Problem,
+        Push, SealedChange, SignIn, SignedIn, Tablets, VERSION,
     },
 };
 
@@ -157,6 +157,27 @@ impl HttpEndpoint {
         Err(judged(answer.status, &answer.content_type, &answer.body)
             .err()
             .unwrap_or_else(|| Trouble::Stranger { detail: "another kind of file".into() }))
+    }
+
+    /// Hands in a part of what this tablet holds unsent, once it was revoked; `left` changes are still to come.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    pub async fn hand_in(&self, sealed: &[SealedChange], left: u64) -> Result<HandedIn, Trouble> {
+        self.post("/v1/hand-in", &HandIn { version: VERSION, sealed: sealed.to_vec(), left }, As::Tablet).await
+    }
+
+    /// Has the browser throw away the files of its storage, with the credential of a tablet that was wiped.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    pub async fn farewell(&self, token: &str) -> Result<(), Trouble> {
+        let request = self.request("POST", As::Nobody, None)?;
+        request.headers.set("Authorization", &format!("Bearer {token}")).map_err(|_| Trouble::OutOfReach)?;
+        match fetch("/v1/farewell", &request, ANSWER_WAIT_MS).await?.status {
+            204 => Ok(()),
+            status => Err(Trouble::Busy { status, retry_after_s: None }),
+        }
     }
 
     /// Wakes at each hint that something is new, for as long as the page lives: for the tab that leads.

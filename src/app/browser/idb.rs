@@ -366,15 +366,6 @@ impl Database {
         self.adopt(raw.clone());
         Ok(raw)
     }
-
-    /// Removes everything that was kept: a revoked tablet. What this page still holds in memory is the caller's.
-    ///
-    /// # Errors
-    /// [`AppendError`]
-    pub async fn wipe(&self) -> Result<(), AppendError> {
-        self.write(&STORES, async |tx| STORES.iter().try_for_each(|store| tx.clear(store))).await?;
-        self.write(&[META], async |tx| put_format(tx)).await
-    }
 }
 
 /// Says that what lies here is of this version's format.

@@ -5,7 +5,10 @@
 //! as they are: a checkpoint trims an audience only together with its blocks. An own row that blocks hold leaves the
 //! journal, so that no start reads it, and is kept aside for as long as a restored endpoint may ask for it.
 
+mod farewell;
 mod handover;
+
+pub use farewell::{Farewell, UnsentWork};
 
 use std::{
     cell::{Cell, RefCell},
@@ -28,6 +31,7 @@ use yingke_core::{
     wire::v1::{Refusal, SealedChange, StreamMark, base64_text},
 };
 
+use self::farewell::FAREWELL_ROW;
 use super::{
     chance, clock,
     drafts::Drafts,
@@ -608,18 +612,12 @@ impl BrowserJournal {
         self.drafts.names().await
     }
 
-    /// Removes everything: a revoked tablet, after its unsent work was taken.
-    ///
-    /// # Errors
-    /// [`AppendError`]
-    pub async fn wipe(&self) -> Result<(), AppendError> {
-        self.database.wipe().await?;
-        self.vault.lock();
+    /// What this tab remembers of a database that was wiped.
+    fn forget_all(&self) {
         self.tail.borrow_mut().clear();
         self.tail_known_to.set(0);
         self.let_go();
         self.damages.borrow_mut().clear();
-        self.vault.reload().await
     }
 
     // ---- Inside: opening ------------------------------------------------------------------------------------
@@ -768,7 +766,16 @@ impl BrowserJournal {
 impl Journal for BrowserJournal {
     async fn append(&self, change: &Ranked) -> Result<(), AppendError> {
         let row = self.sealed(change).await?.bytes();
-        let sequence = self.database.write(&[JOURNAL], async |tx| tx.add(JOURNAL, &row)?.sequence().await).await?;
+        let write = self.database.write(&[JOURNAL, META], async |tx| {
+            let wiped = tx.get(META, FAREWELL_ROW)?;
+            let sequence = tx.add(JOURNAL, &row)?;
+            // Another tab handed in all there was, and this one had not heard of it: no tick for what nobody will send.
+            if wiped.bytes().await?.is_some() {
+                return Err(StoreError::Aborted { detail: "this tablet was wiped".into() });
+            }
+            sequence.sequence().await
+        });
+        let sequence = write.await?;
         let mut position = self.position.borrow_mut();
         position.on_show.insert(sequence, change.change.id());
         position.step_to(sequence);
@@ -996,6 +1003,18 @@ impl Together {
     }
 }
 
+/// A change in the form that only the endpoint opens; `None` where that seal is not there.
+fn sealed_change(row: &OwnRow) -> Option<SealedChange> {
+    let recovery = row.recovery.as_ref()?;
+    Some(SealedChange {
+        id: row.id,
+        author: row.author,
+        sender: base64_text(&recovery.sender),
+        nonce: base64_text(&recovery.sealed.nonce),
+        sealed: base64_text(&recovery.sealed.bytes),
+    })
+}
+
 /// Opens rows with what is unlocked.
 struct Opener {
     session: Option<Rc<Session>>,
@@ -1112,14 +1131,7 @@ impl Opener {
         {
             return Some(TailChange::Open(change));
         }
-        let recovery = row.recovery.as_ref()?;
-        Some(TailChange::Sealed(SealedChange {
-            id: row.id,
-            author: row.author,
-            sender: base64_text(&recovery.sender),
-            nonce: base64_text(&recovery.sealed.nonce),
-            sealed: base64_text(&recovery.sealed.bytes),
-        }))
+        sealed_change(row).map(TailChange::Sealed)
     }
 
     async fn block(&self, key: &str, bytes: &[u8]) -> Result<Option<OpenedBlock>, Damage> {

@@ -13,6 +13,11 @@ pub fn put(name: &str, value: &str) {
     let _ = LocalStorage::set(key(name), value);
 }
 
+/// Forgets everything, as on a tablet out of the box.
+pub fn forget_all() {
+    LocalStorage::clear();
+}
+
 fn key(name: &str) -> String {
     format!("yingke.settings.{name}")
 }

@@ -8,7 +8,7 @@ use yingke_core::{audience::Role, id::StaffId, sync::Trouble, wire::v1::Staff};
 
 use crate::{
     format,
-    roster::{Door, DoorError, Roster, use_roster},
+    roster::{Door, DoorError, Farewell, Roster, use_roster},
     t,
     ui::{
         Banner, Button, ButtonKind, ButtonSize, Corner, EmptyState, FaceTile, Field, FieldKind, Glyph, Icon, Key,
@@ -31,6 +31,7 @@ pub fn DoorScreen() -> impl IntoView {
         Door::Starting | Door::Open(_) => View::Nothing,
         Door::Enrol => view! { <Enrol/> },
         Door::Locked | Door::Opening { .. } => view! { <Unlock/> },
+        Door::Wiped(farewell) => view! { <Wiped farewell/> },
         Door::WrittenLater => view! {
             <main class="page page--alone">
                 <EmptyState icon=Icon::Info title=t!(w, later_title) text=t!(w, later_text)/>
@@ -338,6 +339,43 @@ fn Enrol() -> impl IntoView {
                             wide=true
                         />
                     </form>
+                },
+            )
+            pin=slot(())
+        />
+    }
+}
+
+/// A tablet that was shut out: what became of what was on it.
+#[component]
+fn Wiped(farewell: Farewell) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let Farewell { at, handed_in, receipt, drafts, damaged } = farewell;
+    let told = move || {
+        let words = w.get();
+        let at = format::moment(words, at, roster.minute(), roster.utc_offset_minutes());
+        let handed = match handed_in {
+            0 => words.wiped_nothing().to_owned(),
+            count => words.wiped_handed_in(count),
+        };
+        let receipt = (handed_in > 0).then(|| words.wiped_receipt(&receipt, &at));
+        let drafts = (drafts > 0).then(|| words.wiped_drafts(drafts));
+        let damaged = (damaged > 0).then(|| words.wiped_damaged(damaged));
+        let lines = [Some(handed), receipt, drafts, damaged, Some(words.wiped_next().to_owned())];
+        lines.into_iter().flatten().map(|line| view! { <p class="enrol__text">{line}</p> }).collect::<View>()
+    };
+    let begin = Callback::new(move |()| leptos::task::spawn_local(roster.begin_anew()));
+    view! {
+        <UnlockLayout
+            door=slot(view! { <Doorpost/> })
+            people=slot(
+                view! {
+                    <div class="enrol">
+                        <h1 class="enrol__title">{t!(w, wiped_title)}</h1>
+                        {told}
+                        <Button label=t!(w, wiped_again) icon=Icon::Tablet kind=ButtonKind::Quiet on_press=begin/>
+                    </div>
                 },
             )
             pin=slot(())

@@ -372,6 +372,29 @@ pub struct SignedIn {
     pub server_time: Millis,
 }
 
+/// `POST /v1/hand-in`, with the token of a tablet that was revoked: what it holds unsent, before it wipes itself. At most
+/// [`PUSH_CHANGES_MAX`] changes at a time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
+pub struct HandIn {
+    pub version: u32,
+    #[serde(default)]
+    pub sealed: Vec<SealedChange>,
+    /// Changes that are still to come after these; with 0 the tablet has nothing more and will wipe itself.
+    pub left: u64,
+}
+
+/// The receipt for a [`HandIn`]. What it names is kept apart for the administrator and is not in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
+pub struct HandedIn {
+    pub version: u32,
+    /// Those of this message that are kept, now or before. One that is missing was handed in before with other content.
+    pub kept: Vec<ChangeId>,
+    /// Says in eight letters which changes this tablet has handed in so far; the administrator reads the same.
+    pub receipt: String,
+}
+
 /// `GET /v1/me`: whom the tokens belong to. Keys are for audiences that came into being since the sign-in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]

@@ -44,6 +44,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/postgres/001_begin.sql"),
     include_str!("migrations/postgres/002_erasure.sql"),
     include_str!("migrations/postgres/003_look_at.sql"),
+    include_str!("migrations/postgres/004_handed_in.sql"),
 ];
 /// Connections of one process: batches of one organisation wait for each other in any case.
 const CONNECTIONS_MAX: u32 = 16;

@@ -40,6 +40,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/sqlite/002_many.sql"),
     include_str!("migrations/sqlite/003_erasure.sql"),
     include_str!("migrations/sqlite/004_look_at.sql"),
+    include_str!("migrations/sqlite/005_handed_in.sql"),
 ];
 /// The name of the file in the data folder.
 pub const FILE: &str = "yingke.db";

@@ -147,6 +147,24 @@ pub const TABLES: &[Table] = &[
         columns: &[("organisation", Bytes), ("id", Bytes), ("kind", Text), ("audience", Text), ("body", Bytes)],
         keys: 2,
     },
+    Table {
+        name: "handed_in",
+        columns: &[
+            ("organisation", Bytes),
+            ("device", Int),
+            ("change", Bytes),
+            ("author", Bytes),
+            ("sender", Bytes),
+            ("nonce", Bytes),
+            ("sealed", Bytes),
+            ("hash", Bytes),
+            ("handed_at", Int),
+            ("decided_at", Maybe),
+            ("number", Maybe),
+        ],
+        keys: 3,
+    },
+    Table { name: "farewell", columns: &[("organisation", Bytes), ("device", Int), ("said_at", Int)], keys: 2 },
 ];
 
 /// One row, and the table it belongs to by its place in [`TABLES`].

@@ -11,7 +11,7 @@ use crate::ledger::{
     tables::{Cell, Holds, TABLES, Table, TableRow},
 };
 
-/// Rows of one statement: with nine columns they stay under what either database binds at once.
+/// Rows of one statement: with eleven columns they stay under what either database binds at once.
 const ROWS_AT_ONCE: usize = 400;
 /// Tablets that were enrolled since the copy was made keep their numbers to themselves.
 const DEVICES_SKIPPED: i64 = 1_000;

@@ -1,13 +1,16 @@
 //! The register's tables.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use sqlx::Row;
 
 use super::{
     DbConnection, DbRow, ThisLedger,
-    rows::{array, damaged, device, small},
+    rows::{array, bits, damaged, device, small},
 };
 use crate::{
+    handed_in::{HANDED_BYTES_MAX, HANDED_CHANGES_MAX, Handed, HandedRow, Kept, receipt},
     house::House,
     keys::Secrets,
     ledger::LedgerError,
@@ -15,7 +18,7 @@ use crate::{
 };
 use yingke_core::{
     audience::Role,
-    id::{DeviceNumber, OrganisationId, StaffId, VenueId},
+    id::{ChangeId, DeviceNumber, OrganisationId, StaffId, VenueId},
     time::Millis,
     wire::v1::{Staff, Venue},
 };
@@ -243,19 +246,21 @@ impl Register for ThisLedger {
             .fetch_optional(&self.readers)
             .await?;
         let Some(row) = row else { return Ok(Bearer::Unknown) };
-        if row.try_get::<Option<i64>, _>("revoked_at")?.is_some() {
-            return Ok(Bearer::Revoked);
-        }
-        Ok(Bearer::Enrolled(Device {
+        let device = Device {
             organisation: OrganisationId::from_bytes(array(&row, "organisation")?),
             number: device(&row, "number")?,
             venue: VenueId::from_bytes(array(&row, "venue")?),
             name: row.try_get("name")?,
-        }))
+        };
+        let is_revoked = row.try_get::<Option<i64>, _>("revoked_at")?.is_some();
+        Ok(if is_revoked { Bearer::Revoked(device) } else { Bearer::Enrolled(device) })
     }
 
     async fn devices(&self, organisation: OrganisationId) -> Result<Vec<DeviceRow>, LedgerError> {
-        sqlx::query("select * from device where organisation = $1 order by number")
+        let select = "select device.*, farewell.said_at from device left join farewell \
+                      on farewell.organisation = device.organisation and farewell.device = device.number \
+                      where device.organisation = $1 order by number";
+        sqlx::query(select)
             .bind(&organisation.bytes()[..])
             .fetch_all(&self.readers)
             .await?
@@ -268,6 +273,7 @@ impl Register for ThisLedger {
                     enrolled_at: Millis(row.try_get("enrolled_at")?),
                     seen_at: Millis(row.try_get("seen_at")?),
                     revoked_at: row.try_get::<Option<i64>, _>("revoked_at")?.map(Millis),
+                    wiped_at: row.try_get::<Option<i64>, _>("said_at")?.map(Millis),
                 })
             })
             .collect()
@@ -295,6 +301,109 @@ impl Register for ThisLedger {
             .await?;
         tx.commit().await?;
         Ok(revoked.rows_affected() > 0)
+    }
+
+    async fn hand_in(
+        &self,
+        device: &Device,
+        handed: &[Handed],
+        is_all: bool,
+        now: Millis,
+    ) -> Result<Option<Kept>, LedgerError> {
+        let mut tx = self.write().await?;
+        let (organisation, number) = (device.organisation.bytes(), i64::from(device.number.0));
+        for change in handed {
+            sqlx::query(
+                "insert into handed_in (organisation, device, change, author, sender, nonce, sealed, hash, handed_at) \
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (organisation, device, change) do nothing",
+            )
+            .bind(&organisation[..])
+            .bind(number)
+            .bind(&change.id.bytes()[..])
+            .bind(&change.author.bytes()[..])
+            .bind(&change.sender[..])
+            .bind(&change.nonce[..])
+            .bind(&change.sealed[..])
+            .bind(&change.hash()[..])
+            .bind(now.0)
+            .execute(&mut *tx)
+            .await?;
+        }
+        let rows = sqlx::query(
+            "select change, hash, length(sealed) as bytes from handed_in \
+             where organisation = $1 and device = $2 order by change",
+        )
+        .bind(&organisation[..])
+        .bind(number)
+        .fetch_all(&mut *tx)
+        .await?;
+        let mut here = BTreeMap::new();
+        let mut bytes = 0;
+        for row in &rows {
+            here.insert(ChangeId::from_bytes(array(row, "change")?), array(row, "hash")?);
+            bytes += length(row)?;
+        }
+        if here.len() > HANDED_CHANGES_MAX || bytes > HANDED_BYTES_MAX {
+            return Ok(None);
+        }
+        if is_all {
+            let said = "insert into farewell (organisation, device, said_at) values ($1, $2, $3) \
+                        on conflict (organisation, device) do nothing";
+            sqlx::query(said).bind(&organisation[..]).bind(number).bind(now.0).execute(&mut *tx).await?;
+        }
+        tx.commit().await?;
+        let is_kept = |change: &&Handed| here.get(&change.id) == Some(&change.hash());
+        Ok(Some(Kept {
+            ids: handed.iter().filter(is_kept).map(|change| change.id).collect(),
+            receipt: receipt(device.number, here.keys().copied()),
+        }))
+    }
+
+    async fn handed_in(&self, organisation: OrganisationId) -> Result<Vec<HandedRow>, LedgerError> {
+        let rows = sqlx::query("select * from handed_in where organisation = $1 order by device, change")
+            .bind(&organisation.bytes()[..])
+            .fetch_all(&self.readers)
+            .await?;
+        let handed = |row: &DbRow| {
+            Ok(HandedRow {
+                device: device(row, "device")?,
+                change: Handed {
+                    id: ChangeId::from_bytes(array(row, "change")?),
+                    author: StaffId::from_bytes(array(row, "author")?),
+                    sender: array(row, "sender")?,
+                    nonce: array(row, "nonce")?,
+                    sealed: row.try_get("sealed")?,
+                },
+                handed_at: Millis(row.try_get("handed_at")?),
+                decided: row.try_get::<Option<i64>, _>("decided_at")?.is_some(),
+            })
+        };
+        rows.iter().map(handed).collect()
+    }
+
+    async fn decide_handed_in(
+        &self,
+        organisation: OrganisationId,
+        device: DeviceNumber,
+        decided: &[(ChangeId, Option<u64>)],
+        now: Millis,
+    ) -> Result<(), LedgerError> {
+        let mut tx = self.write().await?;
+        for (change, number) in decided {
+            sqlx::query(
+                "update handed_in set decided_at = $1, number = $2, sealed = $3 \
+                 where organisation = $4 and device = $5 and change = $6 and decided_at is null",
+            )
+            .bind(now.0)
+            .bind(number.map(bits))
+            .bind(Vec::<u8>::new())
+            .bind(&organisation.bytes()[..])
+            .bind(i64::from(device.0))
+            .bind(&change.bytes()[..])
+            .execute(&mut *tx)
+            .await?;
+        }
+        Ok(tx.commit().await?)
     }
 
     async fn keep_token(
@@ -347,6 +456,12 @@ impl Register for ThisLedger {
             .await?;
         Ok(())
     }
+}
+
+/// Bytes of a value, whichever way the database counts them.
+fn length(row: &DbRow) -> Result<usize, LedgerError> {
+    let bytes = row.try_get::<i64, _>("bytes").or_else(|_| row.try_get::<i32, _>("bytes").map(i64::from))?;
+    usize::try_from(bytes).map_err(|_| damaged("a length"))
 }
 
 async fn drop_tokens(tx: &mut DbConnection, organisation: OrganisationId, staff: StaffId) -> Result<(), LedgerError> {
