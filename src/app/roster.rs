@@ -12,6 +12,7 @@ mod house;
 mod idle;
 mod ladder;
 mod lease;
+mod pass;
 mod work;
 
 use std::{
@@ -61,6 +62,7 @@ pub use farewell::Farewell;
 pub use handover::{HandOverError, HandedIn, Way};
 pub use house::HouseTrouble;
 pub use ladder::{Risk, Rung};
+pub use pass::PassError;
 pub use work::MyTask;
 
 /// How far the door is open.
@@ -517,7 +519,10 @@ impl Roster {
     fn renew_soon(self, staff: StaffId, pin: String) {
         const RENEW_BEFORE_MS: i64 = 7 * DAY_MS;
         let expires = self.inner().browser.vault().person_token().map(|(_, expires_at)| expires_at);
-        if expires.is_none_or(|expires_at| expires_at.since(self.now()) > RENEW_BEFORE_MS) {
+        let is_due = expires.is_some_and(|expires_at| expires_at.since(self.now()) <= RENEW_BEFORE_MS);
+        // A sign-in of before there were trial passes opens none.
+        let lacks_passes = self.inner().browser.vault().passes().is_none();
+        if !is_due && !lacks_passes {
             return;
         }
         let session = self.inner().session.get();
@@ -793,6 +798,26 @@ impl Roster {
     /// # Errors
     /// [`AppendError`]: nothing was kept; the form stays as it is.
     pub async fn save(self, form: &str, edits: Vec<Edit>) -> Result<ChangeId, AppendError> {
+        let saved = self.save_once(form, edits, None).await?;
+        Ok(saved.expect("only what takes a pass can be too late"))
+    }
+
+    /// One save that takes a trial pass; when it was taken, where this tablet had taken it before. Nothing is kept then.
+    async fn save_taking(
+        self,
+        form: &str,
+        edits: Vec<Edit>,
+        use_record: RecordId,
+    ) -> Result<Result<ChangeId, Millis>, AppendError> {
+        self.save_once(form, edits, Some(use_record)).await
+    }
+
+    async fn save_once(
+        self,
+        form: &str,
+        edits: Vec<Edit>,
+        takes: Option<RecordId>,
+    ) -> Result<Result<ChangeId, Millis>, AppendError> {
         let inner = self.inner();
         let nobody = || AppendError::Aborted { detail: "nobody is unlocked".into() };
         let browser = &inner.browser;
@@ -816,12 +841,17 @@ impl Roster {
         let change = Change::new(header, edits, &mut Web);
         let stamp = inner.stamper.borrow_mut().next(made_at.plus(clock_offset_ms));
         let ranked = Ranked::provisional(stamp, change);
-        let kept = browser.journal().append(&ranked).await;
+        let kept = match takes {
+            None => browser.journal().append(&ranked).await.map(Ok),
+            Some(use_record) => browser.journal().append_taking(&ranked, use_record).await,
+        };
         let failure = kept.as_ref().err().cloned();
         if self.status.with_untracked(|status| status.save_failure != failure) {
             self.status.update(|status| status.save_failure = failure);
         }
-        kept?;
+        if let Err(at) = kept? {
+            return Ok(Err(at));
+        }
         let touched = inner.replica.borrow_mut().append(ranked);
         self.tell(&touched);
         self.status.update(|status| {
@@ -836,7 +866,7 @@ impl Roster {
                 self.look_at_storage().await;
             });
         }
-        Ok(id)
+        Ok(Ok(id))
     }
 
     /// Sends a refused change again as it is: its reason may have gone.

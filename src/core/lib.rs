@@ -31,6 +31,7 @@ mod named;
 pub mod pack;
 pub mod paper;
 pub mod parameter;
+pub mod pass;
 pub mod permit;
 pub mod phone;
 pub mod pinyin;

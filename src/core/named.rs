@@ -63,6 +63,8 @@ pub const GUARDS: &[(&str, usize, usize)] = &[
     ("not", 2, 9),
     ("positive", 1, 1),
     ("equals", 2, 2),
+    // Both fields hold something, and not the same.
+    ("differs", 2, 2),
     ("at_least_field", 2, 2),
     ("longer", 2, 2),
     ("equals_parameter", 2, 2),

@@ -89,7 +89,7 @@ pub fn audience_for_paper(kind: &str, person: Option<&Record>, scene: &Scene<'_>
 pub fn matter_of(kind: &str) -> Option<Matter> {
     Some(match kind {
         "person" | "tracking" | "opportunity" | "appointment" | "interaction" => Matter::Leads,
-        "visit" | "consultation" | "tour" | "negotiation" | "trial" | "trial_pass" => Matter::Visits,
+        "visit" | "consultation" | "tour" | "negotiation" | "trial" | "trial_pass" | "pass_use" => Matter::Visits,
         "agreement" | "membership" | "renewal" | "deposit" | "give_back" | "retention" => Matter::Contracts,
         "payment" => Matter::Payments,
         "leave" | "leave_end" => Matter::LeaveOrdinary,

@@ -267,6 +267,10 @@ pub fn holds(guard: &Call, facts: &Facts<'_>) -> bool {
         }
         "positive" => int(first).is_some_and(|number| number > 0),
         "equals" => value().is_some() && value() == (facts.read)(guard.argument(1)),
+        "differs" => {
+            let other = (facts.read)(guard.argument(1));
+            value().is_some() && other.is_some() && value() != other
+        }
         "at_least_field" => matches!((int(first), int(guard.argument(1))), (Some(a), Some(b)) if a >= b),
         "longer" => matches!((int(first), int(guard.argument(1))), (Some(a), Some(b)) if a > b),
         "equals_parameter" => int(first).is_some() && int(first) == number(guard.argument(1)),

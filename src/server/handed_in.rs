@@ -271,6 +271,9 @@ fn why(refusal: &Refusal) -> String {
         Refusal::Malformed { detail } => detail.clone(),
         Refusal::Different => "another change is here under its id".into(),
         Refusal::Erased => "whom it is about was erased".into(),
+        Refusal::Step { record, kind, to, .. } => {
+            format!("{kind} {record} cannot come to {to} from what its author saw")
+        }
     }
 }
 

@@ -435,6 +435,7 @@ async fn sign_in(
         expires_at,
         keys: secrets.audience_keys(device.number, held.iter()),
         own_key: base64_text(&secrets.own_key(device.number, person.id)),
+        passes: Some(secrets.pass_keys(device.organisation, device.number)),
         server_time: now,
     }))
 }

@@ -4,14 +4,19 @@ use std::collections::BTreeMap;
 
 use argon2::{Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier, password_hash::SaltString};
 use hkdf::Hkdf;
-use p256::{SecretKey, elliptic_curve::sec1::ToEncodedPoint};
+use p256::{
+    SecretKey,
+    ecdsa::{Signature, SigningKey, signature::Signer},
+    elliptic_curve::sec1::ToEncodedPoint,
+};
 use sha2::{Digest, Sha256};
 use yingke_core::{
     audience::Audience,
     chance::Chance,
     filter::FilterKey,
-    id::{DeviceNumber, StaffId},
-    wire::v1::base64_text,
+    id::{DeviceNumber, OrganisationId, StaffId},
+    pass::{POINT_BYTES, certified},
+    wire::v1::{PassKeys, base64_text},
 };
 
 /// The system's chance.
@@ -172,6 +177,29 @@ impl Secrets {
         *key.first_chunk().expect("16 of 32 bytes")
     }
 
+    /// What trial passes are made and checked with on one tablet: a key of its own, certified by the organisation's.
+    #[must_use]
+    pub fn pass_keys(&self, organisation: OrganisationId, device: DeviceNumber) -> PassKeys {
+        let authority = self.signing_key(&[b"pass authority 1"]);
+        let own = self.signing_key(&[b"pass key 1", &device.0.to_be_bytes()]);
+        let point = point_of(&own);
+        let certificate: Signature = authority.sign(&certified(organisation, device, &point));
+        PassKeys {
+            authority: base64_text(&point_of(&authority)),
+            secret: base64_text(&own.to_bytes()),
+            point: base64_text(&point),
+            certificate: base64_text(&certificate.to_bytes()),
+            code_key: base64_text(&self.derived(&[b"pass code key 1"])),
+        }
+    }
+
+    fn signing_key(&self, info: &[&[u8]]) -> SigningKey {
+        // All but one in 2^32 of random numbers are keys of the curve.
+        let tries = (0_u8..=u8::MAX).map(|number| self.derived(&[info, &[&[number]]].concat()));
+        let mut keys = tries.filter_map(|bytes| SigningKey::from_slice(&bytes).ok());
+        keys.next().expect("one of 256 random numbers is a key of the curve")
+    }
+
     #[must_use]
     pub fn audience_keys<'a>(
         &self,
@@ -187,6 +215,11 @@ impl Secrets {
         hkdf.expand_multi_info(info, &mut key).expect("32 bytes can be derived");
         key
     }
+}
+
+fn point_of(key: &SigningKey) -> [u8; POINT_BYTES] {
+    let point = key.verifying_key().to_encoded_point(false);
+    point.as_bytes().try_into().expect("an uncompressed point has 65 bytes")
 }
 
 impl Default for Secrets {
@@ -221,6 +254,26 @@ mod tests {
             assert_eq!(code_digits(text), None, "{text}");
         }
         assert!(code_digits(&new_code()).is_some());
+    }
+
+    #[test]
+    fn the_organisation_vouches_for_each_tablets_own_key() {
+        use p256::ecdsa::{VerifyingKey, signature::Verifier};
+        let (secrets, organisation) = (Secrets::new(), fixture::organisation());
+        let bytes = |text: &str| yingke_core::wire::v1::base64_bytes(text).unwrap();
+        let keys = secrets.pass_keys(organisation, DeviceNumber(7));
+        assert_eq!(secrets.pass_keys(organisation, DeviceNumber(7)), keys);
+        let other = secrets.pass_keys(organisation, DeviceNumber(8));
+        assert_ne!((&other.point, &other.certificate), (&keys.point, &keys.certificate));
+        let authority = VerifyingKey::from_sec1_bytes(&bytes(&keys.authority)).unwrap();
+        let certificate = Signature::from_slice(&bytes(&keys.certificate)).unwrap();
+        let vouches = |device: u32| {
+            let point = bytes(&keys.point).try_into().unwrap();
+            authority.verify(&certified(organisation, DeviceNumber(device), &point), &certificate).is_ok()
+        };
+        assert!(vouches(7) && !vouches(8));
+        let own = SigningKey::from_slice(&bytes(&keys.secret)).unwrap();
+        assert_eq!(point_of(&own).to_vec(), bytes(&keys.point));
     }
 
     #[test]

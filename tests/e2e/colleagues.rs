@@ -56,9 +56,7 @@ async fn a_manager_lets_somebody_come_enrols_a_tablet_and_shuts_it_out() {
     manager.text("N-02已停用").shown().await;
     manager.button("关上").tap().await;
     manager.text("已停用").shown().await;
-    tablet.link("更多").tap().await;
-    tablet.button("同步").tap().await;
-    tablet.text("这台平板被停用了").shown_in_minutes(3).await;
+    tablet.heading("这台平板已停用，资料都清掉了").shown_in_minutes(3).await;
 }
 
 /// What is told once: a PIN or a code.

@@ -288,7 +288,7 @@ impl Tablet {
                 "args": [
                     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
                     "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                    "--hide-scrollbars", "--lang=zh-CN",
+                    "--hide-scrollbars", "--lang=zh-CN", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
                     format!("--window-size={width},{height}"),
                     format!("--user-data-dir={}", self.profile.path().display()),
                 ],

@@ -89,6 +89,25 @@ async fn every_screen_is_in_order_at_every_size() {
     tablet.button("三天后").shown().await;
     eye.look("17-call").await;
 
+    tablet.link("外拓").tap().await;
+    tablet.button("发体验卡").tap().await;
+    tablet.radio("7天").shown().await;
+    eye.look("26-pass-give").await;
+    tablet.button("发体验卡").tap().await;
+    tablet.image("体验卡的二维码").shown().await;
+    eye.look("27-pass-show").await;
+    let code = tablet.run("return document.querySelector('.pass-show__code').textContent", vec![]).await;
+    tablet.link("接待").tap().await;
+    tablet.button("验体验卡").tap().await;
+    tablet.field("卡号").fill("https://example.com").await;
+    tablet.button("查验").tap().await;
+    tablet.text("这不是体验卡").shown().await;
+    eye.look("28-pass-fault").await;
+    tablet.field("卡号").fill(code.as_str().unwrap()).await;
+    tablet.button("查验").tap().await;
+    tablet.text("这张卡可以用").shown().await;
+    eye.look("29-pass-good").await;
+
     tablet.link("办理").tap().await;
     tablet.button("会籍").shown().await;
     eye.look("18-work").await;
@@ -177,6 +196,10 @@ async fn every_screen_is_in_order_at_every_size() {
     tablet.button("离线").tap().await;
     tablet.text("本机的记录都安全").shown_in_minutes(2).await;
     eye.look("15-sync-offline").await;
+    server.run(&["device", "revoke", "1"]).await;
+    server.start().await;
+    tablet.heading("这台平板已停用，资料都清掉了").shown_in_minutes(3).await;
+    eye.look("30-wiped").await;
 
     let found: Vec<String> =
         eye.found.iter().map(|(what, places)| format!("{what}\n  {}", places.join(", "))).collect();

@@ -18,6 +18,7 @@ mod lossy;
 mod page;
 mod paper;
 mod papers;
+mod passes;
 mod same;
 mod tour;
 mod wipe;

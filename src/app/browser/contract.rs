@@ -163,6 +163,7 @@ fn signed_in(staff: u8) -> SignedIn {
         expires_at: Millis(i64::MAX),
         keys,
         own_key: base64_text(&[100 + staff; 32]),
+        passes: None,
         server_time: fixture::NOW,
     }
 }
@@ -1033,4 +1034,34 @@ async fn a_wipe_waits_for_what_was_saved_meanwhile_and_leaves_nothing() {
     }
     tablet.journal.drop_farewell().await.unwrap();
     assert_eq!(tablet.journal.farewell().await, Ok(None));
+}
+
+// ---- Trial passes -------------------------------------------------------------------------------------------
+
+#[wasm_bindgen_test]
+async fn a_pass_is_taken_by_the_save_that_says_so_and_once() {
+    let tablet = Tablet::enrolled("pass").await;
+    tablet.unlock(1).await;
+    let pass = RecordId::from_bytes([7; 16]);
+    assert_eq!(tablet.journal.pass_taken(pass).await, Ok(None));
+    let taking = lead("甲");
+    let at = taking.change.header.made_at;
+    // A save that is not kept takes nothing.
+    tablet.vault.lock();
+    assert!(tablet.journal.append_taking(&taking, pass).await.is_err());
+    tablet.unlock(1).await;
+    assert_eq!(tablet.journal.append_taking(&taking, pass).await, Ok(Ok(())));
+    // Whoever is unlocked, and in whichever tab.
+    let other_tab = Tablet::start(&tablet.name).await;
+    other_tab.unlock(2).await;
+    let again = change_by(2, vec![edit(own(2), "乙")]);
+    assert_eq!(other_tab.journal.append_taking(&again, pass).await, Ok(Err(at)));
+    assert_eq!(other_tab.journal.tail_summary().await.unwrap().count, 1, "nothing was kept of it");
+    let other = RecordId::from_bytes([8; 16]);
+    assert_eq!(other_tab.journal.append_taking(&again, other).await, Ok(Ok(())));
+    assert_eq!(tablet.journal.next_pass_number().await, Ok(1));
+    assert_eq!(other_tab.journal.next_pass_number().await, Ok(2));
+    let tablet = tablet.again().await;
+    assert_eq!(tablet.journal.pass_taken(pass).await, Ok(Some(at)));
+    assert_eq!(tablet.journal.next_pass_number().await, Ok(3));
 }

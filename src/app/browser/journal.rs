@@ -7,6 +7,7 @@
 
 mod farewell;
 mod handover;
+mod pass;
 
 pub use farewell::{Farewell, UnsentWork};
 
@@ -709,6 +710,41 @@ impl BrowserJournal {
         }
     }
 
+    // ---- Inside: saving -------------------------------------------------------------------------------------
+
+    /// Keeps a change, and with it a row of meta that may be written once; with that row there nothing is kept, and it is
+    /// given.
+    async fn append_once(
+        &self,
+        change: &Ranked,
+        once: Option<&(String, [u8; 8])>,
+    ) -> Result<Option<Vec<u8>>, AppendError> {
+        let row = self.sealed(change).await?.bytes();
+        let write = self.database.write(&[JOURNAL, META], async |tx| {
+            let wiped = tx.get(META, FAREWELL_ROW)?;
+            if let Some((key, value)) = once {
+                if let Some(before) = tx.get(META, key.as_str())?.bytes().await? {
+                    return Ok(Err(before));
+                }
+                tx.put(META, key.as_str(), value)?;
+            }
+            let sequence = tx.add(JOURNAL, &row)?;
+            // Another tab handed in all there was, and this one had not heard of it: no tick for what nobody will send.
+            if wiped.bytes().await?.is_some() {
+                return Err(StoreError::Aborted { detail: "this tablet was wiped".into() });
+            }
+            Ok(Ok(sequence.sequence().await?))
+        });
+        let sequence = match write.await? {
+            Ok(sequence) => sequence,
+            Err(before) => return Ok(Some(before)),
+        };
+        let mut position = self.position.borrow_mut();
+        position.on_show.insert(sequence, change.change.id());
+        position.step_to(sequence);
+        Ok(None)
+    }
+
     // ---- Inside: sealing ------------------------------------------------------------------------------------
 
     async fn sealed(&self, change: &Ranked) -> Result<OwnRow, AppendError> {
@@ -765,21 +801,7 @@ impl BrowserJournal {
 
 impl Journal for BrowserJournal {
     async fn append(&self, change: &Ranked) -> Result<(), AppendError> {
-        let row = self.sealed(change).await?.bytes();
-        let write = self.database.write(&[JOURNAL, META], async |tx| {
-            let wiped = tx.get(META, FAREWELL_ROW)?;
-            let sequence = tx.add(JOURNAL, &row)?;
-            // Another tab handed in all there was, and this one had not heard of it: no tick for what nobody will send.
-            if wiped.bytes().await?.is_some() {
-                return Err(StoreError::Aborted { detail: "this tablet was wiped".into() });
-            }
-            sequence.sequence().await
-        });
-        let sequence = write.await?;
-        let mut position = self.position.borrow_mut();
-        position.on_show.insert(sequence, change.change.id());
-        position.step_to(sequence);
-        Ok(())
+        self.append_once(change, None).await.map(drop)
     }
 
     async fn begin_push(&self, changes_max: usize) -> Result<Outgoing, AppendError> {

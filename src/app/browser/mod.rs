@@ -10,8 +10,10 @@
 //! clock    now, waiting, waking                                    chance   random bytes
 //! settings language, theme, label                                  trace    the console
 //! handover unsent changes as one sealed file                       files    share sheet, download, picked files
+//! pass     trial passes: signed and checked                        camera   what a code before the camera says
 //! ```
 
+pub mod camera;
 pub mod chance;
 pub mod clock;
 pub mod drafts;
@@ -20,6 +22,7 @@ pub mod handover;
 pub mod http;
 pub mod idb;
 pub mod journal;
+pub mod pass;
 pub mod rows;
 pub mod seal;
 pub mod settings;

@@ -17,7 +17,7 @@ extern "C" {
     #[wasm_bindgen(js_namespace = ["crypto", "subtle"], catch)]
     fn decrypt(algorithm: &JsValue, key: &CryptoKey, data: &[u8]) -> Result<Promise, JsValue>;
     #[wasm_bindgen(js_namespace = ["crypto", "subtle"], js_name = importKey, catch)]
-    fn import_key(
+    pub(super) fn import_key(
         format: &str,
         data: &[u8],
         algorithm: &JsValue,
@@ -160,7 +160,7 @@ async fn derived_key(secret: &[u8], info: &[u8], for_uses: &[&str]) -> Result<Cr
     Ok(done(derive_key(&hkdf, secret.unchecked_ref(), &aes, false, &uses(for_uses))).await?.unchecked_into())
 }
 
-async fn done(started: Result<Promise, JsValue>) -> Result<JsValue, JsValue> {
+pub(super) async fn done(started: Result<Promise, JsValue>) -> Result<JsValue, JsValue> {
     JsFuture::from(started?).await
 }
 
@@ -172,7 +172,7 @@ fn gcm(nonce: &[u8], bound_to: &[u8]) -> JsValue {
     ])
 }
 
-fn object(members: &[(&str, JsValue)]) -> JsValue {
+pub(super) fn object(members: &[(&str, JsValue)]) -> JsValue {
     let object = Object::new();
     for (name, value) in members {
         let _ = Reflect::set(&object, &(*name).into(), value);
@@ -180,11 +180,11 @@ fn object(members: &[(&str, JsValue)]) -> JsValue {
     object.into()
 }
 
-fn uses(names: &[&str]) -> Array {
+pub(super) fn uses(names: &[&str]) -> Array {
     names.iter().map(|name| JsValue::from_str(name)).collect()
 }
 
-fn unavailable(error: &JsValue) -> SealError {
+pub(super) fn unavailable(error: &JsValue) -> SealError {
     let detail = Reflect::get(error, &"message".into()).ok().and_then(|message| message.as_string());
     SealError::Unavailable { detail: detail.unwrap_or_default() }
 }

@@ -24,6 +24,7 @@ use yingke_core::{
 use super::{
     chance, clock,
     idb::{Database, META, Range},
+    pass::Passes,
     rows::Sealed,
     seal::{Key, Recovery, SealError, forget},
     unlock::{self, Hardness, WorkerError},
@@ -100,6 +101,8 @@ pub(super) struct Session {
     pub staff: StaffId,
     pub keys: RefCell<BTreeMap<Audience, Key>>,
     pub own_key: Key,
+    /// `None` where the sign-in was with an endpoint of before there were passes.
+    passes: Option<Rc<Passes>>,
     wrapping_key: Key,
     token: String,
     expires_at: Millis,
@@ -432,6 +435,12 @@ impl Vault {
         Ok(PinWait { wait_ms, failures: tries.failures })
     }
 
+    /// What trial passes are made and checked with, while somebody is unlocked who was given it.
+    #[must_use]
+    pub fn passes(&self) -> Option<Rc<Passes>> {
+        self.session()?.passes.clone()
+    }
+
     // ---- For the endpoint -----------------------------------------------------------------------------------
 
     pub(super) fn device_token(&self) -> Option<String> {
@@ -510,9 +519,14 @@ impl Vault {
     async fn begin(&self, staff: StaffId, signed_in: SignedIn, wrapping_key: Key) -> Result<(), UnlockError> {
         let keys = imported(&signed_in.keys).await?;
         let own_key = import(&signed_in.own_key).await?;
-        let SignedIn { token, expires_at, keys: texts, own_key: text, .. } = signed_in;
+        let passes = match &signed_in.passes {
+            Some(keys) => Passes::import(keys).await.ok().map(Rc::new),
+            None => None,
+        };
+        let SignedIn { token, expires_at, keys: texts, own_key: text, passes: pass_keys, .. } = signed_in;
+        pass_keys.into_iter().for_each(|keys| forget(&mut keys.secret.into_bytes()));
         texts.into_values().chain([text]).for_each(|text| forget(&mut text.into_bytes()));
-        let session = Session { staff, keys: RefCell::new(keys), own_key, wrapping_key, token, expires_at };
+        let session = Session { staff, keys: RefCell::new(keys), own_key, passes, wrapping_key, token, expires_at };
         *self.inner.session.borrow_mut() = Some(Rc::new(session));
         Ok(())
     }

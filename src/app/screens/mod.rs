@@ -9,6 +9,7 @@ mod outing;
 mod paper;
 mod papers;
 mod parameters;
+mod passes;
 mod people;
 mod reception;
 mod record_title;

@@ -146,6 +146,9 @@ pub fn ReceptionHome() -> impl IntoView {
                 on_back=back
             >
                 <Pill/>
+                {move || roster.takes_passes().then(|| view! {
+                    <Button label=t!(w, pass_check) icon=Icon::TrialPass on_press=move |()| go.run("/passes".into())/>
+                })}
                 <Button label=t!(w, reception_consult) on_press=consult/>
                 <Button label=t!(w, reception_register) icon=Icon::Plus kind=ButtonKind::Primary on_press=register/>
             </PageHeader>

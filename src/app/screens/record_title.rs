@@ -94,6 +94,7 @@ fn kind_words(pack: &Pack, words: Words, kind: &str) -> String {
         "interaction" => words.kind_contact(),
         "visitor_pass" => words.kind_visitor_pass(),
         "performance" => words.kind_performance(),
+        "pass_use" => words.kind_pass_use(),
         _ => words.kind_other(),
     }
     .to_owned()

@@ -2,7 +2,9 @@
 
 use crate::view::prelude::*;
 
-use super::{board, calls, house, outing, paper, papers, parameters, people, reception, settings, sync, today, tour};
+use super::{
+    board, calls, house, outing, paper, papers, parameters, passes, people, reception, settings, sync, today, tour,
+};
 use crate::{
     roster::{Status, SyncState, use_roster},
     route::{parts, use_route},
@@ -38,6 +40,7 @@ fn Frame() -> impl IntoView {
         match first.as_str() {
             "settings" | "sync" | "house" => "more".to_owned(),
             "record" | "form" | "paper" => "desk".to_owned(),
+            "passes" => "reception".to_owned(),
             _ => first,
         }
     });
@@ -129,6 +132,9 @@ enum Screen {
     House,
     Sync,
     Paper,
+    CheckPass,
+    GivePass,
+    ShowPass,
     Unknown,
 }
 
@@ -160,6 +166,9 @@ fn place_of(path: &str) -> Screen {
         ["house"] => Screen::House,
         ["sync"] => Screen::Sync,
         ["paper", _] => Screen::Paper,
+        ["passes"] => Screen::CheckPass,
+        ["passes", "new"] => Screen::GivePass,
+        ["passes", _] => Screen::ShowPass,
         _ => Screen::Unknown,
     }
 }
@@ -192,6 +201,9 @@ fn screen(place: Screen) -> View {
         Screen::House => view! { <house::HouseHome/> },
         Screen::Sync => view! { <sync::SyncPage/> },
         Screen::Paper => view! { <paper::PaperPage/> },
+        Screen::CheckPass => view! { <passes::CheckPass/> },
+        Screen::GivePass => view! { <passes::GivePass/> },
+        Screen::ShowPass => view! { <passes::ShowPass/> },
         Screen::Unknown => {
             use_route().replace("/people");
             View::Nothing

@@ -34,6 +34,7 @@
 //!            <Custody label="这条记录在哪里" points=points/>  <Progress label="首次取数" share=0.7 figure="70%"/>
 //!            <Facts items=vec!["陈浩然".into(), "工程部".into()]/>   <Marked parts=vec![("z".into(), true), …]/>
 //!            <Table caption="顾问" columns=columns>rows</Table>  <Tip text="…" icon=Icon::Care/>
+//!            <QrCode text label="体验卡的二维码"/>
 //! tell       <ToastHost toaster/>  toaster.tell(Toast::new("已存在本机：王女士").with_undo("撤销", undo))
 //!            <Banner tone=Tone::Unsent icon=Icon::Offline text="离线42分钟，照常使用" action_label="看同步" on_action=…/>
 //!            <EmptyState icon=Icon::People title="还没有客户" text="从一个电话号码开始">button</EmptyState>
@@ -66,6 +67,7 @@ mod icon;
 mod keypad;
 mod list;
 mod progress;
+mod qr;
 mod row;
 mod sheet;
 mod shell;
@@ -91,6 +93,7 @@ pub use icon::*;
 pub use keypad::*;
 pub use list::*;
 pub use progress::*;
+pub use qr::QrCode;
 pub use row::*;
 pub use sheet::*;
 pub use shell::*;

@@ -404,7 +404,7 @@ fn check_guard(names: &Names, record: &str, name: &str, arguments: &[&str]) -> R
         "filled" | "any_filled" => arguments.iter().try_for_each(|argument| field(argument)),
         "reached" if arguments.len() == 2 => field(arguments[0]).and_then(|()| parameter(arguments[1])),
         "yes" | "is" | "not" | "future" | "reached" | "not_reached" | "positive" | "court_free" => field(arguments[0]),
-        "equals" | "at_least_field" | "longer" => field(arguments[0]).and_then(|()| field(arguments[1])),
+        "equals" | "differs" | "at_least_field" | "longer" => field(arguments[0]).and_then(|()| field(arguments[1])),
         "equals_parameter" | "at_least" | "below_parameter" | "hours_since" | "below_hours" | "days_since"
         | "days_within" | "elements" => field(arguments[0]).and_then(|()| parameter(arguments[1])),
         "ticked" => {

@@ -369,7 +369,25 @@ pub struct SignedIn {
     pub keys: BTreeMap<Audience, String>,
     /// The key of the person's own drafts on this tablet: 32 bytes, base 64.
     pub own_key: String,
+    /// What trial passes are made and checked with; absent from an endpoint of before there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passes: Option<PassKeys>,
     pub server_time: Millis,
+}
+
+/// What trial passes are made and checked with on this tablet. All of it is base 64.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
+pub struct PassKeys {
+    /// The public point of P-256, uncompressed, of what certifies tablets.
+    pub authority: String,
+    /// The tablet's own key of ECDSA P-256: its secret of 32 bytes, and its public point, uncompressed.
+    pub secret: String,
+    pub point: String,
+    /// The authority's signature over organisation, tablet and point: 64 bytes.
+    pub certificate: String,
+    /// The key of HMAC-SHA-256 that proves short codes: 32 bytes, the same on every tablet.
+    pub code_key: String,
 }
 
 /// `POST /v1/hand-in`, with the token of a tablet that was revoked: what it holds unsent, before it wipes itself. At most

@@ -70,6 +70,10 @@ impl World {
                 self.set(&field, 5);
                 self.set(&second, 5);
             }
+            "differs" => {
+                self.set(&field, 5);
+                self.set(&second, 6);
+            }
             "at_least_field" | "longer" => {
                 self.set(&field, 12);
                 self.set(&second, 3);

@@ -29,6 +29,7 @@ const OUTINGS_MAX: usize = 60;
 pub fn OutingHome() -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
+    let route = use_route();
     let chosen = RwSignal::new(None::<RecordId>);
     // Nothing; a new plan; the plan of this one.
     let plan = RwSignal::new(None::<Option<RecordId>>);
@@ -74,6 +75,9 @@ pub fn OutingHome() -> impl IntoView {
     view! {
         <PageHeader title=t!(w, place_outing)>
             <Pill/>
+            {move || roster.gives_passes().then(|| view! {
+                <Button label=t!(w, pass_give) icon=Icon::TrialPass on_press=move |()| route.go("/passes/new")/>
+            })}
             <Button label=t!(w, outing_new) icon=Icon::Plus kind=ButtonKind::Primary on_press=move |()| plan.set(Some(None))/>
         </PageHeader>
         <ListDetail

@@ -122,7 +122,8 @@ pub fn kind_word(roster: Roster, words: Words, kind: &str) -> String {
         let of_catalogue = forms().find(|form| form.id.starts_with("F-"));
         of_catalogue.or_else(|| forms().next()).map(|form| &form.title)
     };
-    machine.or_else(of_form).map_or_else(|| kind.to_owned(), |title| title.in_language(words.0).to_owned())
+    let other = || crate::screens::record_title::kind_of(roster, words, kind);
+    machine.or_else(of_form).map_or_else(other, |title| title.in_language(words.0).to_owned())
 }
 
 /// Kinds that other papers and steps write: nobody fills them in by themselves.

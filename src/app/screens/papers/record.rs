@@ -28,6 +28,7 @@ use crate::{
     screens::{
         form::save_failed,
         paper::FilledSheet,
+        passes::PassUses,
         record_title::{form_of, title_of},
         shell::Pill,
     },
@@ -123,6 +124,10 @@ fn Found(id: RecordId) -> impl IntoView {
     let is_card = kind.with_value(|kind| kind == "membership");
     let edits = (may_change == Some(true)).then(|| edit_buttons(roster, &kind.get_value(), id));
     let begin = Callback::new(move |()| choosing.set(true));
+    let show_pass = kind.with_value(|kind| kind == "trial_pass").then(|| {
+        let show = Callback::new(move |()| route.go(&format!("/passes/{id}")));
+        view! { <Button label=t!(w, pass_show) icon=Icon::TrialPass kind=ButtonKind::Quiet on_press=show/> }
+    });
     view! {
         <header class="file__head">
             <IconButton icon=Icon::Back label=t!(w, back) on_press=back/>
@@ -134,7 +139,7 @@ fn Found(id: RecordId) -> impl IntoView {
                 </p>
                 <p class="file__line note"><Facts items=second/> <Facts items=since/></p>
             </div>
-            <div class="file__end"><Pill/> {to_person}</div>
+            <div class="file__end"><Pill/> {show_pass} {to_person}</div>
         </header>
         <div class="papers__columns">
             <aside class="papers__side">
@@ -148,6 +153,7 @@ fn Found(id: RecordId) -> impl IntoView {
             </aside>
             <div class="papers__paper">
                 {is_card.then(|| view! { <OneCard card=id opens=false/> })}
+                {kind.with_value(|kind| kind == "pass_use").then(|| view! { <PassUses id/> })}
                 {form_key.map(|form_key| view! { <FilledSheet record=id form_key/> })}
                 <div class="papers__edit">
                     {edits}
