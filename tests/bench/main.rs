@@ -55,12 +55,17 @@ async fn main() {
 
 /// Batches of 100 from 50 connections, merged, indexed and on the disk before each answer.
 async fn take_in(address: SocketAddr) {
-    let mut clients = Vec::new();
+    let mut tablets = Vec::new();
     for _ in 0..CONNECTIONS {
         let tablet = Tablet::enrol(address).await;
         let pushes: Vec<Vec<u8>> = (1..=PEOPLE / CONNECTIONS / BATCH)
             .map(|counter| pushed(&tablet, counter as u64, (0..BATCH).map(|_| person(&tablet)).collect()))
             .collect();
+        tablets.push((tablet, pushes));
+    }
+    // Only now: a connection that says nothing for half a minute is closed.
+    let mut clients = Vec::new();
+    for (tablet, pushes) in tablets {
         clients.push((Client::new(address, &tablet).await, pushes));
     }
     let bytes: usize = clients.iter().flat_map(|(_, pushes)| pushes).map(Vec::len).sum();
