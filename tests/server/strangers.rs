@@ -127,6 +127,8 @@ async fn a_strangers_credentials_reach_nothing_by_any_route() {
                 assert_eq!(reply.problem(), (404, "not-found".into()));
                 assert_eq!(ours.get("/v1/me").await.status, 200);
             }
+            // Theirs was not revoked, and of a tablet of ours it cannot speak.
+            "/v1/hand-in" | "/v1/farewell" => assert_eq!(reply.problem(), (409, "device_enrolled".into())),
             "/v1/tablets" => {
                 let tablets = reply.json::<Tablets>().tablets;
                 assert_eq!(tablets.iter().map(|tablet| &*tablet.name).collect::<Vec<_>>(), ["B-01", "x"]);

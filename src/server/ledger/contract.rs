@@ -593,11 +593,12 @@ mod copies {
     use yingke_core::{audience::Role, wire::v1::Staff};
 
     use super::*;
+    use crate::handed_in::Handed;
     use crate::ledger::{
         Copies,
         tables::{Cell, TABLES, TableRow},
     };
-    use crate::register::PersonToken;
+    use crate::register::{Device, PersonToken};
 
     async fn all(ledger: &dyn Copies) -> Vec<TableRow> {
         let mut rows = Vec::new();
@@ -631,6 +632,10 @@ mod copies {
         from.add_staff(organisation, &staff, "hash").await.unwrap();
         let token = PersonToken { staff: staff.id, device: DEVICE, expires_at: Millis(i64::MAX) };
         from.keep_token(organisation, [3; 32], token, fixture::NOW).await.unwrap();
+        let tablet = Device { organisation, number: DEVICE, venue: fixture::venue(), name: "A-01".into() };
+        let change = ChangeId::from_bytes(fixture::id_bytes(77));
+        let handed = Handed { id: change, author: staff.id, sender: [4; 65], nonce: [5; 12], sealed: vec![6; 20] };
+        assert!(from.hand_in(&tablet, &[handed], true, fixture::NOW).await.unwrap().is_some());
         // What is there already goes.
         to.append(organisation, batch([named(5_000, own(), now_stamp(1))])).await.unwrap();
         let rows = all(from).await;
