@@ -780,7 +780,6 @@ fn onward<'w>(
     let steps: &[&str] = match (kind, values.get("outcome").and_then(Value::as_text)) {
         ("negotiation", Some("signed")) => &["sign"],
         ("negotiation", Some("follow_up")) => &["follow"],
-        ("tour", _) if values.contains_key("ended_at") => &["start", "start_with_pass", "finish"],
         ("tour", _) => &["start", "start_with_pass"],
         _ => &[],
     };
