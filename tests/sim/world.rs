@@ -211,8 +211,10 @@ impl World {
         match what {
             What::Save => self.save(place, tab, &mut dice),
             What::Turn => self.whole_turn(place, tab, &mut dice),
+            // Its request is on its way while others begin theirs.
             What::BeginTurn => {
                 self.tablets[place].begin_turn(tab);
+                drop(self.go_on(place, tab));
             }
             What::GoOn => drop(self.go_on(place, tab)),
             What::Deliver => self.deliver_some(&mut dice),
