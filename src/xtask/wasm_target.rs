@@ -22,6 +22,10 @@ const RUSTUP_WAIT_MAX: Duration = Duration::from_secs(20);
 /// What a program does not need that nobody debugs in place: text for `{:?}`, and the line of each panic.
 const SMALL: &str = "-Zfmt-debug=none -Zlocation-detail=none";
 
+/// Ends at a panic without a word, so that neither words nor the way there are kept; newer compilers only. Nothing of the
+/// client reads what a panic says.
+const SILENT: &str = "-Zunstable-options -Cpanic=immediate-abort";
+
 /// The packages of Debian's toolchain, the linker aside: its number follows the LLVM of the compiler.
 const DEBIAN_PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm"];
 
@@ -97,9 +101,16 @@ impl Toolchain {
                 .env("RUSTC_BOOTSTRAP", "1") // building std is not stable yet
                 .env("CARGO_UNSTABLE_BUILD_STD", "std,panic_abort")
                 .env("CARGO_UNSTABLE_BUILD_STD_FEATURES", "optimize_for_size")
-                .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", SMALL);
+                .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", self.flags());
         }
         command.env("PATH", shell::path_with(folders));
+    }
+
+    fn flags(&self) -> String {
+        let mut asked = Command::new("rustc");
+        asked.args(SILENT.split(' ')).arg("--print=cfg").env("RUSTC_BOOTSTRAP", "1");
+        let is_silent = matches!(self, Self::Own { .. }) && shell::quiet(&mut asked).is_ok();
+        if is_silent { format!("{SMALL} {SILENT}") } else { SMALL.into() }
     }
 
     pub fn cargo(&self) -> OsString {
