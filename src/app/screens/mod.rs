@@ -23,12 +23,23 @@ mod tour;
 use std::time::Duration;
 
 use leptos::prelude::set_interval_with_handle;
-use yingke_core::time::Millis;
+use yingke_core::{pack::Words as PackWords, time::Millis};
 
 use crate::{
     roster::{Door, Roster, use_roster},
     view::prelude::*,
+    words::Words,
 };
+
+/// The points of one of the pack's talks as items of a list, if it has that talk. Subscribes to the language.
+fn points_of(roster: Roster, w: Signal<Words>, prompt: &str) -> Option<View> {
+    let prompt = roster.pack().prompt(prompt)?;
+    let item = |point: &PackWords| {
+        let text = point.in_language(w.get().0).to_owned();
+        view! { <li>{text}</li> }
+    };
+    Some(prompt.points.iter().map(item).collect())
+}
 
 /// What time it is, each second, as long as the part is there that asked.
 fn every_second(roster: Roster) -> RwSignal<Millis> {

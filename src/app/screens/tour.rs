@@ -458,15 +458,7 @@ fn Points() -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
     move || {
-        let prompt = roster.pack().prompt(PROMPT)?;
-        let points: View = prompt
-            .points
-            .iter()
-            .map(|point| {
-                let text = point.in_language(w.get().0).to_owned();
-                view! { <li>{text}</li> }
-            })
-            .collect();
+        let points = super::points_of(roster, w, PROMPT)?;
         Some(view! { <ul class="tour__points" aria-label=t!(w, tour_points)>{points}</ul> })
     }
 }
