@@ -4,6 +4,7 @@
 //! before the tick shows, and is finished even if the screen goes away. Screens never name the browser, the
 //! vault, the journal or the endpoint: they ask here.
 
+mod approval;
 mod board;
 mod doctor;
 mod farewell;
@@ -238,6 +239,8 @@ struct Inner {
     fillings: Cell<u32>,
     /// Who worked here last, since the page was opened.
     last_person: Cell<Option<StaffId>>,
+    /// Who has come to do one thing while somebody else has the tablet open.
+    approver: RefCell<Option<Me>>,
     /// Whether the browser was asked to keep what is here, since the page was opened.
     persistence_asked: Cell<bool>,
 }
@@ -270,6 +273,7 @@ impl Roster {
             session: Cell::new(0),
             fillings: Cell::new(0),
             last_person: Cell::new(None),
+            approver: RefCell::default(),
             persistence_asked: Cell::new(false),
         };
         let roster = Self {
@@ -498,16 +502,11 @@ impl Roster {
         }
         let signed_in = match browser.http().sign_in(staff, &pin).await {
             Ok(signed_in) => signed_in,
-            Err(Trouble::SignIn) => return Err(DoorError::WrongPin { wait_ms: 0 }),
-            Err(Trouble::OutOfReach) => return Err(DoorError::NeedsNetwork),
-            Err(Trouble::Busy { retry_after_s: Some(seconds), status: 429 }) => {
-                return Err(DoorError::WrongPin { wait_ms: i64::try_from(seconds).unwrap_or(3_600) * 1_000 });
-            }
             Err(trouble) => {
                 if trouble == Trouble::Revoked {
                     inner.wake.wake(); // there is something to hand in
                 }
-                return Err(DoorError::Trouble(trouble));
+                return Err(DoorError::of_sign_in(trouble));
             }
         };
         self.heard(signed_in.server_time);
@@ -638,6 +637,7 @@ impl Roster {
     /// Locks: keys and records leave the memory, unsent work goes on being sent.
     pub fn lock(self) {
         let inner = self.inner();
+        self.dismiss();
         inner.session.set(inner.session.get() + 1);
         inner.browser.vault().lock();
         if let Some(me) = self.me_now() {
@@ -821,7 +821,8 @@ impl Roster {
         let inner = self.inner();
         let nobody = || AppendError::Aborted { detail: "nobody is unlocked".into() };
         let browser = &inner.browser;
-        let me = self.me_now().ok_or_else(nobody)?;
+        let me = self.me_now().ok_or_else(nobody)?.id;
+        let author = self.actor_now().ok_or_else(nobody)?.id;
         let device = inner.device.borrow().as_ref().map(|device| device.number).ok_or_else(nobody)?;
         let organisation = inner.directory.borrow().as_ref().map(|directory| directory.organisation);
         let organisation = organisation.ok_or_else(nobody)?;
@@ -830,7 +831,7 @@ impl Roster {
         let header = Header {
             id: ChangeId::new(made_at.plus(clock_offset_ms), &mut Web),
             organisation,
-            author: me.id,
+            author,
             device,
             made_at,
             clock_offset_ms,
@@ -852,8 +853,18 @@ impl Roster {
         if let Err(at) = kept? {
             return Ok(Err(at));
         }
-        let touched = inner.replica.borrow_mut().append(ranked);
-        self.tell(&touched);
+        // What a second person writes for others is not for whoever is unlocked to see.
+        let on_show = if author == me {
+            Some(ranked)
+        } else {
+            let held = browser.vault().audiences();
+            let part = ranked.change.part_for(|audience| held.contains(audience));
+            part.map(|change| Ranked { change, ..ranked })
+        };
+        if let Some(on_show) = on_show {
+            let touched = inner.replica.borrow_mut().append(on_show);
+            self.tell(&touched);
+        }
         self.status.update(|status| {
             status.unsent += 1;
             status.oldest_unsent = Some(status.oldest_unsent.unwrap_or(made_at));
@@ -1275,6 +1286,20 @@ impl Roster {
 impl From<crate::browser::journal::Refused> for Refused {
     fn from(refused: crate::browser::journal::Refused) -> Self {
         Self { id: refused.id, reason: refused.reason, change: refused.change.map(|ranked| ranked.change) }
+    }
+}
+
+impl DoorError {
+    /// Why the endpoint signed nobody in.
+    fn of_sign_in(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::SignIn => Self::WrongPin { wait_ms: 0 },
+            Trouble::OutOfReach => Self::NeedsNetwork,
+            Trouble::Busy { retry_after_s: Some(seconds), status: 429 } => {
+                Self::WrongPin { wait_ms: i64::try_from(seconds).unwrap_or(3_600) * 1_000 }
+            }
+            trouble => Self::Trouble(trouble),
+        }
     }
 }
 

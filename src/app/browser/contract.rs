@@ -953,6 +953,30 @@ async fn one_persons_unlock_opens_nothing_of_anothers() {
 }
 
 #[wasm_bindgen_test]
+async fn a_second_person_saves_under_their_own_keys_and_opens_nothing_for_the_first() {
+    let tablet = Tablet::enrolled("approval").await;
+    let second = fixture::staff(2);
+    let theirs = change_by(2, vec![edit(own(2), "甲"), edit(desk(), "乙")]);
+    tablet.unlock(1).await;
+    assert!(tablet.journal.append(&theirs).await.is_err(), "nobody saves under a name whose PIN was not typed");
+    assert!(matches!(tablet.vault.admit(second, "000000").await, Err(UnlockError::Wrong { .. })));
+    assert!(tablet.journal.append(&theirs).await.is_err());
+    tablet.vault.admit(second, pin(2)).await.unwrap();
+    assert_eq!(tablet.vault.unlocked(), Some(fixture::staff(1)));
+    assert_eq!(tablet.vault.audiences(), [own(1)].into());
+    tablet.journal.append(&theirs).await.unwrap();
+    tablet.vault.dismiss();
+    assert!(tablet.journal.append(&change_by(2, vec![edit(own(2), "丙")])).await.is_err());
+    assert_eq!(counts(&tablet.journal.read_all().await.unwrap()), (0, 0, 1, 0));
+    tablet.vault.admit(second, pin(2)).await.unwrap();
+    tablet.vault.lock();
+    tablet.unlock(1).await;
+    assert!(tablet.journal.append(&change_by(2, vec![edit(own(2), "丁")])).await.is_err(), "a lock sends both away");
+    tablet.unlock(2).await;
+    assert_eq!(names(&tablet.journal.read_all().await.unwrap().tail), ["甲", "乙"]);
+}
+
+#[wasm_bindgen_test]
 async fn wrong_pins_make_people_wait_longer_and_longer() {
     let tablet = Tablet::enrolled("pin").await;
     let staff = fixture::staff(1);

@@ -748,8 +748,9 @@ impl BrowserJournal {
     // ---- Inside: sealing ------------------------------------------------------------------------------------
 
     async fn sealed(&self, change: &Ranked) -> Result<OwnRow, AppendError> {
-        let (session, organisation) = self.open_now()?;
         let header = &change.change.header;
+        let organisation = self.vault.organisation().ok_or_else(locked)?;
+        let session = self.vault.session_of(header.author).ok_or_else(locked)?;
         let audiences: BTreeSet<&Audience> = change.change.edits().map(|edit| &edit.audience).collect();
         let recovery = self.vault.recovery().await.map_err(not_sealed)?;
         let parts = join_all(audiences.into_iter().map(|audience| {

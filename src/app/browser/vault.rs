@@ -134,6 +134,8 @@ struct Inner {
     directory: RefCell<Option<Rc<Directory>>>,
     known: RefCell<BTreeSet<StaffId>>,
     session: RefCell<Option<Rc<Session>>>,
+    /// Somebody else who does one thing on the tablet of whoever is unlocked.
+    approver: RefCell<Option<Rc<Session>>>,
     /// Made once per unlock.
     recovery: RefCell<Option<Rc<Recovery>>>,
     /// When, since the page was opened, each person may try again: a clock that is set forward does not shorten it.
@@ -183,6 +185,7 @@ impl Vault {
                 directory: RefCell::new(None),
                 known: RefCell::new(BTreeSet::new()),
                 session: RefCell::new(None),
+                approver: RefCell::new(None),
                 recovery: RefCell::new(None),
                 may_try_ms: RefCell::new(BTreeMap::new()),
             }),
@@ -328,6 +331,32 @@ impl Vault {
     /// [`UnlockError`]; nobody is unlocked then.
     pub async fn unlock(&self, staff: StaffId, pin: &str) -> Result<(), UnlockError> {
         self.lock();
+        let session = self.open(staff, pin).await?;
+        *self.inner.session.borrow_mut() = Some(session);
+        Ok(())
+    }
+
+    /// Opens a second person's keys beside those of whoever is unlocked, so that what they save next is sealed as theirs.
+    /// Nothing is read with them.
+    ///
+    /// # Errors
+    /// [`UnlockError`]; whoever is unlocked stays so.
+    pub async fn admit(&self, staff: StaffId, pin: &str) -> Result<(), UnlockError> {
+        let session = self.open(staff, pin).await?;
+        // Who has locked meanwhile takes nobody in.
+        if self.session().is_some() {
+            *self.inner.approver.borrow_mut() = Some(session);
+        }
+        Ok(())
+    }
+
+    /// The second person has done what they were asked for.
+    pub fn dismiss(&self) {
+        *self.inner.approver.borrow_mut() = None;
+    }
+
+    /// Tries a PIN: a wrong one counts, whoever it is for.
+    async fn open(&self, staff: StaffId, pin: &str) -> Result<Rc<Session>, UnlockError> {
         let failures = self.count_try(staff).await?;
         let row = self.staff_row(staff).await?.ok_or(UnlockError::Unknown)?;
         let wrapped: Wrapped = serde_json::from_slice(&row).map_err(|_| UnlockError::Unknown)?;
@@ -347,9 +376,9 @@ impl Vault {
         };
         let signed_in = serde_json::from_slice(&plain).map_err(|_| UnlockError::Unknown);
         forget(&mut plain);
-        self.begin(staff, signed_in?, wrapping_key).await?;
+        let session = begin(staff, signed_in?, wrapping_key).await?;
         self.forgive(staff).await?;
-        Ok(())
+        Ok(session)
     }
 
     /// Keeps what the endpoint gave at a sign-in, sealed under the PIN, and unlocks: the first time on this tablet,
@@ -359,20 +388,38 @@ impl Vault {
     /// [`AppendError`]; nobody is unlocked then.
     pub async fn first_unlock(&self, staff: StaffId, signed_in: &SignedIn, pin: &str) -> Result<(), AppendError> {
         self.lock();
-        self.try_first_unlock(staff, signed_in, pin).await.map_err(|error| match error {
+        let session = self.keep(staff, signed_in, pin).await?;
+        *self.inner.session.borrow_mut() = Some(session);
+        Ok(())
+    }
+
+    /// The same for a second person, beside whoever is unlocked.
+    ///
+    /// # Errors
+    /// [`AppendError`]; whoever is unlocked stays so.
+    pub async fn first_admit(&self, staff: StaffId, signed_in: &SignedIn, pin: &str) -> Result<(), AppendError> {
+        let session = self.keep(staff, signed_in, pin).await?;
+        if self.session().is_some() {
+            *self.inner.approver.borrow_mut() = Some(session);
+        }
+        Ok(())
+    }
+
+    async fn keep(&self, staff: StaffId, signed_in: &SignedIn, pin: &str) -> Result<Rc<Session>, AppendError> {
+        self.try_keep(staff, signed_in, pin).await.map_err(|error| match error {
             UnlockError::Storage(error) => error,
             other => AppendError::Aborted { detail: other.to_string() },
         })
     }
 
-    async fn try_first_unlock(&self, staff: StaffId, signed_in: &SignedIn, pin: &str) -> Result<(), UnlockError> {
+    async fn try_keep(&self, staff: StaffId, signed_in: &SignedIn, pin: &str) -> Result<Rc<Session>, UnlockError> {
         let (salt, hardness): ([u8; 16], _) = (chance::random(), self.inner.hardness.get());
         let wrapping_key = self.wrapping_key(salt.to_vec(), pin.as_bytes().to_vec(), hardness).await?;
         self.wrap(staff, signed_in, &salt, hardness, &wrapping_key).await?;
-        self.begin(staff, signed_in.clone(), wrapping_key).await?;
+        let session = begin(staff, signed_in.clone(), wrapping_key).await?;
         self.inner.known.borrow_mut().insert(staff);
         self.forgive(staff).await?;
-        Ok(())
+        Ok(session)
     }
 
     /// Adds the keys of audiences that came into being since the sign-in. Whether there were any.
@@ -420,6 +467,7 @@ impl Vault {
     /// Drops the keys. What is drawn on the screen is the caller's to take away.
     pub fn lock(&self) {
         *self.inner.session.borrow_mut() = None;
+        self.dismiss();
         *self.inner.recovery.borrow_mut() = None;
     }
 
@@ -451,6 +499,12 @@ impl Vault {
 
     pub(super) fn session(&self) -> Option<Rc<Session>> {
         self.inner.session.borrow().clone()
+    }
+
+    /// The keys of whoever makes a change: the one who is unlocked, or the second person.
+    pub(super) fn session_of(&self, author: StaffId) -> Option<Rc<Session>> {
+        let approver = self.inner.approver.borrow().clone();
+        self.session().into_iter().chain(approver).find(|session| session.staff == author)
     }
 
     pub(super) fn organisation(&self) -> Option<OrganisationId> {
@@ -516,21 +570,6 @@ impl Vault {
         Ok(self.inner.database.write(&[META], async |tx| tx.put(META, key.as_str(), &row)).await?)
     }
 
-    async fn begin(&self, staff: StaffId, signed_in: SignedIn, wrapping_key: Key) -> Result<(), UnlockError> {
-        let keys = imported(&signed_in.keys).await?;
-        let own_key = import(&signed_in.own_key).await?;
-        let passes = match &signed_in.passes {
-            Some(keys) => Passes::import(keys).await.ok().map(Rc::new),
-            None => None,
-        };
-        let SignedIn { token, expires_at, keys: texts, own_key: text, passes: pass_keys, .. } = signed_in;
-        pass_keys.into_iter().for_each(|keys| forget(&mut keys.secret.into_bytes()));
-        texts.into_values().chain([text]).for_each(|text| forget(&mut text.into_bytes()));
-        let session = Session { staff, keys: RefCell::new(keys), own_key, passes, wrapping_key, token, expires_at };
-        *self.inner.session.borrow_mut() = Some(Rc::new(session));
-        Ok(())
-    }
-
     async fn staff_row(&self, staff: StaffId) -> Result<Option<Vec<u8>>, AppendError> {
         let key = staff_row(staff);
         self.inner.database.read(&[META], async |tx| tx.get(META, key.as_str())?.bytes().await).await
@@ -575,6 +614,21 @@ impl Wrapped {
         let nonce = base64_bytes(&self.nonce)?.try_into().ok()?;
         Some((base64_bytes(&self.salt)?, Sealed { nonce, bytes: base64_bytes(&self.sealed)? }))
     }
+}
+
+/// What a person's keys open, ready to be used. Their texts are forgotten.
+async fn begin(staff: StaffId, signed_in: SignedIn, wrapping_key: Key) -> Result<Rc<Session>, UnlockError> {
+    let keys = imported(&signed_in.keys).await?;
+    let own_key = import(&signed_in.own_key).await?;
+    let passes = match &signed_in.passes {
+        Some(keys) => Passes::import(keys).await.ok().map(Rc::new),
+        None => None,
+    };
+    let SignedIn { token, expires_at, keys: texts, own_key: text, passes: pass_keys, .. } = signed_in;
+    pass_keys.into_iter().for_each(|keys| forget(&mut keys.secret.into_bytes()));
+    texts.into_values().chain([text]).for_each(|text| forget(&mut text.into_bytes()));
+    let session = Session { staff, keys: RefCell::new(keys), own_key, passes, wrapping_key, token, expires_at };
+    Ok(Rc::new(session))
 }
 
 fn staff_row(staff: StaffId) -> String {

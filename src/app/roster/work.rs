@@ -46,10 +46,10 @@ impl Roster {
         self.me_now().map(|me| me.role.key()).into_iter().collect()
     }
 
-    /// Asks core about papers, with who works here, when, where, and the records of this tablet. `None` where nobody
+    /// Asks core about papers, with who acts here, when, where, and the records of this tablet. `None` where nobody
     /// works. Subscribes to the venue's parameters and to records of the kinds named.
     pub fn papers<T>(self, kinds: &[&'static str], question: impl FnOnce(&Scene<'_>, &Ground<'_>) -> T) -> Option<T> {
-        let me = self.me_now()?;
+        let me = self.actor_now()?;
         let staff = untrack(|| self.staff());
         let role_of = |id: StaffId| staff.iter().find(|staff| staff.id == id).map(|staff| staff.role);
         let pack = self.pack();

@@ -1,24 +1,23 @@
 //! The door: enrol the tablet, choose who one is, type the PIN.
 
-use std::time::Duration;
+mod pin;
+
+pub use pin::PinPad;
 
 use crate::view::prelude::*;
-use leptos::ev;
 use yingke_core::{audience::Role, id::StaffId, sync::Trouble, wire::v1::Staff};
 
 use crate::{
     format,
-    roster::{Door, DoorError, Farewell, Roster, use_roster},
+    roster::{Door, DoorError, Farewell, use_roster},
     t,
     ui::{
-        Banner, Button, ButtonKind, ButtonSize, Corner, EmptyState, FaceTile, Field, FieldKind, Glyph, Icon, Key,
-        Keypad, Look, Mark, PinDots, Readiness, Tone, UnlockLayout, slot,
+        Banner, Button, ButtonKind, ButtonSize, EmptyState, FaceTile, Field, FieldKind, Glyph, Icon, Look, Mark,
+        Readiness, Text, Tone, UnlockLayout, slot,
     },
     words::{Words, use_words},
 };
 
-/// Digits of a PIN; the last one unlocks.
-const PIN_DIGITS: usize = 6;
 /// Digits of an enrolment code.
 const CODE_DIGITS: usize = 8;
 
@@ -95,12 +94,6 @@ fn Unlock() -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
     let chosen = RwSignal::new(None::<Staff>);
-    let pin = RwSignal::new(String::new());
-    let busy = RwSignal::new(false);
-    let problem = RwSignal::new(None::<DoorError>);
-    let wait_until = RwSignal::new(None::<yingke_core::time::Millis>);
-    // The time, by which the wait is counted down.
-    let now = RwSignal::new(roster.now());
     // Somebody who is the only one here need not choose.
     Effect::new(move |_| {
         let staff = roster.staff();
@@ -110,96 +103,37 @@ fn Unlock() -> impl IntoView {
             chosen.set(Some(only.clone()));
         }
     });
-    // Each second while there is a wait; what is said about it goes when it is over.
-    Effect::new(move |_| {
-        if let Some(until) = wait_until.get() {
-            let left_ms = until.since(now.get());
-            if left_ms <= 0 {
-                return wait_until.set(None);
-            }
-            let next = Duration::from_millis(u64::try_from(left_ms % 1_000).unwrap_or(0) + 1);
-            set_timeout(
-                move || {
-                    let _ = now.try_set(roster.now());
+    view! {
+        <UnlockLayout
+            door=slot(view! { <Doorpost/> })
+            people=slot(
+                view! {
+                    <h1 class="unlock__title">{t!(w, who_title)}</h1>
+                    <Faces
+                        staff=Signal::derive(move || roster.staff())
+                        chosen=Signal::derive(move || chosen.get().map(|staff| staff.id))
+                        on_choose=move |staff| chosen.set(Some(staff))
+                        label=t!(w, who_title)
+                    />
                 },
-                next,
-            );
-        }
-    });
-    let wait_for = move |wait_ms: i64| {
-        now.set(roster.now());
-        wait_until.set(Some(roster.now().plus(wait_ms)));
-    };
-    let choose = Callback::new(move |staff: Staff| {
-        pin.set(String::new());
-        problem.set(None);
-        let id = staff.id;
-        chosen.set(Some(staff));
-        wait_until.set(None);
-        leptos::task::spawn_local(async move {
-            let wait_ms = roster.pin_wait_ms(id).await;
-            if wait_ms > 0 && chosen.try_get_untracked().flatten().is_some_and(|chosen| chosen.id == id) {
-                wait_for(wait_ms);
-            }
-        });
-    });
-    let try_now = move |id: StaffId, typed: String| {
-        busy.set(true);
-        problem.set(None);
-        leptos::task::spawn_local(async move {
-            if let Err(error) = roster.unlock(id, typed).await {
-                if let DoorError::WrongPin { wait_ms: wait_ms @ 1.. } = error {
-                    wait_for(wait_ms);
-                }
-                let _ = problem.try_set(Some(error));
-                let _ = pin.try_set(String::new());
-                let _ = busy.try_set(false);
-            }
-        });
-    };
-    let press = Callback::new(move |key: Key| {
-        let Some(staff) = chosen.get_untracked() else { return };
-        if busy.get_untracked() || waits_still(roster, wait_until.get_untracked()) {
-            return;
-        }
-        problem.set(None);
-        pin.update(|digits| *digits = key.applied(digits, PIN_DIGITS));
-        let typed = pin.get_untracked();
-        if typed.len() == PIN_DIGITS {
-            try_now(staff.id, typed);
-        }
-    });
-    let keys = window_event_listener(ev::keydown, move |event| {
-        if !event.ctrl_key()
-            && !event.meta_key()
-            && let Some(key) = Key::of_keyboard(&event.key())
-        {
-            press.run(key);
-        }
-    });
-    on_cleanup(move || keys.remove());
-    let prompt =
-        move || chosen.get().map_or_else(|| w.get().pin_choose().to_owned(), |staff| w.get().pin_prompt(staff.name));
-    let told = move || {
-        if let Door::Opening { people } = roster.door() {
-            return w.get().opening_text(people);
-        }
-        if busy.get() {
-            return w.get().pin_checking().to_owned();
-        }
-        if wait_until.get().is_some() {
-            return w.get().pin_wait().to_owned();
-        }
-        let name = chosen.get().map(|staff| staff.name).unwrap_or_default();
-        problem.get().map(|problem| door_words(w.get(), &problem, &name)).unwrap_or_default()
-    };
-    let wait_left = move || {
-        let left_ms = wait_until.get()?.since(now.get());
-        Some(w.get().pin_wait_left(format::countdown(w.get(), left_ms)))
-    };
+            )
+            pin=slot(view! { <PinPad chosen let_in=|roster, staff, pin| Box::pin(roster.unlock(staff, pin))/> })
+        />
+    }
+}
+
+/// Colleagues to choose one from, with their posts.
+#[component]
+pub fn Faces(
+    #[prop(into)] staff: Signal<Vec<Staff>>,
+    #[prop(into)] chosen: Signal<Option<StaffId>>,
+    #[prop(into)] on_choose: Callback<Staff>,
+    #[prop(into)] label: Text,
+) -> impl IntoView {
+    let w = use_words();
     let tiles = move || {
-        let staff = roster.staff();
         staff
+            .get()
             .into_iter()
             .map(|staff| {
                 let id = staff.id;
@@ -209,49 +143,14 @@ fn Unlock() -> impl IntoView {
                         look=Look::head_of(&id.to_string())
                         name=staff.name.clone()
                         second=move || role_word(w.get(), role).to_owned()
-                        chosen=Signal::derive(move || chosen.get().is_some_and(|chosen| chosen.id == id))
-                        on_choose=move |()| choose.run(staff.clone())
+                        chosen=Signal::derive(move || chosen.get() == Some(id))
+                        on_choose=move |()| on_choose.run(staff.clone())
                     />
                 }
             })
             .collect::<View>()
     };
-    view! {
-        <UnlockLayout
-            door=slot(view! { <Doorpost/> })
-            people=slot(
-                view! {
-                    <h1 class="unlock__title">{t!(w, who_title)}</h1>
-                    <div class="unlock__faces" role="radiogroup" aria-label=t!(w, who_title)>{tiles}</div>
-                },
-            )
-            pin=slot(
-                view! {
-                    <h2 class="unlock__title">{prompt}</h2>
-                    <PinDots
-                        total=PIN_DIGITS
-                        filled=Signal::derive(move || pin.get().len())
-                        label=move || w.get().pin_label(pin.get().len())
-                        refused=Signal::derive(move || matches!(problem.get(), Some(DoorError::WrongPin { .. })))
-                    />
-                    <p class="unlock__told">
-                        <span role="status">{told}</span> <span role="timer">{wait_left}</span>
-                    </p>
-                    <Keypad
-                        on_key=press
-                        clear_label=t!(w, clear)
-                        erase_label=t!(w, erase_digit)
-                        start=Corner::Empty
-                        label=t!(w, who_title)
-                    />
-                },
-            )
-        />
-    }
-}
-
-fn waits_still(roster: Roster, until: Option<yingke_core::time::Millis>) -> bool {
-    until.is_some_and(|until| until > roster.now())
+    view! { <div class="unlock__faces" role="radiogroup" aria-label=move || label.get()>{tiles}</div> }
 }
 
 #[component]

@@ -71,7 +71,7 @@ pub struct Saved {
 /// A draft with the form's defaults and these fields typed over them.
 #[must_use]
 pub fn begun(roster: Roster, form_key: &str, typed: &[(&'static str, String)]) -> Draft {
-    let Some(me) = roster.me_now() else { return Draft::default() };
+    let Some(me) = roster.actor_now() else { return Draft::default() };
     let context = context(roster, &me, None);
     let mut draft = context.pack.form(form_key).map(|form| begin(form, &context)).unwrap_or_default();
     typed.iter().for_each(|(key, text)| draft.set(&Key::of(key), text.as_str()));
@@ -81,7 +81,7 @@ pub fn begun(roster: Roster, form_key: &str, typed: &[(&'static str, String)]) -
 /// A draft that holds what a record holds, to change it.
 #[must_use]
 pub fn of_record(roster: Roster, form_key: &str, record: &Record) -> Draft {
-    let Some(me) = roster.me_now() else { return Draft::default() };
+    let Some(me) = roster.actor_now() else { return Draft::default() };
     let context = context(roster, &me, None);
     context.pack.form(form_key).map(|form| draft_of(form, record, &context)).unwrap_or_default()
 }
@@ -89,7 +89,7 @@ pub fn of_record(roster: Roster, form_key: &str, record: &Record) -> Draft {
 /// The draft of a form that is made for one occasion: what a record holds already stands in it.
 #[must_use]
 pub fn of_fields(roster: Roster, form: &Form, record: &Record) -> Draft {
-    let Some(me) = roster.me_now() else { return Draft::default() };
+    let Some(me) = roster.actor_now() else { return Draft::default() };
     let context = context(roster, &me, None);
     let mut draft = draft_of(form, record, &context);
     let begun = begin(form, &context);
@@ -133,7 +133,7 @@ fn told_apart(tell: impl FnOnce() + 'static) {
 
 /// Decides what a save writes, with who works here, when and where, and fresh ids.
 pub fn in_scene(roster: Roster, decide: impl FnOnce(&Scene<'_>, Ids<'_>) -> Vec<Edit>) -> Vec<Edit> {
-    let Some(me) = roster.me_now() else { return Vec::new() };
+    let Some(me) = roster.actor_now() else { return Vec::new() };
     let staff = untrack(|| roster.staff());
     let role_of = |id| staff.iter().find(|staff| staff.id == id).map(|staff| staff.role);
     let scene = Scene {
@@ -213,7 +213,7 @@ pub fn PackForm(
     let w = use_words();
     let roster = use_roster();
     let toaster = use_context::<Toaster>().expect("main.rs provides the toaster");
-    let Some(me) = roster.me_now() else { return View::Nothing };
+    let Some(me) = roster.actor_now() else { return View::Nothing };
     let pack = roster.pack();
     let Some(mut form) = form.or_else(|| pack.form(form_key).cloned()) else { return View::Nothing };
     // What is not drawn is still read: of a record that is changed, it stays as it was.

@@ -111,7 +111,7 @@ fn signing(sheet: Sheet, field: FormField, label: Signal<String>, close: Callbac
         }
     });
     let done = move |()| {
-        let Some(me) = roster.me_now() else { return };
+        let Some(me) = roster.actor_now() else { return };
         let mark =
             if by_hand.get_untracked() { Mark::Drawn(ink.get_untracked()) } else { Mark::Typed { witness: me.id } };
         let signature = Signature {
@@ -155,7 +155,7 @@ fn signing(sheet: Sheet, field: FormField, label: Signal<String>, close: Callbac
                 {move || full.get().then(|| view! { <p class="field__note" role="status">{t!(w, form_sign_full)}</p> })}
             }
         } else {
-            let witness = move || roster.me().map(|me| me.name).unwrap_or_default();
+            let witness = move || roster.actor_now().map(|me| me.name).unwrap_or_default();
             view! { <p class="signing__text">{move || w.get().form_sign_typed_note(witness())}</p> }
         }
     };
@@ -210,6 +210,9 @@ fn presumed_signer(sheet: Sheet, role: &str) -> String {
             Role::from_key(role).or(if role == "desk_supervisor" { Some(Role::FrontDeskSupervisor) } else { None })
             && post != Role::Consultant
         {
+            if let Some(me) = roster.actor_now().filter(|me| me.role == post) {
+                return me.name;
+            }
             let mut holders = roster.staff().into_iter().filter(|staff| staff.role == post);
             return match (holders.next(), holders.next()) {
                 (Some(only), None) => only.name,
@@ -217,7 +220,7 @@ fn presumed_signer(sheet: Sheet, role: &str) -> String {
             };
         }
         let mine = matches!(role, "consultant" | "agent" | "staff" | "sales" | "cs");
-        return roster.me_now().filter(|_| mine).map(|me| me.name).unwrap_or_default();
+        return roster.actor_now().filter(|_| mine).map(|me| me.name).unwrap_or_default();
     };
     let typed = |key: &str| sheet.draft.with(|draft| draft.get(key).trim().to_owned());
     let first_name = form.with_value(|form| {

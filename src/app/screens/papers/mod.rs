@@ -1,5 +1,6 @@
 //! Papers: what the club has under way, one record's page, its next step, and any form of the pack.
 
+mod approve;
 mod begin;
 mod cards;
 mod choose;

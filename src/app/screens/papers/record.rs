@@ -10,6 +10,7 @@ use yingke_core::{
 };
 
 use super::{
+    approve::{Approve, of_colleagues},
     cards::OneCard,
     choose::Choose,
     forms_of,
@@ -270,10 +271,23 @@ pub fn Steps(
             })
             .collect::<View>()
     };
+    // Who stands beside one can do what is theirs without taking the tablet over.
+    let asking = RwSignal::new(false);
+    let colleagues = Memo::new(move |_| {
+        let _ = roster.minute();
+        roster.record(id).is_some_and(|record| !of_colleagues(roster, &record).is_empty())
+    });
+    let ask = Callback::new(move |()| asking.set(true));
+    let ask = shown(
+        move || colleagues.get(),
+        move || view! { <Button label=t!(w, approve_do) icon=Icon::People kind=ButtonKind::Quiet wide=true on_press=ask/> },
+    );
+    let sheet = shown(move || asking.get(), move || view! { <Approve id on_close=move |()| asking.set(false)/> });
     has_machine.then(|| {
         view! {
             <Section title=t!(w, paper_next)>
-                <div class="papers__steps">{content}</div>
+                <div class="papers__steps">{content} {ask}</div>
+                {sheet}
             </Section>
         }
     })

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use yingke_core::{
+    capture::Scene,
     change::{Edit, Key},
     form::Draft,
-    id::RecordId,
+    id::{RecordId, StaffId},
     pack::{self, Field, FieldType, Form, Language, Required, Rule, Section},
     paper,
     record::Record,
@@ -23,7 +24,7 @@ use crate::{
         record_title::title_of,
     },
     t,
-    ui::{Toast, Toaster},
+    ui::{Banner, Icon, Toast, Toaster, Tone},
     view::prelude::*,
     words::{Words, use_words},
 };
@@ -49,12 +50,19 @@ impl PartialEq for Offered {
     }
 }
 
-/// The steps of a record that I may take now, what can be done first.
+/// The steps of a record that whoever acts here may take now, what can be done first.
 #[must_use]
 pub fn offered(roster: Roster, record: &Record) -> Vec<Offered> {
+    roster.actor_now().map(|actor| offers_to(roster, record, actor.id)).unwrap_or_default()
+}
+
+/// The steps that one of the staff may take now.
+#[must_use]
+pub fn offers_to(roster: Roster, record: &Record, staff: StaffId) -> Vec<Offered> {
     let (pack, work) = (roster.pack(), roster.work());
     let found = roster.papers(&[], |scene, ground| {
-        let offers = paper::offers(record, scene, ground);
+        let scene = Scene { me: staff, ..*scene };
+        let offers = paper::offers(record, &scene, ground);
         let keys = |offer: &paper::Offer<'_>| {
             let asks: Vec<Key> = offer.asks.iter().map(|field| field.key.clone()).collect();
             (offer.machine.id.clone(), offer.step.key.clone(), asks, offer.needs_reason, offer.unmet.clone())
@@ -99,13 +107,17 @@ pub fn take_now(roster: Roster, words: Signal<Words>, toaster: Toaster, id: Reco
     let written = untrack(|| edits(roster, w, &record, offer, &BTreeMap::new(), None));
     let name = offer.step.label.in_language(w.0).to_owned();
     match written {
-        Err(told) => toaster.tell(Toast::new(told)),
+        Err(told) => {
+            roster.dismiss();
+            toaster.tell(Toast::new(told));
+        }
         Ok(written) => leptos::task::spawn_local(async move {
             let w = words.get_untracked();
             let told = match roster.save("step", written).await {
                 Ok(_) => w.paper_step_taken(name),
                 Err(error) => save_failed(w, &error).to_owned(),
             };
+            roster.dismiss();
             toaster.tell(Toast::new(told));
         }),
     }
@@ -130,6 +142,13 @@ fn Take(id: RecordId, step: String) -> impl IntoView {
     let route = use_route();
     let toaster = use_context::<Toaster>().expect("main.rs provides the toaster");
     let back = Callback::new(move |()| route.replace(&format!("/record/{id}")));
+    // A second person came for this one step.
+    on_cleanup(move || roster.dismiss());
+    let by_another = roster.actor_now().zip(roster.me_now()).filter(|(actor, me)| actor.id != me.id);
+    let by_another = by_another.map(|(actor, me)| {
+        let text = move || w.get().approve_under_way(&actor.name, &me.name);
+        view! { <Banner tone=Tone::Pine icon=Icon::People text/> }
+    });
     let record = roster.record(id);
     let offer = record.as_ref().and_then(|record| {
         offered(roster, record).into_iter().find(|offer| *offer.step.key == *step && offer.unmet.is_empty())
@@ -171,6 +190,7 @@ fn Take(id: RecordId, step: String) -> impl IntoView {
     let whom = move || roster.record(id).map(|record| title_of(roster, w.get(), &record)).unwrap_or_default();
     view! {
         <FormPage title=move || label.in_language(w.get().0).to_owned() whom on_back=back one_section=true>
+            {by_another}
             <PackForm
                 form_key="step"
                 form=form
