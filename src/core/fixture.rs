@@ -9,9 +9,13 @@ use crate::{
     chance::{Chance, Seeded},
     change::{Change, Edit, Header, Key, Op, Ranked, Write},
     id::{ChangeId, DeviceNumber, OrganisationId, RecordId, StaffId, VenueId},
+    merge,
+    record::Record,
+    schema,
     stamp::Stamp,
     time::Millis,
     value::Value,
+    workflow::PROGRESS,
 };
 
 /// 2026-11-22 10:00 in Shanghai.
@@ -67,6 +71,21 @@ pub fn person_edit(record: u8, writes: Vec<(&'static str, Op)>) -> Edit {
         salt: [0; 8],
         writes: writes.into_iter().map(|(key, op)| Write { key: Key::of(key), op }).collect(),
     }
+}
+
+/// A record of a kind that has a schema, with these fields, in a state of its machine where one is named.
+#[must_use]
+pub fn record_of(number: u8, kind: &'static str, state: Option<&str>, fields: Vec<(&str, Value)>) -> Record {
+    let mut writes: Vec<Write> = fields.into_iter().map(|(key, value)| schema::write(kind, key, value)).collect();
+    if let Some(state) = state {
+        let group = BTreeMap::from([(Key::of("state"), state.into())]);
+        writes.push(schema::write_group(kind, PROGRESS, group, Vec::new()));
+    }
+    let edit = Edit { kind: Key::of(kind), writes, ..person_edit(number, Vec::new()) };
+    let rank = Ranked::provisional(Stamp::at(NOW), change(number, vec![edit.clone()])).rank();
+    let mut record = merge::begin(rank, &edit);
+    merge::apply(&mut record, rank, &edit);
+    record
 }
 
 /// Somebody's phone number and name.

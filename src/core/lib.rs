@@ -6,12 +6,14 @@
 
 pub mod audience;
 pub mod capture;
+pub mod card;
 pub mod chance;
 pub mod change;
 pub mod clockwork;
 pub mod codec;
 pub mod commission;
 pub mod conflict;
+pub mod court;
 #[cfg(feature = "describe")]
 mod describe;
 pub mod duplicate;

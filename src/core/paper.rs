@@ -9,6 +9,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use crate::{
     audience::{Audience, circle},
     capture::{Draw, Ids, Scene, audience_of, may_write_here},
+    card,
     change::{Edit, Key, Op, Write},
     form::{Draft, Filled},
     id::{ChangeId, ENDPOINT_DEVICE, RecordId},
@@ -266,10 +267,12 @@ pub fn prefill(form: &Form, about: &[&Record], draft: &mut Draft) {
                 ("person", "gender" | "complainant_gender") => "gender",
                 ("person", "address" | "complainant_address") => "address",
                 ("membership", "card_no" | "from_card_no" | "complainant_card_no") => "card_no",
+                ("booking", "resource") => "resource",
                 _ => continue,
             };
             // Only what is written the same way in both: a code list of its own would not understand it.
-            if let Some(text) = record.text(from) {
+            let id = || record.get(from).and_then(Value::as_id).map(|id| id.to_string());
+            if let Some(text) = record.text(from).map(str::to_owned).or_else(id) {
                 draft.set(&field.key, text);
             }
         }
@@ -442,6 +445,10 @@ fn with_facts<T>(
     question: impl FnOnce(&Facts<'_>) -> T,
 ) -> T {
     let read = |path: &str| -> Option<Value> {
+        if let Some(card) = path.strip_suffix(".balance") {
+            let card = typed.get(card).cloned().or_else(|| value_at(record, card, ground.lookup))?.as_id()?;
+            return Some(card_balance(card, ground)?.into());
+        }
         let (head, rest) = path.split_once('.').map_or((path, None), |(head, rest)| (head, Some(rest)));
         match (typed.get(head).filter(|value| !value.is_empty()), rest) {
             (Some(value), None) => Some(value.clone()),
@@ -464,6 +471,13 @@ fn with_facts<T>(
         reason,
         court_free: court_free().unwrap_or(false),
     })
+}
+
+/// What is left on a card, in fen; `None` where it holds no money.
+#[must_use]
+pub fn card_balance(card: RecordId, ground: &Ground<'_>) -> Option<i64> {
+    let papers: Vec<Record> = card::MOVES.iter().flat_map(|kind| (ground.earlier)(kind, card)).collect();
+    card::balance(&*(ground.lookup)(card)?, &papers)
 }
 
 /// The record of a save before it is made, and the edits that make it.
@@ -787,7 +801,7 @@ fn onward<'w>(
 }
 
 /// Steps of other records that a paper takes along: a renewal renews the card, a return ends the leave, a tour takes the
-/// visit with it. What cannot be taken now is left for somebody to look at.
+/// visit with it, a ticket says that who booked has come. What cannot be taken now is left for somebody to look at.
 fn goes_along(
     kind: &str,
     values: &BTreeMap<Key, Value>,
@@ -818,6 +832,12 @@ fn goes_along(
                 return Vec::new();
             };
             (visit.into_owned(), &["tour", "tour_with_pass"], Vec::new())
+        }
+        "ticket" => {
+            let Some(booking) = values.get("booking").and_then(Value::as_id).and_then(ground.lookup) else {
+                return Vec::new();
+            };
+            (booking.into_owned(), &["arrive"], Vec::new())
         }
         _ => return Vec::new(),
     };

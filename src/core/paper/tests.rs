@@ -11,10 +11,10 @@ use crate::{
     pack::{Reference, Required, VenueKind},
     review::{self, Fault, Written},
     schema::check_change,
-    time::{DAY_MS, HOUR_MS},
+    time::{DAY_MS, HOUR_MS, MINUTE_MS},
 };
 
-const STAFF: [(u8, Role); 9] = [
+const STAFF: [(u8, Role); 10] = [
     (1, Role::Consultant),
     (2, Role::FrontDesk),
     (3, Role::FrontDeskSupervisor),
@@ -24,6 +24,7 @@ const STAFF: [(u8, Role); 9] = [
     (7, Role::PtManager),
     (8, Role::DeptHead),
     (9, Role::EquipmentTeam),
+    (10, Role::CourtStaff),
 ];
 
 fn role_of(staff: StaffId) -> Option<Role> {
@@ -252,6 +253,32 @@ fn agreement(club: &mut Club, person: RecordId, product: RecordId) -> RecordId {
         ("consultant_sign", INK),
     ];
     club.begin("F-10", 1, &[person], &typed)
+}
+
+/// Applies, pays, and has a card that holds so much.
+fn stored_value_card(club: &mut Club, person: RecordId, yuan: &str) -> RecordId {
+    let typed = [
+        ("card_kind", "stored_value"),
+        ("card_no", "W02-00001"),
+        ("deal_amount", yuan),
+        ("join_amount", yuan),
+        ("member_name", "李娜"),
+        ("gender", "female"),
+        ("address", "西湖区文三路 1 号"),
+        ("id_no", ID_NUMBER),
+        ("decl_truth", "true"),
+        ("decl_rules", "true"),
+        ("decl_safety", "true"),
+        ("member_sign", INK),
+        ("agent_sign", INK),
+    ];
+    let contract = club.begin("F-11", 2, &[person], &typed);
+    club.step(contract, "sign_application", 2, &[]);
+    let fen = yuan.parse::<i64>().unwrap() * 100;
+    club.step(contract, "pay_application", 2, &[("paid_amount", fen.into())]);
+    club.step(contract, "issue_card", 2, &[]);
+    club.step(contract, "deliver", 2, &[]);
+    club.records[&contract].get("membership").and_then(Value::as_id).unwrap()
 }
 
 /// Signs, pays, issues and delivers; the card.
@@ -529,17 +556,40 @@ fn a_court_is_booked_played_and_settled() {
     let mut club = Club::new(VenueKind::Sports);
     let person = club.person(2);
     let court = club.begin("resource", 5, &[], &[("name", "1 号场"), ("kind", "court"), ("fen_per_hour", "60")]);
+    let card = stored_value_card(&mut club, person, "100");
     let court_id = court.to_string();
     let typed =
         [("resource", &*court_id), ("start_at", "2026-11-22T12:00"), ("end_at", "2026-11-22T13:00"), ("via", "desk")];
     let booking = club.begin("F-29", 2, &[person], &typed);
     assert_eq!(club.records[&booking].get("person"), Some(&person.into()));
-    club.step(booking, "arrive", 2, &[]);
-    let ticket = club.of_kind("ticket")[0].id;
-    assert_eq!(club.records[&ticket].get("booking"), Some(&booking.into()));
-    club.now = club.now.plus(5 * HOUR_MS);
-    // Somebody arrived: nobody stayed away.
-    assert_eq!(club.state(booking), "arrived");
+    // The ticket says that they have come, and names the card.
+    let ticket = club.begin("F-30", 2, &[booking, person, card], &[]);
+    assert_eq!((club.state(booking), club.state(ticket)), ("arrived".into(), "open".into()));
+    assert_eq!(club.records[&ticket].get("membership"), Some(&card.into()));
+    club.step(ticket, "collect", 10, &[]);
+    club.step(ticket, "enter", 10, &[]);
+    club.now = club.now.plus(90 * MINUTE_MS);
+    club.step(ticket, "leave", 2, &[]);
+    assert_eq!(club.records[&ticket].get("amount"), Some(&Value::Int(90_00)));
+    club.step(ticket, "settle", 2, &[]);
+    assert_eq!(club.ask(2, |_, ground| card_balance(card, ground)), Some(10_00));
+
+    // What is left does not pay for the next time, until the card is topped up.
+    let again = club.begin(
+        "F-29",
+        2,
+        &[person],
+        &[("resource", &*court_id), ("start_at", "2026-11-22T18:00"), ("end_at", "2026-11-22T19:00"), ("via", "desk")],
+    );
+    let ticket = club.begin("F-30", 2, &[again, person, card], &[]);
+    club.step(ticket, "collect", 10, &[]);
+    club.step(ticket, "enter", 10, &[]);
+    club.now = club.now.plus(30 * MINUTE_MS);
+    club.step(ticket, "leave", 2, &[]);
+    assert!(club.try_step(ticket, "settle", 2, &[], None).is_err());
+    club.begin("F-31", 2, &[card, person], &[("kind", "full"), ("amount", "50"), ("method", "cash")]);
+    club.step(ticket, "settle", 2, &[]);
+    assert_eq!(club.ask(2, |_, ground| card_balance(card, ground)), Some(30_00));
 }
 
 #[test]

@@ -84,6 +84,7 @@ fn one(roster: Roster, words: Words, of: Of<'_>, call: &Call) -> String {
         }
         "if" | "unless" => words.unmet_filled(label(call.argument(2))),
         "yes" => words.unmet_yes(label(first)),
+        "at_least_field" if first.ends_with(".balance") => words.unmet_balance().to_owned(),
         "is" | "not" | "positive" | "equals" | "at_least_field" | "longer" | "equals_parameter" | "at_least"
         | "below_parameter" | "elements" => words.unmet_value(label(first)),
         "reached" | "hours_since" | "days_since" => words.unmet_early(label(first)),
