@@ -480,7 +480,7 @@ fn compile_machine(at: usize, machine: &Machine, names: &Names, out: &mut String
         let mut from: Vec<&str> = Vec::new();
         for state in &step.from {
             match state.as_str() {
-                "open" => from.extend(states.iter().filter(|state| !machine.ends.iter().any(|end| end == *state))),
+                "any_open" => from.extend(states.iter().filter(|state| !machine.ends.iter().any(|end| end == *state))),
                 "any" => from.extend(&states),
                 state => {
                     expect(at, states.contains(state), || format!("{id} has no state `{state}`"))?;

@@ -566,7 +566,9 @@ fn a_court_is_booked_played_and_settled() {
     let ticket = club.begin("F-30", 2, &[booking, person, card], &[]);
     assert_eq!((club.state(booking), club.state(ticket)), ("arrived".into(), "open".into()));
     assert_eq!(club.records[&ticket].get("membership"), Some(&card.into()));
+    assert_eq!((club.offered(ticket, 10), club.offered(ticket, 2)), (vec!["collect".into()], vec!["void".into()]));
     club.step(ticket, "collect", 10, &[]);
+    assert_eq!((club.offered(ticket, 10), club.offered(ticket, 2)), (vec!["enter".into()], vec![]));
     club.step(ticket, "enter", 10, &[]);
     club.now = club.now.plus(90 * MINUTE_MS);
     club.step(ticket, "leave", 2, &[]);
