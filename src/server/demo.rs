@@ -32,6 +32,8 @@ mod words;
 const SEED: u64 = 20_261_122;
 /// The code that tablets of the demo are enrolled with, and for how many and how long.
 pub const CODE: &str = "20261122";
+/// The same for the second venue.
+pub const SPORTS_CODE: &str = "20261123";
 const CODE_USES: u32 = 10_000;
 const CODE_DAYS: i64 = 3_650;
 const NAME: &str = "松风体育";
@@ -42,7 +44,7 @@ const DAYS_BACK: i64 = 200;
 const BATCH: usize = 1_000;
 
 /// Name, role, venue (0 or 1) and PIN.
-const STAFF: [(&str, Role, usize, &str); 13] = [
+const STAFF: [(&str, Role, usize, &str); 15] = [
     ("林悦", Role::Consultant, 0, "260711"),
     ("周凯", Role::Consultant, 0, "518203"),
     ("吴珊", Role::CsSupervisor, 0, "730416"),
@@ -56,6 +58,8 @@ const STAFF: [(&str, Role, usize, &str); 13] = [
     ("赵师傅", Role::EquipmentTeam, 0, "530962"),
     ("冯涛", Role::DeptHead, 0, "748105"),
     ("钱程", Role::StoreManager, 1, "906138"),
+    ("唐峰", Role::CourtStaff, 1, "415926"),
+    ("许敏", Role::CallOut, 1, "637480"),
 ];
 const VENUES: [(&str, &str); 2] = [("未来店", "fitness"), ("望江店", "sports")];
 /// Where clocks are ahead of UTC in Shanghai.
@@ -110,7 +114,9 @@ pub async fn show(data: &Data) -> Result<String, AdminError> {
 
 fn told(house: &House) -> String {
     let mut told = format!("{}\n", house.name);
-    told += &format!("  enrol a tablet of {} with the code {} {}\n", VENUES[0].0, &CODE[..4], &CODE[4..]);
+    for (code, (venue, _)) in [CODE, SPORTS_CODE].iter().zip(VENUES) {
+        told += &format!("  enrol a tablet of {venue} with the code {} {}\n", &code[..4], &code[4..]);
+    }
     for (name, role, venue, pin) in STAFF {
         let wide = " ".repeat(8 - 2 * name.chars().count());
         told += &format!("  {name}{wide} PIN {pin}  {}, {}\n", role.key(), VENUES[venue].0);
@@ -136,7 +142,9 @@ async fn found(ledger: &dyn Database, now: Millis) -> Result<House, AdminError> 
         ledger.add_staff(organisation, &staff, &keys::pin_hash(pin)).await?;
     }
     let expires_at = now.plus(CODE_DAYS * DAY_MS);
-    ledger.add_code(organisation, venues[0].id, keys::code_hash(CODE), CODE_USES, expires_at).await?;
+    for (code, venue) in [CODE, SPORTS_CODE].iter().zip(&venues) {
+        ledger.add_code(organisation, venue.id, keys::code_hash(code), CODE_USES, expires_at).await?;
+    }
     Ok(ledger.house(organisation).await?)
 }
 
@@ -192,7 +200,8 @@ struct Club {
     cards: i64,
     /// Some members: person, name, phone, card, and who may see them.
     members: Vec<(RecordId, String, String, RecordId, Audience)>,
-    sports_guests: Vec<RecordId>,
+    /// Some who hold a card with money on it: person, card and its number.
+    sports_members: Vec<(RecordId, RecordId, String)>,
 }
 
 impl Club {
@@ -211,7 +220,7 @@ impl Club {
             courts: Vec::new(),
             cards: 0,
             members: Vec::new(),
-            sports_guests: Vec::new(),
+            sports_members: Vec::new(),
         }
     }
 
@@ -231,9 +240,6 @@ impl Club {
             let captured_at = self.moment(-(far * far * DAYS_BACK / 1_000_000));
             let guest = self.guest(venues[venue], venue, captured_at, &outings);
             self.history(&guest, venue);
-            if venue == 1 && self.sports_guests.len() < 5 {
-                self.sports_guests.push(guest.record);
-            }
         }
         self.visits_today(venues[0]);
         self.under_way(&venues);

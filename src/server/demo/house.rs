@@ -144,7 +144,10 @@ impl Club {
 
     /// Somebody signed: the contract, paid and delivered, and the card that came of it.
     pub(super) fn card(&mut self, guest: &Guest, consultant: StaffId, at: Millis) {
-        if self.products.is_empty() || guest.audience.venue() != self.venue("未来店") {
+        if guest.audience.venue() != self.venue("未来店") {
+            return self.stored_value_card(guest, at);
+        }
+        if self.products.is_empty() {
             return;
         }
         self.aside(|club| {
@@ -364,28 +367,149 @@ impl Club {
         }
     }
 
-    fn bookings(&mut self, venue: VenueId) {
-        let desk = self.staff("马骏");
-        let audience = Audience::Circle(venue, circle::WORKS.into());
-        let guests = self.sports_guests.clone();
-        for (place, (person, hours)) in guests.into_iter().zip([2, 3, 5, 26, 27]).enumerate() {
-            let at = self.now.plus(-DAY_MS);
-            let start = self.now.plus(hours * HOUR_MS);
+    /// Somebody applied at the sports venue, paid, and has a card with money on it.
+    fn stored_value_card(&mut self, guest: &Guest, at: Millis) {
+        self.aside(|club| {
+            let desk = club.staff("马骏");
+            let loaded = [100_000, 200_000, 200_000, 500_000][club.chance.below(4) as usize];
+            club.cards += 1;
+            let number = format!("W02-{:05}", 5_000 + club.cards);
+            let (contract, card) = (club.record(at), club.record(at));
             let fields: Vec<(&str, Value)> = vec![
-                ("party", person.into()),
-                ("person", person.into()),
-                ("resource", self.courts[place % self.courts.len()].into()),
-                ("start_at", start.into()),
-                ("end_at", start.plus(HOUR_MS).into()),
-                ("via", "phone".into()),
-                ("taken_by", desk.to_string().into()),
+                ("person", guest.record.into()),
+                ("membership", card.into()),
+                ("kind", "membership".into()),
+                ("card_kind", "stored_value".into()),
+                ("card_no", number.as_str().into()),
+                ("deal_amount", loaded.into()),
+                ("join_amount", loaded.into()),
+                ("member_name", guest.name.as_str().into()),
+                ("gender", guest.gender.into()),
+                ("phone", guest.phone.as_str().into()),
+                ("id_type", "id_card".into()),
+                ("id_no", format!("330***********{:04}", club.chance.below(10_000)).into()),
+                ("decl_truth", true.into()),
+                ("decl_rules", true.into()),
+                ("decl_safety", true.into()),
+                ("signed_on", at.day(OFFSET_MINUTES).into()),
+                ("paid_amount", loaded.into()),
+                ("paid_at", at.into()),
+                ("delivered_at", at.into()),
             ];
-            let mut writes: Vec<Write> =
-                fields.into_iter().map(|(key, value)| schema::write("booking", key, value)).collect();
-            writes.push(standing("booking", "booked", at, desk, Vec::new()));
-            let record = self.record(at);
-            self.save(at, desk, "F-29", vec![(record, "booking", &audience, writes)]);
+            let mut agreement: Vec<Write> =
+                fields.into_iter().map(|(key, value)| schema::write("agreement", key, value)).collect();
+            agreement.push(standing("agreement", "delivered", at, desk, Vec::new()));
+            let fields: Vec<(&str, Value)> = vec![
+                ("person", guest.record.into()),
+                ("contract", contract.into()),
+                ("card_no", number.as_str().into()),
+                ("card_kind", "stored_value".into()),
+                ("loaded", loaded.into()),
+                ("owner", desk.to_string().into()),
+                ("paid_amount", loaded.into()),
+                ("issued_at", at.into()),
+            ];
+            let mut membership: Vec<Write> =
+                fields.into_iter().map(|(key, value)| schema::write("membership", key, value)).collect();
+            membership.push(standing("membership", "active", at, desk, vec![("holder", guest.record.into())]));
+            let person = vec![schema::write("person", "contract", contract)];
+            club.save(
+                at,
+                desk,
+                "F-11",
+                vec![
+                    (contract, "agreement", &guest.audience, agreement),
+                    (card, "membership", &guest.audience, membership),
+                    (guest.record, "person", &guest.audience, person),
+                ],
+            );
+            club.sports_members.push((guest.record, card, number));
+        });
+    }
+
+    /// Courts of three days: what was played this morning and paid, who plays now, who comes later.
+    fn bookings(&mut self, venue: VenueId) {
+        let members = self.sports_members.clone();
+        if members.is_empty() {
+            return;
         }
+        let midnight = self.now.day(OFFSET_MINUTES).begins(OFFSET_MINUTES);
+        let mut next = 0;
+        for day in 0..3 {
+            for place in 0..self.courts.len() {
+                let mut hour = 9 + self.chance.below(3) as i64;
+                while hour < 21 {
+                    let hours = 1 + self.chance.below(2) as i64;
+                    let from = midnight.plus(day * DAY_MS + hour * HOUR_MS);
+                    self.court_hour(venue, &members[next % members.len()], place, from, hours);
+                    next += 1;
+                    hour += hours + 1 + self.chance.below(4) as i64;
+                }
+            }
+        }
+    }
+
+    fn court_hour(
+        &mut self,
+        venue: VenueId,
+        member: &(RecordId, RecordId, String),
+        place: usize,
+        from: Millis,
+        hours: i64,
+    ) {
+        let (desk, courts) = (self.staff("马骏"), self.staff("唐峰"));
+        let audience = Audience::Circle(venue, circle::WORKS.into());
+        let (person, card, number) = member;
+        let until = from.plus(hours * HOUR_MS);
+        let court = self.courts[place];
+        let booked_at = self.now.min(from).plus(-DAY_MS);
+        let has_begun = from <= self.now;
+        let fields: Vec<(&str, Value)> = vec![
+            ("party", (*person).into()),
+            ("person", (*person).into()),
+            ("resource", court.into()),
+            ("start_at", from.into()),
+            ("end_at", until.into()),
+            ("via", if hours == 1 { "phone" } else { "desk" }.into()),
+            ("taken_by", desk.to_string().into()),
+        ];
+        let mut writes: Vec<Write> =
+            fields.into_iter().map(|(key, value)| schema::write("booking", key, value)).collect();
+        let state = if has_begun { "arrived" } else { "booked" };
+        writes.push(standing("booking", state, if has_begun { from } else { booked_at }, desk, Vec::new()));
+        let booking = self.record(booked_at);
+        self.save(booked_at, desk, "F-29", vec![(booking, "booking", &audience, writes)]);
+        if !has_begun {
+            return;
+        }
+        let is_over = until <= self.now;
+        let mut fields: Vec<(&str, Value)> = vec![
+            ("person", (*person).into()),
+            ("membership", (*card).into()),
+            ("card_no", number.as_str().into()),
+            ("booking", booking.into()),
+            ("resource", court.into()),
+            ("opened_by", desk.to_string().into()),
+            ("opened_at", from.into()),
+            ("collected_by", courts.to_string().into()),
+            ("entered_at", from.into()),
+        ];
+        if is_over {
+            let fen = reckon::court_charge(hours * 60, COURTS[place].3, 1);
+            fields.extend([
+                ("exit_at", until.into()),
+                ("minutes", (hours * 60).into()),
+                ("amount", fen.into()),
+                ("deducted", fen.into()),
+                ("settled_by", desk.to_string().into()),
+            ]);
+        }
+        let mut writes: Vec<Write> =
+            fields.into_iter().map(|(key, value)| schema::write("ticket", key, value)).collect();
+        let (state, at) = if is_over { ("settled", until) } else { ("on_court", from) };
+        writes.push(standing("ticket", state, at, if is_over { desk } else { courts }, Vec::new()));
+        let ticket = self.record(from);
+        self.save(at, desk, "F-30", vec![(ticket, "ticket", &audience, writes)]);
     }
 }
 
