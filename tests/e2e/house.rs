@@ -41,6 +41,9 @@ pub const LIN_YUE: Person = Person { name: "林悦", role: "consultant", pin: "2
 pub const WU_SHAN: Person = Person { name: "吴珊", role: "cs_supervisor", pin: "730416" };
 pub const HUANG_LI: Person = Person { name: "黄丽", role: "front_desk_supervisor", pin: "294857" };
 pub const LI_WEI: Person = Person { name: "李卫", role: "store_manager", pin: "904527" };
+pub const MA_JUN: Person = Person { name: "马骏", role: "front_desk", pin: "829314" };
+pub const TANG_FENG: Person = Person { name: "唐峰", role: "court_staff", pin: "415926" };
+pub const QIAN_CHENG: Person = Person { name: "钱程", role: "store_manager", pin: "906138" };
 
 /// The endpoint's process, on one port and one folder for its whole life, however often it is killed.
 #[derive(Debug)]
@@ -73,6 +76,12 @@ impl Server {
         server.code = yingke_server::demo::CODE.into();
         server.start().await;
         server
+    }
+
+    /// Its tablets are enrolled at the demo's other venue.
+    pub fn at_the_sports_venue(mut self) -> Self {
+        self.code = yingke_server::demo::SPORTS_CODE.into();
+        self
     }
 
     fn new() -> Self {
@@ -259,9 +268,19 @@ impl Tablet {
     pub async fn type_pin(&self, person: Person, pin: &str) {
         self.radio(person.name).tap().await;
         self.text(&format!("{}，请输入数字密码", person.name)).shown().await;
+        self.type_digits(pin).await;
+    }
+
+    pub async fn type_digits(&self, pin: &str) {
         for digit in pin.chars() {
             self.button(&digit.to_string()).tap().await;
         }
+    }
+
+    /// Whoever works there locks, so that somebody else can unlock.
+    pub async fn lock(&self, person: Person) {
+        self.button(person.name).tap().await;
+        self.text("先选自己").shown().await;
     }
 
     /// Starts the browser on the profile that is there.

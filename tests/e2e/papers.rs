@@ -59,7 +59,7 @@ async fn papers_are_signed_taken_and_renewed_offline_and_reach_the_centre() {
 }
 
 /// Signs as somebody does who cannot hold a pen: the name is typed, and who works there is the witness.
-async fn sign(tablet: &Tablet) {
+pub async fn sign(tablet: &Tablet) {
     tablet.button("签字").tap().await;
     tablet.button("不方便写字，改为键入姓名").tap().await;
     tablet.button("签好了").tap().await;

@@ -5,9 +5,11 @@ use std::borrow::Cow;
 use leptos::prelude::untrack;
 use yingke_core::{
     capture::Scene,
+    card,
     change::Edit,
+    court,
     id::{RecordId, StaffId},
-    paper::{Ground, matter_of},
+    paper::{self, Ground, matter_of},
     parameter::Parameters,
     permit::{Doing, Matter, Reach, reach},
     record::Record,
@@ -71,14 +73,7 @@ impl Roster {
                 of_card.filter(|record| !record.is("withdrawn")).collect()
             };
             let is_free = |court: RecordId, from: Millis, until: Millis, but: RecordId| {
-                !replica.by_kind("booking").filter(|id| *id != but).filter_map(|id| replica.record(id)).any(|booking| {
-                    let at = |key: &str| booking.get(key).and_then(Value::as_at);
-                    let state = booking.guarded(PROGRESS).and_then(|group| group.get("state")).and_then(Value::as_text);
-                    booking.get("resource").and_then(Value::as_id) == Some(court)
-                        && matches!(state, Some("booked" | "arrived"))
-                        && at("start_at").is_some_and(|start| start < until)
-                        && at("end_at").is_some_and(|end| end > from)
-                })
+                court::is_free(&uses_of(replica, now), court, from, until, but)
             };
             let ground = Ground {
                 work: self.work(),
@@ -90,6 +85,18 @@ impl Roster {
             };
             question(&scene, &ground)
         }))
+    }
+
+    /// Who has which court when. Subscribes to bookings and tickets.
+    #[must_use]
+    pub fn court_uses(self) -> Vec<court::Use> {
+        self.ask(&court::KINDS, |replica| uses_of(replica, self.now()))
+    }
+
+    /// What is left on a card, in fen; `None` for one that holds no money. Subscribes to what moves it.
+    #[must_use]
+    pub fn card_balance(self, card: RecordId) -> Option<i64> {
+        self.papers(&card::MOVES, |_, ground| paper::card_balance(card, ground)).flatten()
     }
 
     /// Whether I may see a record of a kind: all of the venue's, or my own only, as the permission matrix has it.
@@ -239,6 +246,12 @@ impl Roster {
         records.sort_by_key(|record| std::cmp::Reverse(record.begun()));
         records
     }
+}
+
+fn uses_of(replica: &Replica, now: Millis) -> Vec<court::Use> {
+    let all = court::KINDS.iter().flat_map(|kind| replica.by_kind(kind)).filter_map(|id| replica.record(id));
+    let all: Vec<Record> = all.filter(|record| !record.is("withdrawn")).map(Cow::into_owned).collect();
+    court::uses(&all, now)
 }
 
 fn parameters_of(replica: &Replica) -> Parameters {

@@ -2,6 +2,7 @@
 
 mod board;
 mod calls;
+mod courts;
 mod door;
 mod form;
 mod house;

@@ -194,6 +194,18 @@ impl Around<'_> {
                 }
                 parts.push(self.when(words, record, today));
             }
+            "booking" => {
+                let court = record.get("resource").and_then(Value::as_id).and_then(|id| (self.record_of)(id));
+                parts = court.and_then(|court| court.text("name").map(str::to_owned)).into_iter().collect();
+                let at = |key: &str| record.get(key).and_then(Value::as_at);
+                let clock = |at: Millis| format::clock(at, self.offset_minutes);
+                parts.push(match at("start_at").zip(at("end_at")) {
+                    Some((from, until)) => {
+                        format!("{} {}–{}", self.when(words, record, today), clock(from), clock(until))
+                    }
+                    None => self.when(words, record, today),
+                });
+            }
             "resource" | "segment" | "course" | "campaign" => {}
             _ => parts.push(self.when(words, record, today)),
         }

@@ -3,7 +3,8 @@
 use crate::view::prelude::*;
 
 use super::{
-    board, calls, house, outing, paper, papers, parameters, passes, people, reception, settings, sync, today, tour,
+    board, calls, courts, house, outing, paper, papers, parameters, passes, people, reception, settings, sync, today,
+    tour,
 };
 use crate::{
     roster::{Status, SyncState, use_roster},
@@ -121,6 +122,7 @@ enum Screen {
     Call,
     Today,
     Work,
+    Courts,
     Parameters,
     Board,
     Report,
@@ -155,6 +157,7 @@ fn place_of(path: &str) -> Screen {
         ["people", _, "call"] => Screen::Call,
         ["today"] => Screen::Today,
         ["desk", "parameters"] => Screen::Parameters,
+        ["desk", "courts"] => Screen::Courts,
         ["desk"] | ["desk", _] => Screen::Work,
         ["board"] => Screen::Board,
         ["board", _] => Screen::Report,
@@ -189,6 +192,7 @@ fn screen(place: Screen) -> View {
         Screen::Call => view! { <calls::Call/> },
         Screen::Today => view! { <today::Today/> },
         Screen::Work => view! { <papers::WorkHome/> },
+        Screen::Courts => view! { <courts::Courts/> },
         Screen::Parameters => view! { <parameters::ParametersHome/> },
         Screen::Board => view! { <board::BoardHome/> },
         Screen::Report => view! { <board::ReportPage/> },

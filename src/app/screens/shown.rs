@@ -163,10 +163,11 @@ impl Reading<'_> {
     }
 }
 
-/// `¥3,680.00`
+/// `¥3,680.00`, `−¥40.00`
 #[must_use]
 pub fn money(fen: i64) -> String {
-    Money::from_fen(fen).map(|sum| format!("¥{}", sum.shown())).unwrap_or_default()
+    let sign = if fen < 0 { "−" } else { "" };
+    Money::from_fen(fen.abs()).map(|sum| format!("{sign}¥{}", sum.shown())).unwrap_or_default()
 }
 
 /// 4星，满意.

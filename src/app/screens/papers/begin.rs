@@ -54,6 +54,12 @@ fn Begin(form_id: String, about: Option<RecordId>, task: Option<RecordId>) -> im
     let about = StoredValue::new(around(roster, form, about));
     let start = about.with_value(|about| {
         let mut draft: Draft = begun(roster, form_key, &[]);
+        // What the address says, such as the court and the hour that were tapped, stands there to be altered.
+        for field in form.fields() {
+            if let Some(text) = route.asked(field.key.as_str()) {
+                draft.set(&field.key, text);
+            }
+        }
         paper::prefill(form, &about.iter().collect::<Vec<_>>(), &mut draft);
         draft
     });
@@ -116,8 +122,9 @@ fn Begin(form_id: String, about: Option<RecordId>, task: Option<RecordId>) -> im
     };
     let whom_asked = RwSignal::new(about.with_value(Vec::is_empty) && belongs(form));
     let choose = Callback::new(move |person: RecordId| {
-        let task = task.map(|task| format!("&task={task}")).unwrap_or_default();
-        route.replace(&format!("/form/{form_key}?about={person}{task}"));
+        let asked = std::iter::once("task").chain(form.fields().map(|field| field.key.as_str()));
+        let rest = asked.filter_map(|key| Some(format!("&{key}={}", route.asked(key)?))).collect::<String>();
+        route.replace(&format!("/form/{form_key}?about={person}{rest}"));
     });
     let may_be_unknown = !needs_person(form);
     view! {

@@ -6,6 +6,7 @@ use super::{begin::cards_of, beginning_forms, choose::Choose, standing, tone_of}
 use crate::{
     roster::{Roster, use_roster},
     route::use_route,
+    screens::shown::money as shown_money,
     t,
     ui::{Button, ButtonKind, Icon, IconButton, Ring, RingSize, Section, Tag, Tone},
     view::prelude::*,
@@ -92,12 +93,23 @@ pub fn OneCard(
             view! { <Button label=move || short(roster, &form.record, w.get()) kind on_press=open/> }
         })
         .collect::<View>();
+    let money = Memo::new(move |_| roster.card_balance(card));
+    // A card that holds money and runs for no time shows what it holds in the place of its days.
+    let state_of_it = move || match money.get() {
+        Some(fen) => view! {
+            <p class="card__money">
+                <span class="note">{t!(w, member_balance)}</span>
+                <span class="card__sum" data-below=(fen < 0).then_some("true")>{shown_money(fen)}</span>
+            </p>
+        },
+        None => view! { <Ring done=share figure aim=t!(w, member_days_unit) sentence size=RingSize::Card tone/> },
+    };
     let more = Callback::new(move |()| choosing.set(true));
     let open = Callback::new(move |()| route.go(&format!("/record/{card}")));
     view! {
         <Section title=t!(w, member_card) aside=number>
             <div class="card">
-                <Ring done=share figure aim=t!(w, member_days_unit) sentence size=RingSize::Card tone/>
+                {state_of_it}
                 <div class="card__words">
                     {if opens {
                         view! { <button type="button" class="card__name" on:click=move |_| open.run(())>{name}</button> }

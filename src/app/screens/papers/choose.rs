@@ -2,7 +2,7 @@
 
 use yingke_core::{
     id::RecordId,
-    pack::{FieldType, Form, Reference},
+    pack::{FieldType, Form},
 };
 
 use super::{GROUPS, beginning_forms};
@@ -63,36 +63,46 @@ fn row(form: &'static Form, icon: Icon, about: RecordId, route: crate::route::Ro
     }
 }
 
-/// Whether a form speaks of a kind of record.
+/// Whether a form speaks of a kind of record: one of its fields points to such, or its paper belongs to one anyway.
 fn fits(form: &Form, kind: &str) -> bool {
-    let points_to = |wanted: &[Reference]| {
-        form.fields().any(|field| matches!(field.kind, FieldType::Ref(reference) if wanted.contains(&reference)))
+    let points_to = |kind: &str| {
+        form.fields().any(|field| matches!(field.kind, FieldType::Ref(reference) if reference.kinds().contains(&kind)))
     };
-    match kind {
-        "person" => {
-            points_to(&[Reference::Person, Reference::Membership])
-                || matches!(
-                    &*form.record,
-                    "negotiation"
-                        | "agreement"
-                        | "case"
-                        | "trial"
-                        | "trial_pass"
-                        | "opportunity"
-                        | "appointment"
-                        | "callback"
-                        | "give_back"
-                        | "ticket"
-                        | "tour"
-                )
-        }
-        "membership" => points_to(&[Reference::Membership]) || matches!(&*form.record, "deposit"),
-        "visit" => points_to(&[Reference::Visit]) || matches!(&*form.record, "negotiation" | "agreement" | "case"),
-        "case" => points_to(&[Reference::Case, Reference::Subject]),
-        "equipment" => points_to(&[Reference::Equipment]),
-        "resource" => points_to(&[Reference::Resource]),
-        "negotiation" => points_to(&[Reference::Negotiation]),
-        "agreement" => matches!(&*form.record, "payment" | "rating"),
-        _ => false,
+    let belongs: &[&str] = match kind {
+        "person" => &[
+            "negotiation",
+            "agreement",
+            "case",
+            "trial",
+            "trial_pass",
+            "opportunity",
+            "appointment",
+            "callback",
+            "give_back",
+            "ticket",
+            "tour",
+        ],
+        "membership" => &["deposit", "payment"],
+        "visit" => &["negotiation", "agreement", "case"],
+        "agreement" => &["payment", "rating"],
+        _ => &[],
+    };
+    points_to(kind) || (kind == "person" && points_to("membership")) || belongs.contains(&&*form.record)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use yingke_core::pack::{Pack, VenueKind};
+
+    #[test]
+    fn a_booking_is_followed_by_its_ticket_and_a_card_by_what_is_done_with_it() {
+        let fitting = |of: VenueKind, kind: &str| -> Vec<&str> {
+            Pack::of(of).forms.iter().filter(|form| fits(form, kind)).map(|form| &*form.id).collect()
+        };
+        assert_eq!(fitting(VenueKind::Sports, "booking"), ["F-30"]);
+        let of_card = fitting(VenueKind::Fitness, "membership");
+        assert!(["F-14", "F-16", "F-17", "F-20", "F-31"].iter().all(|form| of_card.contains(form)), "{of_card:?}");
+        assert!(!of_card.contains(&"F-01"), "{of_card:?}");
     }
 }

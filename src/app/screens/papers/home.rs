@@ -41,8 +41,12 @@ pub fn WorkHome() -> impl IntoView {
                 let open = Callback::new(move |()| route.go("/desk/parameters"));
                 view! { <div role="listitem"><ListRow title=t!(w, parameters_title) on_open=open/></div> }
             });
+            let courts = group.kinds.contains(&"booking").then(|| {
+                let open = Callback::new(move |()| route.go("/desk/courts"));
+                view! { <div role="listitem"><ListRow title=t!(w, courts_title) on_open=open/></div> }
+            });
             let title = group.title;
-            view! { <Section title=move || title(w.get()) list=true ruled=false>{rows} {numbers}</Section> }
+            view! { <Section title=move || title(w.get()) list=true ruled=false>{courts} {rows} {numbers}</Section> }
         })
         .collect::<View>();
     let list = view! {

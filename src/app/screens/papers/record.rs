@@ -122,6 +122,7 @@ fn Found(id: RecordId) -> impl IntoView {
         .papers(&[], |scene, _| record.as_ref().is_some_and(|record| yingke_core::paper::may_change(record, scene)));
     let form = record.as_ref().and_then(|record| form_of(roster.pack(), record));
     let form_key = form.filter(|_| kind.with_value(|kind| !is_written_by_others(kind))).map(|form| &*form.id);
+    let is_booking = kind.with_value(|kind| kind == "booking");
     let is_card = kind.with_value(|kind| kind == "membership");
     let edits = (may_change == Some(true)).then(|| edit_buttons(roster, &kind.get_value(), id));
     let begin = Callback::new(move |()| choosing.set(true));
@@ -145,7 +146,8 @@ fn Found(id: RecordId) -> impl IntoView {
         <div class="papers__columns">
             <aside class="papers__side">
                 <Settle id/>
-                <Steps id/>
+                {is_booking.then(|| view! { <OpenTicket id/> })}
+                <Steps id without=if is_booking { &["arrive"] } else { &[] }/>
                 <Tasks id/>
                 <Related id/>
                 <div class="papers__begin">
@@ -172,6 +174,42 @@ fn Found(id: RecordId) -> impl IntoView {
             move || view! { <Choose about=id on_close=move |()| choosing.set(false)/> },
         )}
     }
+}
+
+/// Who booked has come: the ticket that lets them in, which says so as well. Away once there is one.
+#[component]
+fn OpenTicket(id: RecordId) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let route = use_route();
+    let form = forms_of(roster, "ticket").into_iter().next();
+    let is_due = Memo::new(move |_| {
+        let comes = |record: &Record| {
+            standing(roster, record).is_some_and(|(_, state)| matches!(&*state.key, "booked" | "arrived"))
+        };
+        roster.record(id).is_some_and(|record| comes(&record))
+            && roster.pointing_to(id, &["ticket"], "booking").is_empty()
+    });
+    let open = Callback::new(move |()| {
+        if let Some(form) = form {
+            route.go(&format!("/form/{}?about={id}", form.id));
+        }
+    });
+    shown(
+        move || form.is_some() && is_due.get(),
+        move || {
+            view! {
+                <Button
+                    label=t!(w, courts_open_ticket)
+                    icon=Icon::Card
+                    kind=ButtonKind::Primary
+                    size=ButtonSize::Next
+                    wide=true
+                    on_press=open
+                />
+            }
+        },
+    )
 }
 
 /// The forms in which more can be written on this paper.
@@ -261,7 +299,8 @@ pub fn Steps(
                         </div>
                     };
                 }
-                let (kind, size) = if place == 0 {
+                // A way out, such as a withdrawal, is never what is pressed without a thought.
+                let (kind, size) = if place == 0 && !offer.needs_reason {
                     (ButtonKind::Primary, ButtonSize::Next)
                 } else {
                     (ButtonKind::Quiet, ButtonSize::default())

@@ -1,0 +1,105 @@
+//! A day at the desk of the sports venue while the network is down: somebody joins, books a court, plays and pays.
+
+use crate::{
+    house::{MA_JUN, QIAN_CHENG, Server, TANG_FENG, Tablet},
+    papers::sign,
+};
+
+#[tokio::test]
+async fn somebody_joins_books_plays_and_pays_offline_and_the_centre_gets_all_of_it() {
+    let mut server = Server::demo().await.at_the_sports_venue();
+    let tablet = Tablet::of(MA_JUN, "S-01", &server).await;
+    tablet.button("全部已送达").shown_in_minutes(2).await;
+    // Whoever helps at the court has unlocked here before, so the tablet knows their PIN offline.
+    tablet.lock(MA_JUN).await;
+    tablet.unlock(TANG_FENG).await;
+    tablet.lock(TANG_FENG).await;
+    tablet.unlock(MA_JUN).await;
+    tablet.button("全部已送达").shown_in_minutes(2).await;
+    server.kill().await;
+
+    // Joins: the application is signed, paid and the card handed over.
+    tablet.link("客户").tap().await;
+    tablet.button("新客户").tap().await;
+    tablet.field("联系电话").fill("13655550142").await;
+    tablet.field("姓名").fill("顾清风").await;
+    tablet.checkbox("同意电话联系").tap().await;
+    tablet.button("保存").tap().await;
+    tablet.status("已存在本机").shown().await;
+    tablet.button("打开完整档案与往来").tap().await;
+    tablet.button("办理").tap().await;
+    tablet.button("入会申请表").tap().await;
+    tablet.group("会员卡类型").tap_inside("[role=radio]", "充值卡").await;
+    tablet.field("会员卡编号").fill("W02-90001").await;
+    tablet.field("办理金额").fill("2000").await;
+    tablet.group("性别").tap_inside("[role=radio]", "男").await;
+    tablet.field("有效联系地址").fill("杭州市西湖区文三路 1 号").await;
+    tablet.field("有效证件号码").fill("11010519491231002X").await;
+    tablet.field("入会金额").fill("2000").await;
+    for declaration in ["同意声明一：信息真实", "同意声明二：遵守规定", "同意声明三：安全须知"]
+    {
+        tablet.checkbox(declaration).tap().await;
+    }
+    sign(&tablet).await;
+    sign(&tablet).await;
+    tablet.button("保存").tap().await;
+    tablet.status("已存在本机：入会申请表").shown().await;
+    tablet.button("会员签入会申请").tap().await;
+    tablet.text("待缴费").shown().await;
+    tablet.button("收到入会款").tap().await;
+    tablet.field("实收").fill("2000").await;
+    tablet.button("办好").tap().await;
+    tablet.text("已缴费").shown().await;
+    tablet.button("出卡").tap().await;
+    tablet.text("已出卡").shown().await;
+    tablet.button("交付协议和会员卡").tap().await;
+    tablet.text("已交付").shown().await;
+
+    // Books: an hour that is free is tapped, and stands there for who booked it.
+    tablet.link("办理").tap().await;
+    tablet.button("今天的场地").tap().await;
+    tablet.button("后一天").tap().await;
+    tablet.button("预订羽毛球 1 号场").tap().await;
+    tablet.heading("场地预订单").shown().await;
+    tablet.field("会员").fill("0142").await;
+    tablet.button("顾清风").tap().await;
+    tablet.group("预订方式").tap_inside("[role=radio]", "前台").await;
+    tablet.button("保存").tap().await;
+    tablet.status("已存在本机：场地预订单").shown().await;
+    tablet.text("已订").shown().await;
+
+    // Plays: the ticket names card and court by itself, and says that they have come.
+    tablet.button("人到了，开入场单").tap().await;
+    tablet.heading("入场单与退场结算单").shown().await;
+    tablet.button("保存").tap().await;
+    tablet.status("已存在本机：入场单与退场结算单").shown().await;
+    tablet.text("已开单").shown().await;
+    for (step, state) in [("收单", "已收单"), ("带到场地", "场上")] {
+        tablet.button("请身边的同事来办").tap().await;
+        tablet.heading("同事当场办理").shown().await;
+        tablet.group(step).tap_inside("[role=radio]", TANG_FENG.name).await;
+        tablet.text(&format!("{}，请输入数字密码", TANG_FENG.name)).shown().await;
+        // A wrong PIN lets nobody in, and takes nothing from whoever has the tablet.
+        if step == "收单" {
+            tablet.type_digits("000000").await;
+            tablet.text("密码不对").shown().await;
+        }
+        tablet.type_digits(TANG_FENG.pin).await;
+        tablet.text(state).shown().await;
+    }
+    tablet.button("退场").tap().await;
+    tablet.button("刷卡结算").tap().await;
+    tablet.text("已结算").shown().await;
+
+    server.start().await;
+    tablet.button("全部已送达").shown_in_minutes(3).await;
+    let other = Tablet::of(QIAN_CHENG, "S-02", &server).await;
+    other.button("全部已送达").shown_in_minutes(2).await;
+    other.link("客户").tap().await;
+    other.field("电话任意几位、姓名或拼音").fill("gqf").await;
+    other.button("顾清风").tap().await;
+    other.button("打开完整档案与往来").tap().await;
+    other.text("卡内余额").shown().await;
+    other.text("¥2,000.00").shown().await;
+    server.verified_changes().await;
+}
