@@ -1,6 +1,9 @@
 //! The one decision: take changes in, give back what is new. Has never heard of HTTP.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -15,7 +18,7 @@ use yingke_core::{
     stamp::Stamp,
     time::Millis,
     wire::v1::{
-        Answer, Numbered, PAGE_CHANGES_MAX, PUSH_CHANGES_MAX, Page, Refusal, SealedChange, StreamMark, VERSION,
+        Answer, Cut, Numbered, PAGE_CHANGES_MAX, PUSH_CHANGES_MAX, Page, Refusal, SealedChange, StreamMark, VERSION,
         Verdict, WireChange, hex_text,
     },
 };
@@ -44,6 +47,8 @@ pub struct Push {
     /// Audiences of a kind that this version does not know are passed over.
     #[serde(default)]
     since: BTreeMap<String, StreamMark>,
+    #[serde(default)]
+    at: Option<Cut>,
     #[serde(default)]
     corrected: Option<Stamp>,
 }
@@ -101,30 +106,34 @@ pub async fn run(
         Some(person) => {
             let written = ledger.heads(organisation).await?;
             let held = house.held(person, written.keys());
-            let mut since: BTreeMap<Audience, StreamMark> =
-                held.into_iter().map(|audience| (audience, StreamMark::default())).collect();
             // Numbers of another epoch mean nothing here.
             let same_epoch = push.epoch.as_ref().is_none_or(|theirs| *theirs == epoch);
-            if probe::decide("exchange: cursors of this epoch", same_epoch) {
-                for (audience, mark) in &mut since {
-                    *mark = push.since.get(&audience.to_string()).copied().unwrap_or_default();
-                }
-                if let Some(audience) = read_elsewhere(ledger, organisation, &since, &written).await? {
-                    tracing::error!(
-                        device = caller.device.number.0,
-                        "device {} has read what was never written here: this ledger is an older copy",
-                        caller.device.number.0
-                    );
-                    let next = next_epoch(&epoch, &audience, since[&audience], now);
-                    let begun = ledger.begin_epoch(organisation, &epoch, &next, now).await?;
-                    if begun != epoch {
-                        epoch = begun;
-                        since.values_mut().for_each(|mark| *mark = StreamMark::default());
+            match push.at.filter(|_| same_epoch) {
+                Some(at) => Some(page_from(ledger, house, &held, &written, at).await?),
+                None => {
+                    let mut since: BTreeMap<Audience, StreamMark> =
+                        held.into_iter().map(|audience| (audience, StreamMark::default())).collect();
+                    if probe::decide("exchange: cursors of this epoch", same_epoch) {
+                        for (audience, mark) in &mut since {
+                            *mark = push.since.get(&audience.to_string()).copied().unwrap_or_default();
+                        }
+                        if let Some(audience) = read_elsewhere(ledger, organisation, &since, &written).await? {
+                            tracing::error!(
+                                device = caller.device.number.0,
+                                "device {} has read what was never written here: this ledger is an older copy",
+                                caller.device.number.0
+                            );
+                            let next = next_epoch(&epoch, &audience, since[&audience], now);
+                            let begun = ledger.begin_epoch(organisation, &epoch, &next, now).await?;
+                            if begun != epoch {
+                                epoch = begun;
+                                since.values_mut().for_each(|mark| *mark = StreamMark::default());
+                            }
+                        }
                     }
+                    Some(page(ledger, house, &since).await?)
                 }
             }
-            let since = since.into_iter().map(|(audience, mark)| (audience, mark.number)).collect();
-            Some(page(ledger, house, &since).await?)
         }
         None => None,
     };
@@ -139,6 +148,41 @@ pub async fn run(
     })
 }
 
+/// What is new for a device that says in short where it stands; an empty page if that is not where these audiences stood
+/// then, or if there is more than one page of it.
+async fn page_from(
+    ledger: &dyn Ledger,
+    house: &House,
+    held: &BTreeSet<Audience>,
+    heads: &BTreeMap<Audience, StreamMark>,
+    at: Cut,
+) -> Result<Page, LedgerError> {
+    let mut since = BTreeMap::new();
+    for audience in held {
+        let head = heads.get(audience).copied().unwrap_or_default();
+        since.insert(audience.clone(), mark_then(ledger, house.organisation, audience, head, at.number).await?);
+    }
+    if Cut::of(&since).sum == at.sum {
+        let page = page(ledger, house, &since).await?;
+        if page.at.is_some() {
+            return Ok(Page { streams: BTreeMap::new(), ..page });
+        }
+    }
+    Ok(Page { more: true, ..Page::default() })
+}
+
+/// Where a stream that stands at `head` stood when the ledger was at a number.
+async fn mark_then(
+    ledger: &dyn Ledger,
+    organisation: OrganisationId,
+    audience: &Audience,
+    head: StreamMark,
+    number: u64,
+) -> Result<StreamMark, LedgerError> {
+    // Most have read all there is, and their number may be that of a later change in another stream.
+    if number >= head.number { Ok(head) } else { ledger.mark_at(organisation, audience, number).await }
+}
+
 /// A stream of which the device has read something else than was written here, though the epoch is the same: the
 /// database was put back to an older copy behind our back, and the numbers since were given anew.
 async fn read_elsewhere(
@@ -149,12 +193,7 @@ async fn read_elsewhere(
 ) -> Result<Option<Audience>, LedgerError> {
     for (audience, theirs) in since.iter().filter(|(_, mark)| mark.count > 0) {
         let head = heads.get(audience).copied().unwrap_or_default();
-        // Most have read all there is, and their number may be that of a later change in another stream.
-        let ours = if theirs.number >= head.number {
-            head
-        } else {
-            ledger.mark_at(organisation, audience, theirs.number).await?
-        };
+        let ours = mark_then(ledger, organisation, audience, head, theirs.number).await?;
         if (ours.count, ours.digest) != (theirs.count, theirs.digest) {
             return Ok(Some(audience.clone()));
         }
@@ -294,14 +333,38 @@ fn author_of(house: &House, ranked: &Ranked) -> Option<Author> {
     Some(Author { role: author.role, venue: VenueKind::from_key(&venue.pack) })
 }
 
-/// What is new for somebody who holds these audiences: each change cut to what they may see.
-async fn page(ledger: &dyn Ledger, house: &House, since: &BTreeMap<Audience, u64>) -> Result<Page, LedgerError> {
-    let news = ledger.page(house.organisation, since, PAGE_CHANGES_MAX).await?;
+/// What is new for somebody who holds some audiences: each change cut to what they may see.
+#[derive(Debug, Default)]
+pub struct News {
+    pub changes: Vec<(u64, Ranked)>,
+    pub streams: BTreeMap<Audience, StreamMark>,
+    pub more: bool,
+}
+
+/// The next changes after the given numbers, whose audiences are those that the reader holds.
+///
+/// # Errors
+/// [`LedgerError`]
+pub async fn news(
+    ledger: &dyn Ledger,
+    house: &House,
+    since: &BTreeMap<Audience, u64>,
+    changes_max: usize,
+) -> Result<News, LedgerError> {
+    let found = ledger.page(house.organisation, since, changes_max).await?;
     let seen = |(number, ranked): (u64, Ranked)| {
         let change = ranked
             .change
             .part_for(|audience| probe::decide("exchange: a reader may see it", since.contains_key(audience)))?;
-        Some(Numbered { number, change: WireChange::from(&Ranked { change, ..ranked }) })
+        Some((number, Ranked { change, ..ranked }))
     };
-    Ok(Page { changes: news.changes.into_iter().filter_map(seen).collect(), streams: news.streams, more: news.more })
+    Ok(News { changes: found.changes.into_iter().filter_map(seen).collect(), streams: found.streams, more: found.more })
+}
+
+async fn page(ledger: &dyn Ledger, house: &House, since: &BTreeMap<Audience, StreamMark>) -> Result<Page, LedgerError> {
+    let numbers = since.iter().map(|(audience, mark)| (audience.clone(), mark.number)).collect();
+    let News { changes, streams, more } = news(ledger, house, &numbers, PAGE_CHANGES_MAX).await?;
+    let numbered = |(number, ranked): &(u64, Ranked)| Numbered { number: *number, change: WireChange::from(ranked) };
+    let at = (!more).then(|| Cut::of(&streams));
+    Ok(Page { changes: changes.iter().map(numbered).collect(), streams, more, at })
 }

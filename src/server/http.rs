@@ -10,8 +10,11 @@ use std::{
 
 use axum::{
     Json, Router,
-    body::Bytes,
-    extract::{ConnectInfo, DefaultBodyLimit, FromRequest, FromRequestParts, MatchedPath, Request, State},
+    body::{Body, Bytes},
+    extract::{
+        ConnectInfo, DefaultBodyLimit, FromRequest, FromRequestParts, MatchedPath, Query, Request, State,
+        rejection::QueryRejection,
+    },
     http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
     middleware::{self, Next},
     response::{
@@ -41,8 +44,8 @@ use yingke_core::{
     id::{OrganisationId, StaffId},
     time::{DAY_MS, Millis},
     wire::v1::{
-        Answer, BODY_BYTES_MAX, Directory, Enrol, Enrolled, HandIn, HandedIn, HouseAsk, HouseDeed, HouseDone, Me,
-        PUSH_CHANGES_MAX, Push, SignIn, SignedIn, Staff, Tablets, VERSION, Verdict, base64_text,
+        Answer, BLOCKS, BODY_BYTES_MAX, Directory, Enrol, Enrolled, HandIn, HandedIn, HouseAsk, HouseDeed, HouseDone,
+        Me, PUSH_CHANGES_MAX, Push, SignIn, SignedIn, Staff, Tablets, VERSION, Verdict, base64_text,
     },
 };
 
@@ -59,6 +62,7 @@ use crate::{
     openapi::{self, About, Who},
     problem::Problem,
     register::{self, Bearer, PersonToken, Register},
+    snapshot::{self, Place},
     tries::Tries,
 };
 
@@ -194,6 +198,9 @@ routes! {
     post "/v1/sync" sync, About::new("One turn: what was saved goes in, each change gets a verdict, and with a person's \
         token comes what is new in the audiences that they hold. A push that was answered is answered the same when it \
         comes again.").by(Who::TabletOrPerson).takes::<Push>().gives::<Answer>().or(&[409]);
+    get "/v1/snapshot" snapshot, About::new("Everything that the person may see, after a number of the ledger, streamed in \
+        blocks (`BlockHead`) to start a tablet; from the end of any of them it goes on.").by(Who::Person)
+        .asks("after", "The `end` of the last block that came whole; 0 at the start.").gives_blocks();
     post "/v1/hand-in" hand_in, About::new("From a tablet that was revoked, and of it nothing else: what it holds unsent, \
         as it was sealed to the organisation. It is kept apart until the administrator takes it in or gives it up, and \
         with the receipt for all of it the tablet wipes itself. The same again is answered the same; 409 for a tablet that \
@@ -311,6 +318,35 @@ fn renew_known_phones(app: &App, organisation: OrganisationId, secrets: keys::Se
     })
 }
 
+/// A person's credential is looked at before each block: a stream may take long, and they may be shut out meanwhile.
+async fn snapshot(
+    device: Device,
+    person: Person,
+    State(app): State<App>,
+    query: Result<Query<After>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(After { after }) =
+        query.map_err(|_| Problem::malformed("after= is followed by a number of the ledger"))?;
+    let organisation = device.0.organisation;
+    let written = app.ledger.heads(organisation).await?;
+    let held = person.house.held(person.staff()?, written.keys());
+    let place = Place::after(&*app.ledger, &person.house, held, after).await?;
+    let register = app.register.clone();
+    let may_read = move || {
+        let register = register.clone();
+        async move { Ok(register.token(organisation, person.hash).await?.is_some()) }
+    };
+    let blocks = snapshot::blocks(app.ledger.clone(), person.house, place, app.clock.clone(), may_read).await?;
+    Ok(([(header::CONTENT_TYPE, BLOCKS)], Body::from_stream(until(blocks, app.ending))).into_response())
+}
+
+/// Where a snapshot goes on.
+#[derive(Deserialize)]
+struct After {
+    #[serde(default)]
+    after: u64,
+}
+
 /// What a revoked tablet holds unsent: kept apart, and nothing of it comes into force.
 async fn hand_in(
     device: Revoked,
@@ -364,10 +400,10 @@ async fn events(device: Device, State(app): State<App>) -> Sse<impl Stream<Item 
     Sse::new(until(hints, app.ending)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
 }
 
-/// A stream that closes when the program is to end.
+/// A stream that closes with its last item, or when the program is to end.
 fn until<S: Stream>(stream: S, ending: watch::Receiver<bool>) -> impl Stream<Item = S::Item> {
     let end = WatchStream::new(ending).filter(|ending| *ending).map(|_| None);
-    stream.map(Some).merge(end).map_while(|item| item)
+    stream.map(Some).chain(tokio_stream::once(None)).merge(end).map_while(|item| item)
 }
 
 async fn enrol(

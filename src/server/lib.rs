@@ -29,6 +29,7 @@ pub mod sealed;
 pub mod serve;
 pub mod settings;
 pub mod sheet;
+pub mod snapshot;
 pub mod tls;
 pub mod tries;
 pub mod verify;

@@ -6,7 +6,7 @@
 
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
-use yingke_core::wire::v1::{BODY_BYTES_MAX, PAGE_CHANGES_MAX, PUSH_CHANGES_MAX, Problem};
+use yingke_core::wire::v1::{BLOCKS, BODY_BYTES_MAX, BlockHead, PAGE_CHANGES_MAX, PUSH_CHANGES_MAX, Problem};
 
 use crate::http;
 
@@ -29,6 +29,7 @@ enum Gives {
     Text,
     Bytes,
     Events,
+    Blocks,
     Document,
     Json(Make),
 }
@@ -38,6 +39,7 @@ enum Gives {
 pub struct About {
     summary: &'static str,
     who: Who,
+    asks: Option<(&'static str, &'static str)>,
     takes: Option<Make>,
     gives: Gives,
     refusals: &'static [u16],
@@ -50,7 +52,7 @@ fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
 impl About {
     #[must_use]
     pub fn new(summary: &'static str) -> Self {
-        Self { summary, who: Who::Anybody, takes: None, gives: Gives::Nothing, refusals: &[] }
+        Self { summary, who: Who::Anybody, asks: None, takes: None, gives: Gives::Nothing, refusals: &[] }
     }
 
     #[must_use]
@@ -85,6 +87,17 @@ impl About {
     }
 
     #[must_use]
+    pub fn gives_blocks(self) -> Self {
+        Self { gives: Gives::Blocks, ..self }
+    }
+
+    /// A number in the query, 0 unless it is said.
+    #[must_use]
+    pub fn asks(self, name: &'static str, what: &'static str) -> Self {
+        Self { asks: Some((name, what)), ..self }
+    }
+
+    #[must_use]
     pub fn gives_document(self) -> Self {
         Self { gives: Gives::Document, ..self }
     }
@@ -109,6 +122,11 @@ impl About {
             responses.insert(status.to_string(), json!({ "$ref": name }));
         }
         let mut operation = json!({ "summary": self.summary, "responses": responses, "security": self.security() });
+        if let Some((name, what)) = self.asks {
+            let schema =
+                json!({ "type": "integer", "format": "uint64", "minimum": 0, "maximum": u64::MAX, "default": 0 });
+            operation["parameters"] = json!([{ "name": name, "in": "query", "description": what, "schema": schema }]);
+        }
         if let Some(takes) = self.takes {
             let schema = takes(generator);
             let content = json!({ "application/json": { "schema": schema } });
@@ -125,6 +143,11 @@ impl About {
             Gives::Text => ("200", of("text/plain", json!({ "type": "string" }))),
             Gives::Bytes => ("200", of("application/octet-stream", json!({}))),
             Gives::Events => ("200", of("text/event-stream", json!({ "type": "string" }))),
+            Gives::Blocks => {
+                // What stands in each block is told; that they are bytes, the media type says.
+                drop(generator.subschema_for::<BlockHead>());
+                ("200", of(BLOCKS, json!({})))
+            }
             Gives::Document => ("200", of("application/json", json!({ "type": "object" }))),
             Gives::Json(make) => ("200", of("application/json", make(generator))),
         }
@@ -135,6 +158,9 @@ impl About {
         let mut statuses = vec![500, 503];
         if self.takes.is_some() {
             statuses.extend([400, 413, 415]);
+        }
+        if self.asks.is_some() {
+            statuses.push(400);
         }
         if self.who != Who::Anybody {
             statuses.push(401);

@@ -27,7 +27,7 @@ use tokio::{
 };
 use yingke_core::{
     audience::Audience,
-    wire::v1::{Answer, Directory, Push, SignedIn, StreamMark, WireChange},
+    wire::v1::{Answer, Block, Cut, Directory, Push, SignedIn, StreamMark, WireChange},
 };
 
 use crate::world::Tablet;
@@ -96,7 +96,9 @@ async fn answers(address: SocketAddr) {
     client.person = Some(person_token);
     let since = read_all(&mut client, None).await.0;
     let idle = |counter: u64, changes: Vec<WireChange>| {
-        let push = Push { epoch: Some(since.0.clone()), since: since.1.clone(), ..world::push(counter, changes) };
+        // As a tablet says it that has heard from this endpoint before.
+        let at = Some(Cut::of(&since.1));
+        let push = Push { epoch: Some(since.0.clone()), at, ..world::push(counter, changes) };
         serde_json::to_vec(&push).unwrap()
     };
     let measured = |name: &'static str, bodies: Vec<Vec<u8>>, mut client: Client| async move {
@@ -124,21 +126,31 @@ async fn answers(address: SocketAddr) {
     measured("one change   ", one, client).await;
 }
 
-/// From nothing to everything that somebody may see.
+/// From nothing to everything that somebody may see: page by page, and as one stream of blocks.
 async fn fresh_start(address: SocketAddr) {
     let (tablet, person_token) = signed_in(address).await;
     let mut client = Client::new(address, &tablet).await;
     client.person = Some(person_token);
-    let begun = Instant::now();
-    let (_, changes, wire_bytes) = {
-        let ((_, _), changes, bytes) = read_all(&mut client, Some("br")).await;
-        ((), changes, bytes)
+    let told = |what: &str, took: Duration, changes: usize, wire_bytes: usize| {
+        println!(
+            "  fresh tablet  {:>8.2} s by {what}  {changes} changes, {:.0} bytes each on the wire",
+            took.as_secs_f64(),
+            wire_bytes as f64 / changes as f64
+        );
     };
-    println!(
-        "  fresh tablet  {:>8.2} s          {changes} changes, {:.0} bytes each on the wire",
-        begun.elapsed().as_secs_f64(),
-        wire_bytes as f64 / changes as f64
-    );
+    let begun = Instant::now();
+    let (_, changes, wire_bytes) = read_all(&mut client, Some("br")).await;
+    told("pages ", begun.elapsed(), changes, wire_bytes);
+    client.encoding = Some("br");
+    let begun = Instant::now();
+    let reply = client.ask("GET", "/v1/snapshot", b"").await;
+    let took = begun.elapsed();
+    assert_eq!(reply.status, 200);
+    let (plain, mut at, mut changes) = (reply.plain(), 0, 0);
+    while let Some((block, taken)) = Block::read(&plain[at..]).unwrap() {
+        (at, changes) = (at + taken, changes + block.changes.len());
+    }
+    told("blocks", took, changes, reply.wire_bytes);
 }
 
 /// Streams of hints that are open at once, and what they cost the program.
@@ -267,8 +279,12 @@ impl Client {
     }
 
     async fn sync(&mut self, body: &[u8]) -> Reply {
+        self.ask("POST", "/v1/sync", body).await
+    }
+
+    async fn ask(&mut self, method: &str, path: &str, body: &[u8]) -> Reply {
         let mut request = format!(
-            "POST /v1/sync HTTP/1.1\r\nhost: x\r\nauthorization: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n",
+            "{method} {path} HTTP/1.1\r\nhost: x\r\nauthorization: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n",
             self.tablet,
             body.len()
         );

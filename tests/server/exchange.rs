@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use yingke_core::{
-    audience::Audience,
+    audience::{Audience, Role},
     change::Ranked,
     codec, fixture,
     sync::{Trouble, TurnError},
     time::{DAY_MS, HOUR_MS, Millis},
     value::Value,
-    wire::v1::{Answer, Push, Refusal, SealedChange, StreamMark, Verdict, WireChange, WireSlot, base64_bytes},
+    wire::v1::{Answer, Push, Refusal, SealedChange, Staff, StreamMark, Verdict, WireChange, WireSlot, base64_bytes},
 };
 use yingke_server::sealed;
 
@@ -84,7 +84,7 @@ async fn nobody_gets_what_is_not_theirs() {
     assert_eq!(seen(&zhou), [world.own(2)].into());
     assert_eq!(seen(&desk), [world.own(1), world.own(2), world.desk()].into());
     let streams = desk.journal.kept().since;
-    assert_eq!(streams[&world.own(3)], StreamMark::default(), "nothing was ever written there, and it says so");
+    assert_eq!(streams[&world.own(3)].count, 0, "nothing was ever written there, and it says so");
     assert!(!streams.contains_key(&world.own(5)), "another venue");
 }
 
@@ -405,4 +405,51 @@ async fn an_older_copy_under_the_same_epoch_is_noticed_by_what_tablets_have_read
     assert_eq!(tablet.turn().await, Err(TurnError::NewEpoch));
     tablet.settle().await;
     assert_eq!(tablet.journal.kept().epoch, Some(answer.epoch));
+}
+
+#[tokio::test]
+async fn a_turn_that_brings_nothing_costs_few_bytes() {
+    let world = World::new().await;
+    let (lin, zhou, desk) = (world.tablet_of(1).await, world.tablet_of(2).await, world.tablet_of(3).await);
+    for (tablet, staff) in [(&lin, 1), (&zhou, 2), (&desk, 3)] {
+        tablet.save(staff, &world.own(staff), tablet.new_record(world.now()), world.now(), &[("name", "李娜")]).await;
+        tablet.settle().await;
+    }
+    desk.settle().await;
+    let streams = desk.turn().await.unwrap().streams;
+    assert_eq!(streams.values().filter(|mark| mark.count > 0).count(), 3);
+    let (sent, answered) = desk.last_bytes.get();
+    assert!(sent + answered <= 600, "{sent} bytes and {answered} for {} audiences", streams.len());
+    // What comes next is brought and proved in the same few words, and the marks are those that all would have.
+    lin.save(1, &world.own(1), lin.new_record(world.now()), world.now(), &[("name", "王芳")]).await;
+    lin.settle().await;
+    assert_eq!(desk.turn().await.unwrap().pulled.len(), 1);
+    let fresh = world.tablet_of(3).await;
+    fresh.settle().await;
+    assert_eq!(desk.journal.kept().since, fresh.journal.kept().since);
+    assert_eq!(desk.records(&world.own(1)), fresh.records(&world.own(1)));
+}
+
+#[tokio::test]
+async fn whose_audiences_are_others_now_is_told_so_however_short_the_question_was() {
+    let world = World::new().await;
+    let (mut lin, zhou) = (world.tablet_of(1).await, world.tablet_of(2).await);
+    for (tablet, staff) in [(&lin, 1), (&zhou, 2)] {
+        tablet.save(staff, &world.own(staff), tablet.new_record(world.now()), world.now(), &[("name", "李娜")]).await;
+        tablet.settle().await;
+    }
+    let before = lin.turn().await.unwrap().streams;
+    let give = async |role| {
+        let house = world.ledger.house(world.organisation()).await.unwrap();
+        let staff = Staff { role, ..house.staff[&fixture::staff(1)].clone() };
+        world.ledger.change_staff(world.organisation(), &staff).await.unwrap();
+    };
+    give(Role::FrontDesk).await;
+    lin.sign_in(1).await;
+    let news = lin.turn().await.unwrap();
+    assert!(!before.contains_key(&world.own(2)) && news.streams.contains_key(&world.own(2)));
+    assert_eq!(news.pulled.len(), 1, "what was written there before is new here");
+    give(Role::Consultant).await;
+    lin.sign_in(1).await;
+    assert_eq!(lin.turn().await.unwrap().streams.keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
 }

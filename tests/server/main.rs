@@ -15,6 +15,7 @@ mod lost_replies;
 mod openapi;
 mod people;
 mod process;
+mod snapshot;
 mod steps;
 mod strangers;
 mod tls;

@@ -6,8 +6,8 @@ use yingke_core::{
     id::{OrganisationId, StaffId, VenueId},
     time::Millis,
     wire::v1::{
-        Answer, Enrol, Enrolled, HouseAsk, HouseDeed, Push, SignIn, SignedIn, Staff, StreamMark, Tablets, VERSION,
-        Verdict, WireChange,
+        Answer, Block, Enrol, Enrolled, HouseAsk, HouseDeed, Push, SignIn, SignedIn, Staff, StreamMark, Tablets,
+        VERSION, Verdict, WireChange,
     },
 };
 use yingke_server::{
@@ -84,6 +84,7 @@ async fn a_strangers_credentials_reach_nothing_by_any_route() {
         changes: vec![WireChange::from(&foreign)],
         sealed: Vec::new(),
         since,
+        at: None,
         corrected: None,
     };
     let mut walked = 0;
@@ -116,6 +117,11 @@ async fn a_strangers_credentials_reach_nothing_by_any_route() {
                 assert!(matches!(answer.verdicts[0], Verdict::Refused { .. }), "{answer:?}");
                 assert!(answer.page.unwrap().changes.is_empty());
                 assert_eq!(answer.epoch, "e9");
+            }
+            "/v1/snapshot" => {
+                let (block, _) = Block::read(&reply.unchunked()).unwrap().unwrap();
+                assert!(block.changes.is_empty() && block.head.streams.values().all(|mark| mark.count == 0));
+                assert_eq!((block.head.epoch.as_str(), block.head.last, block.head.more), ("e9", 0, false));
             }
             "/v1/sign-in" => assert_eq!(reply.problem(), (403, "pin".into())),
             "/v1/known-phones" => {

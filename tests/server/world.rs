@@ -29,10 +29,10 @@ use yingke_core::{
     merge::{self, Records},
     schema,
     stamp::{Stamp, Stamper},
-    sync::{Endpoint, News, Trouble, TurnError, turn},
+    sync::{Blocks, Endpoint, Filling, News, Trouble, TurnError, turn},
     time::Millis,
     value::Value,
-    wire::v1::{Answer, Enrol, Enrolled, Problem, Push, SignIn, SignedIn, Staff, VERSION, WireChange, hex_text},
+    wire::v1::{Answer, Block, Enrol, Enrolled, Problem, Push, SignIn, SignedIn, Staff, VERSION, WireChange, hex_text},
 };
 use yingke_server::{
     admin::{self, new_venue},
@@ -193,6 +193,21 @@ impl Reply {
             .unwrap_or_else(|error| panic!("{error}: {} {}", self.status, String::from_utf8_lossy(&self.body)))
     }
 
+    /// A body that was sent in pieces, put together. Source: RFC 9112, section 7.1.
+    pub fn unchunked(&self) -> Vec<u8> {
+        assert_eq!(self.headers["transfer-encoding"], "chunked");
+        let (mut body, mut rest) = (Vec::new(), &self.body[..]);
+        loop {
+            let line = rest.windows(2).position(|window| window == b"\r\n").unwrap();
+            let length = usize::from_str_radix(std::str::from_utf8(&rest[..line]).unwrap(), 16).unwrap();
+            if length == 0 {
+                return body;
+            }
+            body.extend(&rest[line + 2..line + 2 + length]);
+            rest = &rest[line + 2 + length + 2..];
+        }
+    }
+
     /// The status and the code of the problem document that it has to be.
     pub fn problem(&self) -> (u16, String) {
         assert_eq!(self.headers["content-type"], "application/problem+json", "{self:?}");
@@ -212,6 +227,7 @@ pub fn push(push_counter: u64, changes: Vec<WireChange>) -> Push {
         changes,
         sealed: Vec::new(),
         since: BTreeMap::new(),
+        at: None,
         corrected: None,
     }
 }
@@ -313,6 +329,9 @@ pub struct Tablet {
     /// Of 100 replies, so many are cut after the endpoint has done its work.
     pub cut_percent: Cell<u64>,
     pub cuts: Cell<u32>,
+    takes_cuts: Cell<bool>,
+    /// Bytes of the last push and of its answer.
+    pub last_bytes: Cell<(usize, usize)>,
 }
 
 impl Tablet {
@@ -335,6 +354,8 @@ impl Tablet {
             stamper: Stamper::default().into(),
             cut_percent: Cell::new(0),
             cuts: Cell::new(0),
+            takes_cuts: Cell::new(false),
+            last_bytes: Cell::default(),
         }
     }
 
@@ -443,6 +464,22 @@ impl Tablet {
         Ok(news)
     }
 
+    /// Goes on by blocks from a turn that said there is more; how many came.
+    pub async fn fill(&self, news: &News) -> (usize, Result<(), TurnError>) {
+        let mut filling = match Filling::begin(self, news).await {
+            Ok(filling) => filling,
+            Err(trouble) => return (0, Err(trouble.into())),
+        };
+        for blocks in 0.. {
+            match filling.next(&self.journal).await {
+                Ok(Some(_)) => {}
+                Ok(None) => return (blocks, Ok(())),
+                Err(error) => return (blocks, Err(error)),
+            }
+        }
+        unreachable!("it ends")
+    }
+
     /// Turns until there is nothing to send and nothing new.
     pub async fn settle(&self) {
         for _ in 0..1_000 {
@@ -472,22 +509,58 @@ impl Tablet {
     }
 }
 
+/// A snapshot as it came over the wire, perhaps cut.
+pub struct ReadBlocks(Vec<u8>);
+
+impl Blocks for ReadBlocks {
+    async fn next(&mut self) -> Result<Option<Block>, Trouble> {
+        match Block::read(&self.0).map_err(|error| Trouble::NotUnderstood { detail: error.to_string() })? {
+            Some((block, taken)) => {
+                self.0.drain(..taken);
+                Ok(Some(block))
+            }
+            None if self.0.is_empty() => Ok(None),
+            None => Err(Trouble::OutOfReach),
+        }
+    }
+}
+
 impl Endpoint for Tablet {
+    type Blocks = ReadBlocks;
+
+    async fn snapshot(&self, after: u64) -> Result<ReadBlocks, Trouble> {
+        let reply = self.get(&format!("/v1/snapshot?after={after}")).await;
+        let mut bytes = if reply.status == 200 { reply.unchunked() } else { return Err(trouble(&reply)) };
+        if self.chance.borrow_mut().below(100) < self.cut_percent.get() {
+            self.cuts.set(self.cuts.get() + 1);
+            bytes.truncate(self.chance.borrow_mut().below(bytes.len() as u64) as usize);
+        }
+        Ok(ReadBlocks(bytes))
+    }
+
+    fn takes_cuts(&self) -> &Cell<bool> {
+        &self.takes_cuts
+    }
+
     async fn sync(&self, push: Push) -> Result<Answer, Trouble> {
-        let reply = self.push_with(&[JSON], &serde_json::to_vec(&push).unwrap()).await.ok_or(Trouble::OutOfReach)?;
+        let body = serde_json::to_vec(&push).unwrap();
+        let reply = self.push_with(&[JSON], &body).await.ok_or(Trouble::OutOfReach)?;
+        self.last_bytes.set((body.len(), reply.body.len()));
         if self.chance.borrow_mut().below(100) < self.cut_percent.get() {
             self.cuts.set(self.cuts.get() + 1);
             return Err(Trouble::OutOfReach);
         }
-        match reply.status {
-            200 => Ok(reply.json()),
-            _ => match reply.problem() {
-                (401, code) if code == "device_revoked" => Err(Trouble::Revoked),
-                (401, code) if code == "device_unknown" => Err(Trouble::Unknown),
-                (401, _) => Err(Trouble::SignIn),
-                (409, _) => Err(Trouble::Cloned),
-                (status, code) => Err(Trouble::NotUnderstood { detail: format!("{status} {code}") }),
-            },
-        }
+        if reply.status == 200 { Ok(reply.json()) } else { Err(trouble(&reply)) }
+    }
+}
+
+/// What a refusal means to the tablet.
+fn trouble(reply: &Reply) -> Trouble {
+    match reply.problem() {
+        (401, code) if code == "device_revoked" => Trouble::Revoked,
+        (401, code) if code == "device_unknown" => Trouble::Unknown,
+        (401, _) => Trouble::SignIn,
+        (409, _) => Trouble::Cloned,
+        (status, code) => Trouble::NotUnderstood { detail: format!("{status} {code}") },
     }
 }

@@ -223,6 +223,16 @@ struct Naive<'a> {
 }
 
 impl yingke_core::sync::Endpoint for Naive<'_> {
+    type Blocks = crate::world::ReadBlocks;
+
+    async fn snapshot(&self, after: u64) -> Result<Self::Blocks, yingke_core::sync::Trouble> {
+        self.tablet.snapshot(after).await
+    }
+
+    fn takes_cuts(&self) -> &std::cell::Cell<bool> {
+        self.tablet.takes_cuts()
+    }
+
     async fn sync(&self, push: Push) -> Result<yingke_core::wire::v1::Answer, yingke_core::sync::Trouble> {
         let mut answer = self.tablet.push(&push).await;
         if let Some(page) = &mut answer.page {

@@ -23,7 +23,9 @@ use yingke_server::{
     keys::Secrets,
     ledger::{Ledger, LedgerError, LedgerRow, memory::MemoryLedger},
     register::Device,
-    sealed, verify,
+    sealed,
+    snapshot::Place,
+    verify,
 };
 
 /// Who works here: number, role, venue.
@@ -35,6 +37,9 @@ const STAFF: [(u8, Role, u8); 6] = [
     (5, Role::StoreManager, 1),
     (6, Role::Consultant, 2),
 ];
+
+/// Changes in a page, and in a block: so few that tablets fall behind and are filled by blocks.
+const PAGE_CHANGES_MAX: usize = 8;
 
 #[must_use]
 pub fn venue(number: u8) -> VenueId {
@@ -94,7 +99,9 @@ impl Club {
             staff: staff.into(),
         };
         let secrets = SECRETS.with(Rc::clone);
-        Self { house, ledger: MemoryLedger::new("e1"), secrets, epochs: 1, devices: 0, backup: None }
+        let ledger = MemoryLedger::new("e1");
+        ledger.set_page_max(PAGE_CHANGES_MAX);
+        Self { house, ledger, secrets, epochs: 1, devices: 0, backup: None }
     }
 
     pub fn new_device(&mut self) -> DeviceNumber {
@@ -111,8 +118,8 @@ impl Club {
         body: &[u8],
         now: Millis,
     ) -> Result<Rc<[u8]>, Trouble> {
-        let works_here = |id: StaffId| self.house.active(id).is_some_and(|staff| staff.venue == place);
-        if person.is_some_and(|person| !works_here(person)) {
+        let works_here = person.is_none_or(|person| self.works_at(person, place));
+        if !works_here {
             probe::note("fault: a credential has run out", true);
             return Err(Trouble::SignIn);
         }
@@ -126,6 +133,27 @@ impl Club {
             Err(PushError::Ledger(LedgerError::Cloned { .. })) => Err(Trouble::Cloned),
             Err(other) => panic!("the exchange failed: {other}"),
         }
+    }
+
+    /// Everything that somebody may see after a number, in blocks, one after the other.
+    pub fn snapshot(
+        &self,
+        place: VenueId,
+        person: Option<StaffId>,
+        after: u64,
+        now: Millis,
+    ) -> Result<Rc<[u8]>, Trouble> {
+        let held = person.and_then(|person| self.held(person, place)).ok_or(Trouble::SignIn)?;
+        let mut at = now_or_never(Place::after(&self.ledger, &self.house, held, after)).expect("the twin answers");
+        let mut bytes = Vec::new();
+        while at.more() {
+            bytes.extend(now_or_never(at.block(&self.ledger, &self.house, now)).expect("the twin answers"));
+        }
+        Ok(bytes.into())
+    }
+
+    fn works_at(&self, person: StaffId, place: VenueId) -> bool {
+        self.house.active(person).is_some_and(|staff| staff.venue == place)
     }
 
     pub fn back_up(&mut self, now: Millis) {

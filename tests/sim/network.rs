@@ -1,12 +1,28 @@
 //! The network between tablets and endpoint: it delivers late, twice, in any order, or not at all.
 
-use std::{cell::RefCell, collections::BTreeMap, future::poll_fn, rc::Rc, task::Poll};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    future::poll_fn,
+    rc::Rc,
+    task::Poll,
+};
 
 use yingke_core::{
     id::StaffId,
-    sync::{Endpoint, Trouble},
-    wire::v1::{Answer, Push},
+    probe,
+    sync::{Blocks, Endpoint, Trouble},
+    wire::v1::{Answer, Block, Push},
 };
+
+/// What a tablet asks for.
+#[derive(Debug, Clone)]
+pub enum Ask {
+    /// A push, as it goes over the wire.
+    Sync(Rc<[u8]>),
+    /// Blocks after a number of the ledger.
+    Snapshot { after: u64 },
+}
 
 /// One request on its way, and what becomes of it.
 #[derive(Debug)]
@@ -15,7 +31,7 @@ pub struct Call {
     pub tablet: usize,
     /// Whose credential came with it.
     pub person: Option<StaffId>,
-    pub body: Rc<[u8]>,
+    pub ask: Ask,
     /// Whether somebody still waits for the reply.
     awaited: bool,
     reply: Option<Result<Rc<[u8]>, Trouble>>,
@@ -59,9 +75,9 @@ impl Network {
         }
     }
 
-    fn send(&mut self, tablet: usize, person: Option<StaffId>, body: Rc<[u8]>) -> u64 {
+    fn send(&mut self, tablet: usize, person: Option<StaffId>, ask: Ask) -> u64 {
         self.last += 1;
-        self.calls.insert(self.last, Call { tablet, person, body, awaited: true, reply: None });
+        self.calls.insert(self.last, Call { tablet, person, ask, awaited: true, reply: None });
         let old = self.old();
         for id in &old[..old.len().saturating_sub(OLD_CALLS_MAX)] {
             self.calls.remove(id);
@@ -88,6 +104,8 @@ pub struct Wire {
     pub network: Shared,
     pub tablet: usize,
     pub person: Option<StaffId>,
+    /// Whether the endpoint can be told in short where the tablet stands: the tab knows.
+    pub takes_cuts: Rc<Cell<bool>>,
 }
 
 /// Nobody waits for a reply once its turn is gone.
@@ -99,17 +117,59 @@ impl Drop for Waiting<'_> {
     }
 }
 
-impl Endpoint for Wire {
-    async fn sync(&self, push: Push) -> Result<Answer, Trouble> {
-        let body = serde_json::to_vec(&push).expect("a push is plain data");
-        let id = self.network.borrow_mut().send(self.tablet, self.person, body.into());
-        let waiting = Waiting(&self.network, id);
+impl Wire {
+    async fn ask(&self, ask: Ask) -> Result<Rc<[u8]>, Trouble> {
+        let id = self.network.borrow_mut().send(self.tablet, self.person, ask);
+        let _waiting = Waiting(&self.network, id);
         let reply = poll_fn(|_| match self.network.borrow_mut().take_reply(id) {
             Some(reply) => Poll::Ready(reply),
             None => Poll::Pending,
         });
-        let reply = reply.await;
-        drop(waiting);
-        serde_json::from_slice(&reply?).map_err(|error| Trouble::NotUnderstood { detail: error.to_string() })
+        reply.await
+    }
+}
+
+impl Endpoint for Wire {
+    type Blocks = WireBlocks;
+
+    fn takes_cuts(&self) -> &Cell<bool> {
+        &self.takes_cuts
+    }
+
+    async fn sync(&self, push: Push) -> Result<Answer, Trouble> {
+        let told_in_short = push.at.is_some();
+        let body = serde_json::to_vec(&push).expect("a push is plain data");
+        let reply = self.ask(Ask::Sync(body.into())).await?;
+        let answer = serde_json::from_slice::<Answer>(&reply);
+        let answer = answer.map_err(|error| Trouble::NotUnderstood { detail: error.to_string() })?;
+        if told_in_short && let Some(page) = &answer.page {
+            probe::note("way: a tablet stands where it says in short", page.at.is_some());
+            probe::note("way: a tablet is asked for all its marks", page.at.is_none());
+        }
+        Ok(answer)
+    }
+
+    async fn snapshot(&self, after: u64) -> Result<WireBlocks, Trouble> {
+        Ok(WireBlocks { bytes: self.ask(Ask::Snapshot { after }).await?, at: 0 })
+    }
+}
+
+/// A snapshot as it came, perhaps cut short.
+pub struct WireBlocks {
+    bytes: Rc<[u8]>,
+    at: usize,
+}
+
+impl Blocks for WireBlocks {
+    async fn next(&mut self) -> Result<Option<Block>, Trouble> {
+        let rest = &self.bytes[self.at..];
+        let block = Block::read(rest).map_err(|error| Trouble::NotUnderstood { detail: error.to_string() })?;
+        if let Some((block, taken)) = block {
+            probe::note("way: a block after the first", self.at > 0);
+            self.at += taken;
+            return Ok(Some(block));
+        }
+        probe::note("fault: a snapshot cut short", self.at > 0);
+        if rest.is_empty() { Ok(None) } else { Err(Trouble::OutOfReach) }
     }
 }

@@ -15,7 +15,7 @@ use yingke_core::probe;
 
 use crate::run::{self, Counts};
 
-const SOURCES: [&str; 10] = [
+const SOURCES: [&str; 11] = [
     include_str!("../../src/core/merge.rs"),
     include_str!("../../src/core/sync.rs"),
     include_str!("../../src/core/journal/memory.rs"),
@@ -27,6 +27,7 @@ const SOURCES: [&str; 10] = [
     include_str!("edits.rs"),
     include_str!("endpoint.rs"),
     include_str!("check.rs"),
+    include_str!("network.rs"),
 ];
 
 /// Decisions that can go one way only while nothing is broken, and why.

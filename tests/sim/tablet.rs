@@ -5,7 +5,7 @@
 
 use std::{
     borrow::Cow,
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
     pin::Pin,
     rc::Rc,
@@ -23,11 +23,11 @@ use yingke_core::{
     record::Record,
     replica::Replica,
     stamp::Stamper,
-    sync::{News, TurnError, now_or_never, turn},
+    sync::{Filled, Filling, News, Trouble, TurnError, now_or_never, turn},
     time::Millis,
 };
 
-use crate::network::{Shared, Wire};
+use crate::network::{Shared, Wire, WireBlocks};
 
 /// What somebody can see: of which change what it did to which record, and for whom.
 type View = BTreeMap<(ChangeId, RecordId), Audience>;
@@ -53,7 +53,20 @@ pub struct Tablet {
     network: Shared,
 }
 
-type Turning = Pin<Box<dyn Future<Output = Result<News, TurnError>>>>;
+/// What a tab is at: a turn, the beginning of a filling, or its next block.
+type Turning = Pin<Box<dyn Future<Output = Went>>>;
+
+enum Went {
+    Turned(Result<News, TurnError>),
+    Began(Result<Filling<WireBlocks>, Trouble>),
+    Filled(Filling<WireBlocks>, Result<Option<(News, Filled)>, TurnError>),
+}
+
+/// How a tab goes on that has more to read.
+enum Behind {
+    After(News),
+    In(Filling<WireBlocks>),
+}
 
 pub struct Tab {
     pub journal: Rc<MemoryJournal>,
@@ -63,11 +76,14 @@ pub struct Tab {
     pub view: View,
     /// A turn under way, and the unlock that it began under.
     turning: Option<(u64, Turning)>,
+    behind: Option<Behind>,
     /// Damage that has not been fetched again yet: nothing of it may be written over.
     damages: Vec<Damage>,
     session: u64,
     /// The disk was closed when this tab wanted to read it: nothing is on show, and nobody can save.
     pub unread: bool,
+    /// Whether the endpoint can be told in short where this tablet stands.
+    takes_cuts: Rc<Cell<bool>>,
 }
 
 /// What became of a turn that was polled.
@@ -149,9 +165,18 @@ impl Tablet {
         if tab.turning.is_some() {
             return false;
         }
-        let wire = Wire { network: self.network.clone(), tablet: self.place, person: self.person };
+        let (network, takes_cuts) = (self.network.clone(), tab.takes_cuts.clone());
+        let wire = Wire { network, tablet: self.place, person: self.person, takes_cuts };
         let journal = tab.journal.clone();
-        tab.turning = Some((tab.session, Box::pin(async move { turn(&*journal, &wire).await })));
+        let turning: Turning = match tab.behind.take() {
+            None => Box::pin(async move { Went::Turned(turn(&*journal, &wire).await) }),
+            Some(Behind::After(news)) => Box::pin(async move { Went::Began(Filling::begin(&wire, &news).await) }),
+            Some(Behind::In(mut filling)) => Box::pin(async move {
+                let block = filling.next(&*journal).await;
+                Went::Filled(filling, block)
+            }),
+        };
+        tab.turning = Some((tab.session, turning));
         true
     }
 
@@ -164,15 +189,31 @@ impl Tablet {
         let std::task::Poll::Ready(ended) = turning.as_mut().poll(&mut context) else { return Polled::Waiting };
         let same_session = session == self.tabs[tab].session;
         self.tabs[tab].turning = None;
+        let (ended, behind) = match ended {
+            Went::Turned(Ok(news)) => {
+                let behind = news.behind.then(|| Behind::After(news.clone()));
+                (Ok(Some(news)), behind)
+            }
+            Went::Turned(Err(error)) => (Err(error), None),
+            Went::Began(Ok(filling)) => (Ok(None), Some(Behind::In(filling))),
+            Went::Began(Err(trouble)) => (Err(trouble.into()), None),
+            Went::Filled(filling, Ok(Some((news, _)))) => (Ok(Some(news)), Some(Behind::In(filling))),
+            Went::Filled(_, Ok(None)) => (Ok(None), None),
+            Went::Filled(_, Err(error)) => (Err(error), None),
+        };
+        // Blocks were asked for by whoever was unlocked then.
+        self.tabs[tab].behind = behind.filter(|_| same_session);
+        let more = self.tabs[tab].behind.is_some();
         Polled::Ended(match ended {
-            Ok(news) => {
+            Ok(Some(news)) => {
                 self.known_offset_ms = news.server_time.since(device_now);
                 let new_keys = same_session && self.let_in(tab, &news);
                 if !same_session {
                     self.hear(tab);
                 }
-                Ok(news.more || new_keys)
+                Ok(more || news.more || new_keys)
             }
+            Ok(None) => Ok(true),
             Err(error) => {
                 if error == TurnError::NewEpoch {
                     self.in_blocks.borrow_mut().clear();
@@ -260,6 +301,12 @@ impl Tablet {
         self.tabs[tab].turning.is_some()
     }
 
+    /// Whether a tab has more to read by blocks.
+    #[must_use]
+    pub fn is_behind(&self, tab: usize) -> bool {
+        self.tabs[tab].behind.is_some()
+    }
+
     /// A tab that nobody has used: what somebody sees who opens the app now.
     #[must_use]
     pub fn fresh_tab(&self) -> Tab {
@@ -278,15 +325,18 @@ impl Tab {
             stamper: Stamper::default(),
             view: View::new(),
             turning: None,
+            behind: None,
             damages: Vec::new(),
             session: 0,
             unread: true,
+            takes_cuts: Rc::default(),
         }
     }
 
     /// Fills the memory with what the journal holds.
     fn read_everything(&mut self, disk: &Disk, in_blocks: &InBlocks) {
         self.session += 1;
+        self.behind = None;
         let (mut replica, mut stamper, mut view) = (Replica::new(), Stamper::default(), View::new());
         let contents = quietly(disk, self.journal.read_all());
         self.unread = contents.is_err();

@@ -22,7 +22,7 @@ use yingke_core::{
 use crate::{
     edits,
     endpoint::{Club, venue},
-    network::Shared,
+    network::{Ask, Shared},
     tablet::{Polled, Tablet, quietly},
 };
 
@@ -388,7 +388,7 @@ impl World {
             Err(TurnError::Endpoint(Trouble::Unknown)) => {
                 unreachable!("the endpoint of the simulator asks for no token")
             }
-            Err(TurnError::Incomplete { audience }) => panic!("a page of {audience} is said to be incomplete"),
+            Err(TurnError::Incomplete { of }) => panic!("a page of {of} is said to be incomplete"),
         }
     }
 
@@ -397,7 +397,10 @@ impl World {
         let network = self.network.borrow();
         let call = network.call(id);
         let tablet = &self.tablets[call.tablet];
-        let reply = self.club.answer(tablet.number, tablet.venue, call.person, &call.body, self.now);
+        let reply = match &call.ask {
+            Ask::Sync(body) => self.club.answer(tablet.number, tablet.venue, call.person, body, self.now),
+            Ask::Snapshot { after } => self.club.snapshot(tablet.venue, call.person, *after, self.now),
+        };
         drop(network);
         for row in self.club.rows_after(self.facts.rows_known) {
             self.facts.rows_known = row.number;
@@ -406,12 +409,15 @@ impl World {
         reply
     }
 
-    /// One turn from its beginning to its end, with at most one fault.
+    /// One turn from its beginning to its end, and the blocks that follow it, as far as they come.
     fn whole_turn(&mut self, place: usize, tab: usize, dice: &mut Seeded) {
         self.tablets[place].begin_turn(tab);
-        for _ in 0..12 {
+        for _ in 0..24 {
             if self.go_on(place, tab).is_some() {
-                return;
+                if !self.tablets[place].is_behind(tab) {
+                    return;
+                }
+                self.tablets[place].begin_turn(tab);
             }
             let waits = self.network.borrow().of(place);
             if let Some(id) = waits {
@@ -434,6 +440,8 @@ impl World {
         let reply = if !self.is_up {
             Err(Trouble::OutOfReach)
         } else {
+            // A stream of blocks lasts longer than an answer, and is cut more often.
+            let is_stream = matches!(self.network.borrow().call(id).ask, Ask::Snapshot { .. });
             match dice.below(20) {
                 0 => {
                     probe::note("fault: request lost", true);
@@ -451,7 +459,7 @@ impl World {
                 }
                 4 => Err(Trouble::Stranger { detail: "200 with HTML".into() }),
                 5 => Err(Trouble::Busy { status: 503, retry_after_s: None }),
-                6 => {
+                fate if fate == 6 || (is_stream && fate > 12) => {
                     let reply = self.deliver(id);
                     reply.map(|body| body[..dice.below(body.len() as u64) as usize].into())
                 }

@@ -10,10 +10,10 @@ use web_sys::{
 };
 use yingke_core::{
     id::StaffId,
-    sync::{Endpoint, Trouble, retry_at},
+    sync::{Blocks, Endpoint, Trouble, retry_at},
     wire::v1::{
-        Answer, Directory, Enrol, Enrolled, HandIn, HandedIn, HouseAsk, HouseDeed, HouseDone, KnownTablet, Me, Problem,
-        Push, SealedChange, SignIn, SignedIn, Tablets, VERSION,
+        Answer, BLOCKS, Block, Directory, Enrol, Enrolled, HandIn, HandedIn, HouseAsk, HouseDeed, HouseDone,
+        KnownTablet, Me, Problem, Push, SealedChange, SignIn, SignedIn, Tablets, VERSION,
     },
 };
 
@@ -27,12 +27,14 @@ const LONG_WAIT_MS: i64 = 30_000;
 const LARGE_BYTES: usize = 64 << 10;
 /// Silence after which the stream of hints counts as dead: the endpoint says something several times a minute.
 const HINT_SILENCE_MS: i64 = 90_000;
+const EVENTS: &str = "text/event-stream";
 
 /// core's [`Endpoint`], at the address that the page came from.
 #[derive(Debug, Clone)]
 pub struct HttpEndpoint {
     vault: Vault,
     pace: Rc<Cell<Pace>>,
+    takes_cuts: Rc<Cell<bool>>,
 }
 
 /// How the last exchange with the endpoint went, as far as the clock tells.
@@ -75,6 +77,12 @@ enum As {
 }
 
 impl Endpoint for HttpEndpoint {
+    type Blocks = HttpBlocks;
+
+    fn takes_cuts(&self) -> &Cell<bool> {
+        &self.takes_cuts
+    }
+
     async fn sync(&self, push: Push) -> Result<Answer, Trouble> {
         let started_ms = clock::since_opening_ms();
         let answer = self.post("/v1/sync", &push, As::Whoever).await;
@@ -83,12 +91,42 @@ impl Endpoint for HttpEndpoint {
         self.pace.set(if timed_out { Pace::TimedOut } else { Pace::Answered { ms } });
         answer
     }
+
+    async fn snapshot(&self, after: u64) -> Result<HttpBlocks, Trouble> {
+        let request = self.request("GET", As::Whoever, None)?;
+        let pieces = stream(&format!("/v1/snapshot?after={after}"), &request, BLOCKS).await?;
+        Ok(HttpBlocks { pieces, bytes: Vec::new(), _request: request })
+    }
+}
+
+/// A snapshot as it comes in. Dropped, it is given up.
+pub struct HttpBlocks {
+    pieces: Pieces,
+    bytes: Vec<u8>,
+    _request: Asking,
+}
+
+impl Blocks for HttpBlocks {
+    async fn next(&mut self) -> Result<Option<Block>, Trouble> {
+        loop {
+            let read = Block::read(&self.bytes);
+            if let Some((block, taken)) = read.map_err(|error| Trouble::NotUnderstood { detail: error.to_string() })? {
+                self.bytes.drain(..taken);
+                return Ok(Some(block));
+            }
+            match self.pieces.next(LONG_WAIT_MS).await? {
+                Some(piece) => self.bytes.extend(piece),
+                None if self.bytes.is_empty() => return Ok(None),
+                None => return Err(Trouble::OutOfReach),
+            }
+        }
+    }
 }
 
 impl HttpEndpoint {
     #[must_use]
     pub fn new(vault: Vault) -> Self {
-        Self { vault, pace: Rc::default() }
+        Self { vault, pace: Rc::default(), takes_cuts: Rc::default() }
     }
 
     /// How the last exchange went.
@@ -204,31 +242,17 @@ impl HttpEndpoint {
     /// [`Trouble`]
     pub async fn hints(&self, on_hint: impl Fn()) -> Result<(), Trouble> {
         let request = self.request("GET", As::Tablet, None)?;
-        request.headers.set("Accept", "text/event-stream").map_err(|_| Trouble::OutOfReach)?;
-        let response = clock::within(ANSWER_WAIT_MS, send("/v1/events", &request)).await;
-        let response = response.ok_or(Trouble::OutOfReach)??;
-        let content_type = content_type(&response);
-        if !(response.ok() && content_type.starts_with("text/event-stream")) {
-            let body = body_of(&response).await?;
-            judged(response.status(), &content_type, &body)?;
-            return Err(Trouble::Stranger { detail: "no stream of hints".into() });
-        }
+        request.headers.set("Accept", EVENTS).map_err(|_| Trouble::OutOfReach)?;
+        let pieces = stream("/v1/events", &request, EVENTS).await?;
         // An endpoint that answers again is the best hint of all.
         on_hint();
-        let stream = response.body().ok_or(Trouble::OutOfReach)?;
-        let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
         let mut lines = Lines::default();
-        loop {
-            let piece = clock::within(HINT_SILENCE_MS, JsFuture::from(reader.read())).await;
-            let piece = piece.ok_or(Trouble::OutOfReach)?.map_err(|_| Trouble::OutOfReach)?;
-            let member = |name: &str| js_sys::Reflect::get(&piece, &name.into()).unwrap_or(JsValue::UNDEFINED);
-            if member("done").is_truthy() {
-                return Ok(());
-            }
-            if lines.hint_in(&js_sys::Uint8Array::new(&member("value")).to_vec()) {
+        while let Some(piece) = pieces.next(HINT_SILENCE_MS).await? {
+            if lines.hint_in(&piece) {
                 on_hint();
             }
         }
+        Ok(())
     }
 
     async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize, who: As) -> Result<T, Trouble> {
@@ -316,6 +340,34 @@ async fn fetch(path: &str, request: &Asking, wait_ms: i64) -> Result<Answered, T
         Ok(Answered { status: response.status(), content_type: content_type(&response), body })
     });
     answer.await.unwrap_or(Err(Trouble::OutOfReach))
+}
+
+/// An answer that comes in pieces, of this kind.
+async fn stream(path: &str, request: &Asking, kind: &str) -> Result<Pieces, Trouble> {
+    let response = clock::within(ANSWER_WAIT_MS, send(path, request)).await.ok_or(Trouble::OutOfReach)??;
+    let content_type = content_type(&response);
+    if !(response.ok() && content_type.starts_with(kind)) {
+        let body = clock::within(ANSWER_WAIT_MS, body_of(&response)).await.ok_or(Trouble::OutOfReach)??;
+        judged(response.status(), &content_type, &body)?;
+        return Err(Trouble::Stranger { detail: "another kind of answer".into() });
+    }
+    let stream = response.body().ok_or(Trouble::OutOfReach)?;
+    Ok(Pieces(stream.get_reader().unchecked_into()))
+}
+
+struct Pieces(ReadableStreamDefaultReader);
+
+impl Pieces {
+    /// The next piece; `None` after the last. Silence for so long is [`Trouble::OutOfReach`].
+    async fn next(&self, silence_ms: i64) -> Result<Option<Vec<u8>>, Trouble> {
+        let piece = clock::within(silence_ms, JsFuture::from(self.0.read())).await;
+        let piece = piece.ok_or(Trouble::OutOfReach)?.map_err(|_| Trouble::OutOfReach)?;
+        let member = |name: &str| js_sys::Reflect::get(&piece, &name.into()).unwrap_or(JsValue::UNDEFINED);
+        if member("done").is_truthy() {
+            return Ok(None);
+        }
+        Ok(Some(js_sys::Uint8Array::new(&member("value")).to_vec()))
+    }
 }
 
 async fn send(path: &str, request: &Asking) -> Result<Response, Trouble> {

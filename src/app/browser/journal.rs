@@ -913,6 +913,8 @@ impl Journal for BrowserJournal {
             }
         });
         let page = write.await?;
+        // What comes next without another push goes on from here.
+        self.asked_since.borrow_mut().extend(news.streams.iter().map(|(audience, mark)| (audience.clone(), *mark)));
         self.tail.borrow_mut().retain(|sequence, _| !settled.contains(sequence));
         self.taken_in.replace(TakenIn { page, settled });
         let accepted = news.accepted.len().max(news.pulled.len());

@@ -75,6 +75,7 @@ macro_rules! journal_contract {
             a_tab_that_missed_a_checkpoint_writes_none
             what_another_tab_saw_accepted_is_not_trimmed_unread
             a_page_does_not_skip_what_is_read_anew
+            blocks_follow_each_other_after_one_push
             a_page_that_was_not_let_in_is_new
         }
     };
@@ -312,8 +313,25 @@ pub async fn a_page_does_not_skip_what_is_read_anew(leading: impl Tab) {
     assert_eq!(push(&leading).await.since[&own()], mark(1));
     let other = leading.another().await;
     other.open().await;
+    // Nor do blocks that come after it.
     leading.take_in(&news("e1", &[], &[&lead(2)], 2)).await;
+    leading.take_in(&news("e1", &[], &[&lead(3)], 3)).await;
     assert_eq!(push(&leading).await.since[&own()], StreamMark::default());
+}
+
+pub async fn blocks_follow_each_other_after_one_push(tab: impl Tab) {
+    tab.open().await;
+    turn(&tab, &news("e1", &[], &[&lead(1)], 1)).await;
+    tab.save(&lead(9)).await;
+    for number in [2, 3] {
+        tab.take_in(&news("e1", &[], &[&lead(number)], number.into())).await;
+        // Whatever happens now, what has come is there and the next one goes on from it.
+        let fresh = tab.another().await;
+        fresh.open().await;
+        assert_eq!((base(&fresh).len(), unsent(&fresh).len()), (number.into(), 1));
+    }
+    let outgoing = push(&tab).await;
+    assert_eq!((outgoing.since[&own()], open_tail(&outgoing)), (mark(3), vec![lead(9)]));
 }
 
 pub async fn a_page_that_was_not_let_in_is_new(tab: impl Tab) {

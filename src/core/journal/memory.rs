@@ -757,6 +757,10 @@ impl Journal for MemoryJournal {
                         lies.since.insert(audience.clone(), *mark);
                     }
                 }
+                drop(asked_since);
+                // What comes next without another push goes on from here.
+                let went_on = news.streams.iter().map(|(audience, mark)| (audience.clone(), *mark));
+                self.asked_since.borrow_mut().extend(went_on);
             }
             lies.epoch = Some(news.epoch.clone());
             lies.heard = news.server_time;

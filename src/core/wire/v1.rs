@@ -14,6 +14,10 @@ use crate::{
     value::Value as Domain,
 };
 
+mod block;
+
+pub use block::{BLOCKS, Block, BlockHead};
+
 /// The number that every message carries.
 pub const VERSION: u32 = 1;
 /// Changes in one push: of 4 kB each they stay under 2 MB.
@@ -148,6 +152,18 @@ pub struct StreamMark {
     pub digest: u64,
 }
 
+/// Where a reader of one epoch stands in all their streams at once: what [`StreamMark`] says of each, in a few bytes. It is
+/// right only while both sides know of the same audiences and the same changes in them, which the sum says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
+pub struct Cut {
+    /// The highest number among the marks.
+    pub number: u64,
+    /// The first 8 bytes (big-endian) of SHA-256 over the marks in the order of their audiences: the audience's text, a byte
+    /// of zero, count and digest (8 bytes each, big-endian).
+    pub sum: u64,
+}
+
 /// `POST /v1/sync`, from a device. Without a person's token it may push and gets verdicts, but no page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
@@ -163,8 +179,11 @@ pub struct Push {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sealed: Vec<SealedChange>,
     /// The audiences that the device holds, and how far it has read each.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub since: BTreeMap<Audience, StreamMark>,
+    /// The same in short, in the place of `since`: for an endpoint whose last page had an `at`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Cut>,
     /// The highest stamp that an endpoint gave a change of this device in the place of an earlier one: what was made after
     /// it must rank after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -263,10 +282,15 @@ pub struct Numbered {
 #[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
 pub struct Page {
     pub changes: Vec<Numbered>,
-    /// Every audience that the person holds, as far as this page brings it.
+    /// Every audience that the person holds, as far as this page brings it. Empty where `at` says it.
     pub streams: BTreeMap<Audience, StreamMark>,
     /// Whether there is more than this page.
     pub more: bool,
+    /// Where the reader stands with this page, once there is no more: the next push may say it in the place of its `since`.
+    /// A push that said where it stands and gets a page without this is not where it says: the page is empty, and the same
+    /// is to be asked again with `since`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Cut>,
 }
 
 /// The answer to a [`Push`].
@@ -760,6 +784,59 @@ mod tests {
         .assert_eq(&serde_json::to_string_pretty(&change).unwrap());
     }
 
+    /// A tablet that has nothing to say, and an endpoint that has nothing new for it.
+    #[test]
+    fn a_turn_that_brings_nothing_on_the_wire() {
+        let marks = BTreeMap::from([(
+            Audience::Desk(fixture::venue()),
+            StreamMark::default().with(7, fixture::phone_change().change.id()),
+        )]);
+        let push = Push {
+            version: VERSION,
+            epoch: Some("e1".into()),
+            push_counter: 9,
+            changes: Vec::new(),
+            sealed: Vec::new(),
+            since: BTreeMap::new(),
+            at: Some(Cut::of(&marks)),
+            corrected: None,
+        };
+        expect![[r#"{"version":1,"epoch":"e1","push_counter":9,"at":{"number":7,"sum":5593658130210750617}}"#]]
+            .assert_eq(&serde_json::to_string(&push).unwrap());
+        let answer = Answer {
+            version: VERSION,
+            epoch: "e1".into(),
+            server_time: fixture::NOW,
+            verdicts: Vec::new(),
+            page: Some(Page { at: Some(Cut::of(&marks)), ..Page::default() }),
+            directory: "d1".into(),
+            known_phones: "k1".into(),
+        };
+        expect![[r#"{"version":1,"epoch":"e1","server_time":1795312800000,"verdicts":[],"page":{"changes":[],"streams":{},"more":false,"at":{"number":7,"sum":5593658130210750617}},"directory":"d1","known_phones":"k1"}"#]].assert_eq(&serde_json::to_string(&answer).unwrap());
+    }
+
+    /// What a tablet of before there were cuts sends, and what it has to find in an answer.
+    #[test]
+    fn a_push_with_all_its_marks_on_the_wire() {
+        let marks = BTreeMap::from([(
+            Audience::Desk(fixture::venue()),
+            StreamMark::default().with(7, fixture::phone_change().change.id()),
+        )]);
+        let push = Push {
+            version: VERSION,
+            epoch: None,
+            push_counter: 9,
+            changes: Vec::new(),
+            sealed: Vec::new(),
+            since: marks.clone(),
+            at: None,
+            corrected: Some(Stamp::at(fixture::NOW)),
+        };
+        expect![[r#"{"version":1,"push_counter":9,"since":{"desk:01000000000000000000000001":{"number":7,"count":1,"digest":18070275420242535299}},"corrected":"01a200fb5100-0000"}"#]].assert_eq(&serde_json::to_string(&push).unwrap());
+        let page = Page { streams: marks, more: true, ..Page::default() };
+        expect![[r#"{"changes":[],"streams":{"desk:01000000000000000000000001":{"number":7,"count":1,"digest":18070275420242535299}},"more":true}"#]].assert_eq(&serde_json::to_string(&page).unwrap());
+    }
+
     #[test]
     fn what_is_sent_arrives() {
         arbtest(|u| {
@@ -793,6 +870,7 @@ mod tests {
                 changes,
                 sealed: Vec::new(),
                 since: BTreeMap::from([(Audience::Desk(fixture::venue()), StreamMark::default())]),
+                at: u.arbitrary::<bool>()?.then_some(Cut { number: u.arbitrary()?, sum: u.arbitrary()? }),
                 corrected: None,
             };
             let mut bytes = serde_json::to_vec(&push).unwrap();

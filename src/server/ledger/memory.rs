@@ -42,6 +42,8 @@ struct Kept {
     latest: Stamp,
     erased: BTreeSet<RecordId>,
     look_at: BTreeMap<RecordId, Millis>,
+    /// Changes in one page, where that is fewer than the caller asks for.
+    page_max: Option<usize>,
 }
 
 impl MemoryLedger {
@@ -54,6 +56,10 @@ impl MemoryLedger {
     #[must_use]
     pub fn copy(&self, epoch: &str) -> Self {
         Self { kept: Mutex::new(Kept { epoch: epoch.into(), ..self.kept().clone() }) }
+    }
+
+    pub fn set_page_max(&self, changes: usize) {
+        self.kept().page_max = Some(changes);
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
@@ -158,6 +164,7 @@ impl Ledger for MemoryLedger {
         changes_max: usize,
     ) -> Result<LedgerPage, LedgerError> {
         let kept = self.kept();
+        let changes_max = kept.page_max.unwrap_or(changes_max).min(changes_max);
         let mut numbers: BTreeSet<u64> = BTreeSet::new();
         for (audience, after) in since {
             let rows = kept.streams.get(audience).map(Vec::as_slice).unwrap_or_default();
