@@ -148,6 +148,36 @@ impl<'a> Builder<'a> {
         precache::rename_by_digest(site, "unlock.js", "unlock", &[])
     }
 
+    /// Builds the page that `bench client` measures: the client's storage and replica without its screens, made with the
+    /// same care. Its glue and its wasm.
+    pub fn bench_page(&self) -> Outcome<Site> {
+        self.fetch()?;
+        let mut cargo = self.command(self.toolchain.cargo());
+        cargo.args([
+            "build",
+            "--locked",
+            "--offline",
+            "--package",
+            "yingke-app",
+            "--bin",
+            "bench",
+            "--features",
+            "bench",
+        ]);
+        cargo.args(["--profile", self.finish.profile(), "--target", TARGET]);
+        shell::long(&mut cargo, "compiling the page that is measured")?;
+        let wasm = self.client_target().join(TARGET).join(self.finish.profile()).join("bench.wasm");
+
+        let folder = self.workspace.place("bench-page");
+        let mut bindgen = self.command(&self.tools.wasm_bindgen);
+        bindgen.args(["--target", "web", "--no-typescript", "--out-name", "ours-glue", "--out-dir"]);
+        bindgen.arg(&folder).arg(&wasm);
+        shell::quiet(&mut bindgen)?;
+        let mut site = read(&folder)?;
+        self.optimise(&mut site, "ours-glue_bg.wasm")?;
+        Ok(site)
+    }
+
     /// Shrinks a wasm file of the site in place.
     fn optimise(&self, site: &mut Site, file: &str) -> Outcome<()> {
         if self.finish == Finish::Rough {

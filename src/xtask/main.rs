@@ -50,6 +50,10 @@ cargo xtask bench core
                    lists, search, counts and merge at 100,000 people, natively
     --sizes N,N,…    how each cost grows
     --data FILE      people as JSON, one a line, instead of the generator's
+cargo xtask bench client
+                   saving, starting, lists and search in Chromium, beside raw IndexedDB and what a team would pick instead
+    --only A,B       only these: floor, ours, dexie, rxdb, tinybase, sqlite
+    --sizes, --data  as above; --rough says nothing about ours but that it runs
 cargo xtask bench server
                    what the endpoint takes in, how fast it answers, what a fresh tablet and open streams cost; on both databases
 cargo xtask styles joins style/ into target/style/app.css
@@ -70,6 +74,7 @@ struct Asked {
     port: Option<u16>,
     data: Option<PathBuf>,
     sizes: Option<String>,
+    only: Option<String>,
     seeds: Option<u64>,
     from: Option<u64>,
 }
@@ -100,7 +105,10 @@ fn obey(asked: Asked) -> Outcome<ExitCode> {
         "run" => run::serve(&workspace, &run::Wish { empty: asked.empty, finish, port: asked.port, data: asked.data }),
         "sim" => sim::run(&workspace, &sim::Wish { seeds: asked.seeds, from: asked.from, sabotage: asked.sabotage }),
         "test" => test::run(&workspace, &test::Wish { finish, quick: asked.quick, step: asked.step }),
-        "bench" => bench::run(&workspace, &bench::Wish { what: asked.step, data: asked.data, sizes: asked.sizes }),
+        "bench" => {
+            let Asked { step: what, data, sizes, only, .. } = asked;
+            bench::run(&workspace, &bench::Wish { what, data, sizes, only, finish })
+        }
         other => Err(Stop(format!("there is no command {other}; `cargo xtask --help` lists them"))),
     }
 }
@@ -121,6 +129,7 @@ fn asked(mut arguments: lexopt::Parser) -> Outcome<Asked> {
             Long("port") => asked.port = Some(arguments.value().and_then(|value| value.parse()).map_err(wrong)?),
             Long("data") => asked.data = Some(arguments.value().map_err(wrong)?.into()),
             Long("sizes") => asked.sizes = Some(arguments.value().and_then(|value| value.string()).map_err(wrong)?),
+            Long("only") => asked.only = Some(arguments.value().and_then(|value| value.string()).map_err(wrong)?),
             Value(value) if asked.command.is_none() => asked.command = Some(value.string().map_err(wrong)?),
             Value(value) if asked.step.is_none() => asked.step = Some(value.string().map_err(wrong)?),
             other => return Err(wrong(other.unexpected())),

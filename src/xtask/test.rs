@@ -166,7 +166,7 @@ pub fn run(workspace: &Workspace, wish: &Wish) -> Outcome<ExitCode> {
 
 /// The client's own lints: for the browser where the toolchain can, else for this machine, where it compiles as well.
 fn client_lints(workspace: &Workspace) -> Outcome<Tally> {
-    let mut clippy = cargo(workspace, &["clippy", "--package", "yingke-app", "--locked"]);
+    let mut clippy = cargo(workspace, &["clippy", "--package", "yingke-app", "--features", "bench", "--locked"]);
     if target_installed(workspace) {
         clippy.args(["--target", TARGET]);
     } else {
@@ -251,7 +251,7 @@ fn browsers(workspace: &Workspace, finish: Finish) -> Outcome<Tally> {
 }
 
 /// A driver and the browser it belongs to: those that were named, those on PATH, or the system's, installed now.
-fn chromium() -> Outcome<(std::ffi::OsString, std::ffi::OsString)> {
+pub fn chromium() -> Outcome<(std::ffi::OsString, std::ffi::OsString)> {
     let find = |variable: &str, programs: &[&str]| {
         std::env::var_os(variable)
             .filter(|value| !value.is_empty())

@@ -104,7 +104,7 @@ fn measure(rows: &[Row]) -> Vec<Measure> {
 
     let blocks: Vec<Vec<u8>> = {
         let mut records = Records::new();
-        people::changes(rows).for_each(|change| merge::take_in(&mut records, &change));
+        people::changes(rows, 1).for_each(|change| merge::take_in(&mut records, &change));
         let records: Vec<Record> = records.into_values().collect();
         let began = Instant::now();
         let blocks = records.chunks(BLOCK_RECORDS).map(codec::pack).collect();
@@ -172,7 +172,8 @@ fn measure(rows: &[Row]) -> Vec<Measure> {
     let ids: Vec<_> = replica.by_kind("person").step_by((rows.len() / 100).max(1)).take(100).collect();
     say("100 records, one by one", median(21, || ids.iter().for_each(|id| drop(black_box(replica.record(*id))))));
 
-    let pulled: Vec<Ranked> = people::edits(rows, PULLED).collect();
+    let captures: Vec<Ranked> = people::changes(rows, 1).collect();
+    let pulled: Vec<Ranked> = people::edits(rows, &people::records(captures.iter()), PULLED, 0).collect();
     let began = Instant::now();
     for change in &pulled {
         black_box(replica.take_in(change));

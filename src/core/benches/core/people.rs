@@ -1,6 +1,6 @@
 //! The people of a bench: drawn from a seed, or read from a file.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use yingke_core::{
     audience::Audience,
     chance::{Chance, Seeded},
@@ -24,8 +24,10 @@ const STAFF: u64 = 50;
 const VENUES: u64 = 2;
 
 /// One person, as a file has them; its ids are not ours.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Row {
+    #[serde(default)]
+    pub id: String,
     pub name: String,
     /// E.164, or the digits of a mobile number of China.
     pub phone: String,
@@ -61,7 +63,7 @@ impl Source {
     /// The first `size` of them; a file may have fewer.
     pub fn rows(&self, size: usize) -> Vec<Row> {
         match self {
-            Self::Seeded => seeded(size),
+            Self::Seeded => seeded(1, size),
             Self::Given(rows) => rows.iter().take(size).cloned().collect(),
         }
     }
@@ -90,11 +92,17 @@ pub fn staff(number: u64) -> StaffId {
 }
 
 pub fn venue() -> VenueId {
-    VenueId::from_bytes(named(b"venue", 0))
+    venue_of("0")
 }
 
-fn seeded(size: usize) -> Vec<Row> {
-    let mut chance = Seeded::new(1);
+/// The venue that a row names.
+pub fn venue_of(text: &str) -> VenueId {
+    VenueId::from_bytes(named(b"venue", number_of(text)))
+}
+
+/// So many people of one seed, the earliest captured first.
+pub fn seeded(seed: u64, size: usize) -> Vec<Row> {
+    let mut chance = Seeded::new(seed);
     let (surnames, given): (Vec<char>, Vec<char>) = (SURNAMES.chars().collect(), GIVEN.chars().collect());
     let pick = |from: &[char], chance: &mut Seeded| from[chance.below(from.len() as u64) as usize];
     let spacing_ms = 2 * 365 * DAY_MS / size.max(1) as i64;
@@ -108,6 +116,7 @@ fn seeded(size: usize) -> Vec<Row> {
         // Calls are planned for full quarters of an hour.
         let due_ms = (chance.below(120) as i64 - 60) * DAY_MS + chance.below(96) as i64 * 15 * MINUTE_MS;
         Row {
+            id: format!("{seed}-{number:07}"),
             name,
             phone: format!("+861{:010}", 3_000_000_000 + chance.below(6_000_000_000)),
             gender,
@@ -124,9 +133,9 @@ fn seeded(size: usize) -> Vec<Row> {
     (0..size).map(row).collect()
 }
 
-/// Each person as the change that captured them.
-pub fn changes(rows: &[Row]) -> impl Iterator<Item = Ranked> {
-    let mut chance = Seeded::new(2);
+/// Each person as the change that captured them; rows of another seed need another one here, too.
+pub fn changes(rows: &[Row], seed: u64) -> impl Iterator<Item = Ranked> {
+    let mut chance = Seeded::new(1 + seed);
     rows.iter().map(move |row| {
         let captured_at = Millis(row.created_at);
         let mut writes: Vec<(&'static str, Op)> = vec![
@@ -148,29 +157,47 @@ pub fn changes(rows: &[Row]) -> impl Iterator<Item = Ranked> {
     })
 }
 
-/// Later edits of some of the same people, scattered over all of them.
-pub fn edits(rows: &[Row], count: usize) -> impl Iterator<Item = Ranked> {
-    let mut chance = Seeded::new(3);
-    let ids: Vec<RecordId> =
-        changes(rows).flat_map(|change| change.change.edits().next().map(|edit| edit.record)).collect();
+/// Some of these people as later edits leave them, scattered over all of them, each round others and later: their
+/// places, when, and what they are then.
+pub fn edited(rows: &[Row], count: usize, round: usize) -> impl Iterator<Item = (usize, Millis, Row)> {
+    let mut chance = Seeded::new(1_000 + round as u64);
     let count = count.min(rows.len());
     (0..count).map(move |place| {
-        let number = place * rows.len() / count;
-        let at = fixture::NOW.plus(place as i64 * 1_000);
-        let writes: Vec<(&'static str, Op)> = vec![
-            ("next_contact_at", Op::Latest(at.plus(chance.below(30) as i64 * DAY_MS).into())),
-            ("note", Op::Latest(Value::from("电话已打，约周六下午来看"))),
-            ("stage", Op::Latest(STAGES[place % STAGES.len()].into())),
-        ];
-        ranked(ids[number], &rows[number], at, writes, &mut chance)
+        let number = (place * rows.len() / count + round) % rows.len();
+        let at = fixture::NOW.plus((round * count + place) as i64 * 1_000);
+        let row = Row {
+            next_due: Some(at.plus(chance.below(30) as i64 * DAY_MS).0),
+            notes: "电话已打，约周六下午来看".into(),
+            stage: STAGES[place % STAGES.len()].into(),
+            ..rows[number].clone()
+        };
+        (number, at, row)
     })
+}
+
+/// The same edits as changes. `records` are the rows' records: [`records`].
+pub fn edits(rows: &[Row], records: &[RecordId], count: usize, round: usize) -> impl Iterator<Item = Ranked> {
+    let mut chance = Seeded::new(2_000 + round as u64);
+    edited(rows, count, round).map(move |(number, at, row)| {
+        let writes: Vec<(&'static str, Op)> = vec![
+            ("next_contact_at", Op::Latest(Millis(row.next_due.unwrap_or_default()).into())),
+            ("note", Op::Latest(Value::from(row.notes.as_str()))),
+            ("stage", Op::Latest(row.stage.as_str().into())),
+        ];
+        ranked(records[number], &row, at, writes, &mut chance)
+    })
+}
+
+/// Which record each of these changes captured.
+pub fn records<'a>(captures: impl Iterator<Item = &'a Ranked>) -> Vec<RecordId> {
+    captures.flat_map(|change| change.change.edits().next().map(|edit| edit.record)).collect()
 }
 
 fn ranked(record: RecordId, row: &Row, at: Millis, writes: Vec<(&'static str, Op)>, chance: &mut Seeded) -> Ranked {
     let edit = Edit {
         record,
         kind: Key::of("person"),
-        audience: Audience::Desk(VenueId::from_bytes(named(b"venue", number_of(&row.venue)))),
+        audience: Audience::Desk(venue_of(&row.venue)),
         salt: [0; 8],
         writes: writes.into_iter().map(|(key, op)| Write { key: Key::of(key), op }).collect(),
     };
@@ -187,7 +214,8 @@ fn ranked(record: RecordId, row: &Row, at: Millis, writes: Vec<(&'static str, Op
     Ranked::provisional(Stamp::at(at), Change::new(header, vec![edit], chance))
 }
 
-fn staff_of(text: &str) -> StaffId {
+/// The member of staff that a row names.
+pub fn staff_of(text: &str) -> StaffId {
     staff(number_of(text))
 }
 
