@@ -454,7 +454,7 @@ pub async fn restore(
             0 => {}
             people => told += &format!("{people} people who were erased are gone again.\n"),
         }
-        let findings = verify::run(&*ledger, organisation).await?;
+        let findings = verify::with_pictures(&*ledger, organisation).await?;
         told += &findings.to_string();
         if !findings.faults.is_empty() {
             return Err(asked(told.trim_end()));

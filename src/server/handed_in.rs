@@ -17,6 +17,7 @@ use yingke_core::{
 };
 
 use crate::{
+    blobs,
     exchange::{self, CHANGE_BYTES_MAX},
     house::House,
     keys::Secrets,
@@ -161,11 +162,20 @@ pub async fn list(ledger: &dyn Database, house: &House) -> Result<String, Ledger
         let waiting = Waiting::of(&of_it, house, &secrets);
         let _ = writeln!(told, "{} {}: {}", device.number.0, device.name, in_short(device, &of_it));
         told += &told_by_author(house, &waiting.changes);
+        told += &told_of_pictures(ledger.unopened(house.organisation, device.number).await?.len());
         for (id, why) in &waiting.closed {
             let _ = writeln!(told, "  {id} does not open: {why}");
         }
     }
     Ok(if told.is_empty() { "No tablet was revoked.\n".into() } else { told })
+}
+
+fn told_of_pictures(count: usize) -> String {
+    if count == 0 { String::new() } else { format!("  {count} pictures\n") }
+}
+
+fn and_pictures(count: usize) -> String {
+    if count == 0 { String::new() } else { format!(" and {count} pictures") }
 }
 
 fn rows_of(rows: &[HandedRow], device: DeviceNumber) -> Vec<HandedRow> {
@@ -217,7 +227,11 @@ pub async fn take_in(
             ledger.decide_handed_in(house.organisation, device, &decided, now).await?;
             taken += decided.len();
         }
-        let _ = writeln!(told, "{taken} changes of device {} are taken in.", device.0);
+        let (pictures, faults) = blobs::take_in(ledger, house.organisation, device, now).await?;
+        let _ = writeln!(told, "{taken} changes{} of device {} are taken in.", and_pictures(pictures), device.0);
+        for fault in faults {
+            let _ = writeln!(told, "{fault}");
+        }
     } else {
         let mut good = Vec::new();
         for ranked in changes {
@@ -228,6 +242,7 @@ pub async fn take_in(
         }
         let _ = writeln!(told, "{} changes of device {} would be taken in:", good.len(), device.0);
         told += &told_by_author(house, &good);
+        told += &told_of_pictures(ledger.unopened(house.organisation, device).await?.len());
     }
     for (id, why) in &refused {
         let _ = writeln!(told, "{id} is refused and goes on waiting: {why}");
@@ -251,15 +266,20 @@ pub async fn discard(
 ) -> Result<String, LedgerError> {
     let rows = rows_of(&ledger.handed_in(house.organisation).await?, device);
     let waiting: Vec<_> = rows.iter().filter(|row| !row.decided).map(|row| (row.change.id, None)).collect();
+    let pictures = ledger.unopened(house.organisation, device).await?;
     if !write {
         return Ok(format!(
-            "{} changes of device {} would be given up for good.\nNothing was given up yet: say --write.\n",
+            "{} changes{} of device {} would be given up for good.\nNothing was given up yet: say --write.\n",
             waiting.len(),
+            and_pictures(pictures.len()),
             device.0
         ));
     }
     ledger.decide_handed_in(house.organisation, device, &waiting, now).await?;
-    Ok(format!("{} changes of device {} are given up.\n", waiting.len(), device.0))
+    for hash in &pictures {
+        ledger.drop_upload(house.organisation, device, *hash).await?;
+    }
+    Ok(format!("{} changes{} of device {} are given up.\n", waiting.len(), and_pictures(pictures.len()), device.0))
 }
 
 fn why(refusal: &Refusal) -> String {

@@ -21,7 +21,7 @@ use axum::{
         IntoResponse, Response,
         sse::{Event, KeepAlive, Sse},
     },
-    routing::{get, post},
+    routing::{get, post, put},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::{
@@ -44,12 +44,14 @@ use yingke_core::{
     id::{OrganisationId, StaffId},
     time::{DAY_MS, Millis},
     wire::v1::{
-        Answer, BLOCKS, BODY_BYTES_MAX, Directory, Enrol, Enrolled, HandIn, HandedIn, HouseAsk, HouseDeed, HouseDone,
+        Answer, BLOCKS, BODY_BYTES_MAX, BlobKept, Directory, Enrol, Enrolled, HandIn, HandedIn, HouseAsk, HouseDeed,
+        HouseDone,
         Me, PUSH_CHANGES_MAX, Push, SignIn, SignedIn, Staff, Tablets, VERSION, Verdict, base64_text,
     },
 };
 
 use crate::{
+    blobs::{self, Blobs},
     clock,
     exchange::{self, Caller, PushError, Versions},
     files,
@@ -90,6 +92,7 @@ pub type Clock = Arc<dyn Fn() -> Millis + Send + Sync>;
 pub struct App {
     pub ledger: Arc<dyn Ledger>,
     pub register: Arc<dyn Register>,
+    pub blobs: Arc<dyn Blobs>,
     pub clock: Clock,
     pub metrics: Arc<Metrics>,
     known: Arc<KnownPhones>,
@@ -115,6 +118,7 @@ impl App {
         database.pass_hints(hints.clone());
         Self {
             register: database.clone(),
+            blobs: database.clone(),
             ledger: database,
             clock,
             metrics: Arc::default(),
@@ -128,7 +132,7 @@ impl App {
         }
     }
 
-    fn now(&self) -> Millis {
+    pub(crate) fn now(&self) -> Millis {
         (self.clock)()
     }
 
@@ -137,13 +141,32 @@ impl App {
         let mut ending = self.ending.clone();
         let mut minutes = interval_at(tokio::time::Instant::now() + clock::EVERY, clock::EVERY);
         minutes.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
+        for minute in 0_u64.. {
             let ended = async { drop(ending.wait_for(|ending| *ending).await) };
             tokio::select! {
                 _ = minutes.tick() => {}
                 () = ended => return,
             }
             self.look_at_the_clock().await;
+            if minute.is_multiple_of(60) {
+                self.tidy().await;
+            }
+        }
+    }
+
+    /// Pictures that no record names go in the end.
+    pub async fn tidy(&self) {
+        let tidied = async {
+            for organisation in self.register.organisations().await? {
+                let dropped = self.blobs.drop_orphans(organisation, self.now().plus(-blobs::ORPHAN_MS)).await?;
+                if dropped > 0 {
+                    tracing::info!(dropped, "{dropped} pictures that no record names are gone");
+                }
+            }
+            Ok::<_, LedgerError>(())
+        };
+        if let Err(error) = tidied.await {
+            tracing::warn!(%error, "pictures that no record names have to wait: {error}");
         }
     }
 
@@ -220,6 +243,16 @@ routes! {
     get "/v1/directory" directory, About::new("Who works where.").by(Who::Tablet).gives::<Directory>();
     get "/v1/known-phones" known_phones, About::new("A filter of the phone numbers that the club knows, after the key \
         that it is tried with.").by(Who::Person).gives_bytes();
+    get "/v1/blobs/{hash}" blobs::fetch, About::new("A picture by the SHA-256 of its bytes, or the part that a `Range` asks \
+        for, for somebody who may see a record that names it. HEAD tells the same without the bytes. 404 also for one that \
+        they may not see.").by(Who::Person).gives_picture().or(&[400, 404, 416]);
+    get "/v1/blobs/{hash}/upload" blobs::ask, About::new("How far this tablet's own upload of a picture has come.")
+        .by(Who::Tablet).gives::<BlobKept>().or(&[400]);
+    put "/v1/blobs/{hash}/upload" blobs::send, About::new("A piece of a picture, 1 MB at most, which as a whole is sealed to \
+        the organisation: the sender's point, the nonce, and what AES-256-GCM makes of it, bound to `yingke blob 1`, \
+        organisation and hash. `length` is that of the whole. A piece that is here already costs nothing; with the last \
+        one the picture is opened and has to be what its hash says. From a revoked tablet it waits as it is.")
+        .by(Who::Tablet).takes_bytes(&["offset", "length"]).gives::<BlobKept>().or(&[409, 410, 422]);
     get "/v1/tablets" tablets, About::new("The tablets of the person's venue, for those who look after them.")
         .by(Who::Person).gives::<Tablets>().or(&[403]);
     post "/v1/house" house_work, About::new("One thing done with the people or tablets of the person's venue: a PIN, a \
@@ -611,15 +644,32 @@ impl FromRequestParts<App> for Revoked {
     }
 }
 
+/// The tablet that sends pictures, shut out or not: they are part of what it has to hand in.
+pub(crate) struct Sender {
+    pub(crate) device: register::Device,
+    pub(crate) is_revoked: bool,
+}
+
+impl FromRequestParts<App> for Sender {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        match bearer(parts, app).await? {
+            Bearer::Enrolled(device) => Ok(Self { device, is_revoked: false }),
+            Bearer::Revoked(device) => Ok(Self { device, is_revoked: true }),
+            Bearer::Unknown => Err(Problem::device_unknown()),
+        }
+    }
+}
+
 /// The person whose token came beside the tablet's.
-struct Person {
+pub(crate) struct Person {
     token: PersonToken,
     hash: [u8; 32],
-    house: House,
+    pub(crate) house: House,
 }
 
 impl Person {
-    fn staff(&self) -> Result<&Staff, Problem> {
+    pub(crate) fn staff(&self) -> Result<&Staff, Problem> {
         self.house.active(self.token.staff).ok_or_else(Problem::person)
     }
 }

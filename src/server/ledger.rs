@@ -24,7 +24,7 @@ use yingke_core::{
 };
 
 use self::tables::TableRow;
-use crate::register::Register;
+use crate::{blobs::Blobs, register::Register};
 
 #[cfg(test)]
 mod contract;
@@ -373,9 +373,9 @@ pub trait Copies: Send + Sync {
     ) -> Result<(), LedgerError>;
 }
 
-/// A ledger and the register of its club, in one database.
+/// A ledger, its pictures and the register of its club, in one database.
 #[async_trait]
-pub trait Database: Ledger + Register + Copies {
+pub trait Database: Ledger + Register + Copies + Blobs {
     /// Passes on hints of other processes on this database, until it is closed.
     fn pass_hints(&self, hints: Hints);
 

@@ -6,6 +6,7 @@
 pub mod admin;
 pub mod authority;
 pub mod backup;
+pub mod blobs;
 pub mod clock;
 pub mod demo;
 pub mod erase;

@@ -50,7 +50,7 @@ async fn obey(command: Command) -> Result<String, AdminError> {
         Command::Pack(Pack::Check { file }) => pack_check::run(&file),
         Command::Verify { data } => {
             let (ledger, organisation) = admin::open(&data).await?;
-            let findings = verify::run(&*ledger, organisation).await?;
+            let findings = verify::with_pictures(&*ledger, organisation).await?;
             ledger.close().await;
             if findings.faults.is_empty() {
                 Ok(findings.to_string())

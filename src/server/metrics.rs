@@ -28,6 +28,11 @@ pub struct Metrics {
     later: AtomicU64,
     pulled: AtomicU64,
     listeners: AtomicU64,
+    piece_bytes: AtomicU64,
+    pictures_kept: AtomicU64,
+    pictures_refused: AtomicU64,
+    pictures_given: AtomicU64,
+    picture_bytes_given: AtomicU64,
 }
 
 fn add(counter: &AtomicU64, more: usize) {
@@ -56,6 +61,22 @@ impl Metrics {
             }
         }
         add(&self.pulled, answer.page.as_ref().map_or(0, |page| page.changes.len()));
+    }
+
+    /// A piece of a picture came.
+    pub fn took_piece(&self, bytes: usize) {
+        add(&self.piece_bytes, bytes);
+    }
+
+    /// A picture had come whole, and was what it should be or not.
+    pub fn opened(&self, is_kept: bool) {
+        add(if is_kept { &self.pictures_kept } else { &self.pictures_refused }, 1);
+    }
+
+    /// Somebody fetched a picture, or a part of one.
+    pub fn gave_picture(&self, bytes: usize) {
+        add(&self.pictures_given, 1);
+        add(&self.picture_bytes_given, bytes);
     }
 
     /// Counts a stream of hints as long as what it gives back lives.
@@ -88,6 +109,13 @@ impl Metrics {
         line("changes_total", "counter", &verdicts);
         line("changes_pulled_total", "counter", &[(String::new(), read(&self.pulled).to_string())]);
         line("event_streams", "gauge", &[(String::new(), read(&self.listeners).to_string())]);
+        let ends =
+            [("kept", &self.pictures_kept), ("refused", &self.pictures_refused), ("given", &self.pictures_given)];
+        let ends = ends.map(|(end, count)| (format!("{{end=\"{end}\"}}"), read(count).to_string()));
+        line("pictures_total", "counter", &ends);
+        let ways = [("in", &self.piece_bytes), ("out", &self.picture_bytes_given)];
+        let ways = ways.map(|(way, bytes)| (format!("{{way=\"{way}\"}}"), read(bytes).to_string()));
+        line("picture_bytes_total", "counter", &ways);
         let _ = writeln!(text, "# TYPE yingke_sync_seconds histogram");
         let mut sum = 0;
         for (bound, bucket) in BUCKETS_MS.iter().zip(&self.sync_buckets) {
@@ -136,6 +164,10 @@ mod tests {
         };
         metrics.synced(&answer, Duration::from_micros(2_500));
         metrics.synced(&answer, Duration::from_secs(60));
+        metrics.took_piece(700);
+        metrics.opened(true);
+        metrics.opened(false);
+        metrics.gave_picture(600);
         let listening = metrics.listens();
         drop(metrics.listens());
         expect![[r#"
@@ -151,6 +183,13 @@ mod tests {
             yingke_changes_pulled_total 0
             # TYPE yingke_event_streams gauge
             yingke_event_streams 1
+            # TYPE yingke_pictures_total counter
+            yingke_pictures_total{end="kept"} 1
+            yingke_pictures_total{end="refused"} 1
+            yingke_pictures_total{end="given"} 1
+            # TYPE yingke_picture_bytes_total counter
+            yingke_picture_bytes_total{way="in"} 700
+            yingke_picture_bytes_total{way="out"} 600
             # TYPE yingke_sync_seconds histogram
             yingke_sync_seconds_bucket{le="0.001"} 0
             yingke_sync_seconds_bucket{le="0.003"} 1

@@ -28,6 +28,7 @@ enum Gives {
     Nothing,
     Text,
     Bytes,
+    Picture,
     Events,
     Blocks,
     Document,
@@ -43,6 +44,9 @@ pub struct About {
     takes: Option<Make>,
     gives: Gives,
     refusals: &'static [u16],
+    /// What stands in the address after the `?`.
+    numbers: &'static [&'static str],
+    takes_bytes: bool,
 }
 
 fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
@@ -52,7 +56,16 @@ fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
 impl About {
     #[must_use]
     pub fn new(summary: &'static str) -> Self {
-        Self { summary, who: Who::Anybody, asks: None, takes: None, gives: Gives::Nothing, refusals: &[] }
+        Self {
+            summary,
+            who: Who::Anybody,
+            asks: None,
+            takes: None,
+            gives: Gives::Nothing,
+            refusals: &[],
+            numbers: &[],
+            takes_bytes: false,
+        }
     }
 
     #[must_use]
@@ -86,6 +99,18 @@ impl About {
         Self { gives: Gives::Bytes, ..self }
     }
 
+    /// A picture, or the part of it that the request asks for.
+    #[must_use]
+    pub fn gives_picture(self) -> Self {
+        Self { gives: Gives::Picture, ..self }
+    }
+
+    /// Bytes as they are, with these numbers in the address.
+    #[must_use]
+    pub fn takes_bytes(self, numbers: &'static [&'static str]) -> Self {
+        Self { takes_bytes: true, numbers, ..self }
+    }
+
     #[must_use]
     pub fn gives_blocks(self) -> Self {
         Self { gives: Gives::Blocks, ..self }
@@ -113,9 +138,12 @@ impl About {
         Self { refusals, ..self }
     }
 
-    fn operation(&self, generator: &mut SchemaGenerator) -> Value {
+    fn operation(&self, path: &str, generator: &mut SchemaGenerator) -> Value {
         let mut responses = Map::new();
         let (status, response) = self.answer(generator);
+        if matches!(self.gives, Gives::Picture) {
+            responses.insert("206".into(), response.clone());
+        }
         responses.insert(status.into(), response);
         for status in self.problems() {
             let name = format!("#/components/responses/{status}");
@@ -132,6 +160,22 @@ impl About {
             let content = json!({ "application/json": { "schema": schema } });
             operation["requestBody"] = json!({ "required": true, "content": content });
         }
+        if self.takes_bytes {
+            let content = json!({ "application/octet-stream": {} });
+            operation["requestBody"] = json!({ "required": true, "content": content });
+        }
+        let mut parameters: Vec<Value> = Vec::new();
+        if path.contains("{hash}") {
+            let schema = json!({ "type": "string", "pattern": "^[0-9a-f]{64}$" });
+            parameters.push(json!({ "name": "hash", "in": "path", "required": true, "schema": schema }));
+        }
+        for name in self.numbers {
+            let schema = json!({ "type": "integer", "minimum": 0 });
+            parameters.push(json!({ "name": name, "in": "query", "required": true, "schema": schema }));
+        }
+        if !parameters.is_empty() {
+            operation["parameters"] = parameters.into();
+        }
         operation
     }
 
@@ -142,6 +186,10 @@ impl About {
             Gives::Nothing => ("204", json!({ "description": "Done." })),
             Gives::Text => ("200", of("text/plain", json!({ "type": "string" }))),
             Gives::Bytes => ("200", of("application/octet-stream", json!({}))),
+            Gives::Picture => {
+                let of_each = ["image/jpeg", "image/png", "image/webp"].map(|media| (media.to_owned(), json!({})));
+                ("200", json!({ "description": "Done.", "content": Map::from_iter(of_each) }))
+            }
             Gives::Events => ("200", of("text/event-stream", json!({ "type": "string" }))),
             Gives::Blocks => {
                 // What stands in each block is told; that they are bytes, the media type says.
@@ -156,7 +204,7 @@ impl About {
     /// Each status once, in order.
     fn problems(&self) -> Vec<u16> {
         let mut statuses = vec![500, 503];
-        if self.takes.is_some() {
+        if self.takes.is_some() || self.takes_bytes {
             statuses.extend([400, 413, 415]);
         }
         if self.asks.is_some() {
@@ -182,7 +230,7 @@ impl About {
 }
 
 /// Every status that a problem document comes with, and what it means.
-const PROBLEMS: [(u16, &str); 10] = [
+const PROBLEMS: [(u16, &str); 13] = [
     (400, "The message cannot be read (`malformed`), or is of a wire version that is not spoken here (`version`)."),
     (
         401,
@@ -194,10 +242,13 @@ const PROBLEMS: [(u16, &str); 10] = [
         409,
         "The push counter went backwards: the tablet is a copy of another (`cloned`); or it was not revoked, and only \
          then hands in (`device_enrolled`); or it has not handed in all (`not_handed_in`); or somebody here is called \
-         that already (`same-name`).",
+         that already (`same-name`); or a piece of a picture does not go on from what is here (`piece`).",
     ),
+    (410, "Whom the picture shows was erased (`erased`)."),
     (413, "More than the limits allow (`too-large`)."),
-    (415, "Neither `application/json` nor compressed as it says (`media-type`)."),
+    (415, "Not of the kind that is asked for, or not compressed as it says (`media-type`)."),
+    (416, "The picture has no such part (`range`)."),
+    (422, "The picture is not what its hash says (`other-picture`), or none at all (`no-picture`)."),
     (429, "Too many tries; `retry_after_s` says how long to wait (`wait`)."),
     (500, "The endpoint failed (`failed`), or its data need attention (`damaged`)."),
     (503, "Not now: the database is busy, full or out of reach (`later`)."),
@@ -211,7 +262,7 @@ pub fn document() -> Value {
         settings.with(|settings| settings.definitions_path = "/components/schemas".into()).into_generator();
     let mut paths: Map<String, Value> = Map::new();
     for (method, path, about) in http::described() {
-        let operation = about.operation(&mut generator);
+        let operation = about.operation(path, &mut generator);
         let entry = paths.entry(path).or_insert_with(|| json!({}));
         entry[method] = operation;
     }

@@ -109,6 +109,38 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "the message is too large").detail(detail)
     }
 
+    /// A piece of a picture that begins beyond what is here: the tablet asks how far it has come.
+    #[must_use]
+    pub fn piece() -> Self {
+        Self::new(StatusCode::CONFLICT, "piece", "this piece does not go on from what is here")
+    }
+
+    /// It may begin again.
+    #[must_use]
+    pub fn other_picture() -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "other-picture", "what came is not what its hash says")
+    }
+
+    #[must_use]
+    pub fn no_picture() -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "no-picture", "this is neither JPEG, PNG nor WebP")
+    }
+
+    #[must_use]
+    pub fn erased() -> Self {
+        Self::new(StatusCode::GONE, "erased", "whom this shows was erased")
+    }
+
+    #[must_use]
+    pub fn range() -> Self {
+        Self::new(StatusCode::RANGE_NOT_SATISFIABLE, "range", "there is no such part")
+    }
+
+    #[must_use]
+    pub fn bytes_expected() -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "application/octet-stream is expected")
+    }
+
     #[must_use]
     pub fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", "there is nothing here")

@@ -11,6 +11,7 @@ use hkdf::Hkdf;
 use p256::{PublicKey, SecretKey, ecdh::diffie_hellman, elliptic_curve::sec1::ToEncodedPoint};
 use sha2::Sha256;
 use yingke_core::{
+    blob::BlobHash,
     change::Ranked,
     codec,
     id::{ChangeId, OrganisationId, StaffId},
@@ -77,6 +78,23 @@ impl<'a> Opener<'a> {
     }
 }
 
+/// Opens a picture: the sender's point, the nonce, and what is sealed, one after the other.
+///
+/// # Errors
+/// [`SealedError`]
+pub fn open_blob(
+    secret: &SecretKey,
+    organisation: OrganisationId,
+    hash: BlobHash,
+    sealed: &[u8],
+) -> Result<Vec<u8>, SealedError> {
+    let (sender, rest) = sealed.split_at_checked(65).ok_or(SealedError::Form("sender"))?;
+    let (nonce, sealed) = rest.split_first_chunk::<12>().ok_or(SealedError::Form("nonce"))?;
+    let sender = PublicKey::from_sec1_bytes(sender).map_err(|_| SealedError::Form("sender"))?;
+    let payload = Payload { msg: sealed, aad: &hash.bound_to(organisation) };
+    cipher(secret, &sender).decrypt(&Nonce::from(*nonce), payload).map_err(|_| SealedError::Closed)
+}
+
 /// Seals as a tablet does, with one ephemeral key for all. For tests and the simulator.
 pub struct Sealer {
     cipher: Aes256Gcm,
@@ -94,6 +112,15 @@ impl Sealer {
     pub fn new(recovery: &PublicKey, ephemeral: &SecretKey) -> Self {
         let sender = base64_text(ephemeral.public_key().to_encoded_point(false).as_bytes());
         Self { cipher: cipher(ephemeral, recovery), sender }
+    }
+
+    /// A picture, in the form that [`open_blob`] opens. `nonce` is fresh for each.
+    #[must_use]
+    pub fn seal_blob(&self, organisation: OrganisationId, hash: BlobHash, bytes: &[u8], nonce: [u8; 12]) -> Vec<u8> {
+        let payload = Payload { msg: bytes, aad: &hash.bound_to(organisation) };
+        let sealed = self.cipher.encrypt(&Nonce::from(nonce), payload).expect("a picture is short enough for AES-GCM");
+        let sender = base64_bytes(&self.sender).expect("it was made of bytes");
+        [sender.as_slice(), &nonce, &sealed].concat()
     }
 
     /// `nonce` is fresh for each.

@@ -1,16 +1,23 @@
 //! Recomputes every record and stream from the ledger, and compares.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use yingke_core::{
     audience::Audience,
+    blob::BlobHash,
     codec,
     id::{ChangeId, OrganisationId, RecordId},
     merge::{self, Records},
     wire::v1::StreamMark,
 };
 
-use crate::ledger::{Ledger, LedgerError};
+use crate::{
+    blobs::Name,
+    ledger::{Database, Ledger, LedgerError},
+};
 
 /// Rows read at once.
 const ROWS_MAX: usize = 1_000;
@@ -21,6 +28,10 @@ pub struct Findings {
     pub changes: u64,
     pub records: usize,
     pub streams: usize,
+    /// Pictures, where they were looked at.
+    pub pictures: usize,
+    /// Pictures that records name and that have not come yet: their tablet may still be on its way.
+    pub pictures_to_come: usize,
     /// One sentence each.
     pub faults: Vec<String>,
 }
@@ -31,8 +42,42 @@ impl fmt::Display for Findings {
             writeln!(f, "{fault}")?;
         }
         let end = if self.faults.is_empty() { "all agree" } else { "they do not all agree" };
-        writeln!(f, "{} changes, {} records, {} streams: {end}", self.changes, self.records, self.streams)
+        let Self { changes, records, streams, pictures, pictures_to_come, .. } = self;
+        if *pictures_to_come > 0 {
+            writeln!(f, "{pictures_to_come} pictures that records name have not come yet")?;
+        }
+        writeln!(f, "{changes} changes, {records} records, {streams} streams, {pictures} pictures: {end}")
     }
+}
+
+/// As [`run`], and every picture against its hash, and what names it against the ledger.
+///
+/// # Errors
+/// [`LedgerError`] when something cannot even be read.
+pub async fn with_pictures(database: &dyn Database, organisation: OrganisationId) -> Result<Findings, LedgerError> {
+    let mut findings = run(database, organisation).await?;
+    let (mut named, mut after) = (BTreeSet::new(), 0);
+    loop {
+        let rows = database.rows(organisation, after, ROWS_MAX).await?;
+        let Some(last) = rows.last() else { break };
+        after = last.number;
+        named.extend(rows.iter().flat_map(|row| Name::all_of(&row.ranked.change)));
+    }
+    if database.blob_names(organisation).await? != named {
+        findings.faults.push("what names pictures differs".into());
+    }
+    let mut to_come: BTreeSet<BlobHash> = named.iter().map(|name| name.hash).collect();
+    let mut last = None;
+    while let Some((hash, bytes)) = database.next_blob(organisation, last).await? {
+        findings.pictures += 1;
+        if BlobHash::of(&bytes) != hash {
+            findings.faults.push(format!("picture {hash} is not what its hash says"));
+        }
+        to_come.remove(&hash);
+        last = Some(hash);
+    }
+    findings.pictures_to_come = to_come.len();
+    Ok(findings)
 }
 
 /// # Errors
@@ -56,8 +101,7 @@ pub async fn run(ledger: &dyn Ledger, organisation: OrganisationId) -> Result<Fi
             if row.ranked.change.hash() != row.hash {
                 findings.faults.push(format!("change {id} (number {}) is not what was accepted", row.number));
             }
-            let audiences: std::collections::BTreeSet<_> =
-                row.ranked.change.edits().map(|edit| &edit.audience).collect();
+            let audiences: BTreeSet<_> = row.ranked.change.edits().map(|edit| &edit.audience).collect();
             for audience in audiences {
                 let stream = streams.entry(audience.clone()).or_default();
                 let mark = stream.last().map(|(_, mark)| *mark).unwrap_or_default();

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
 mod bad_input;
+mod blobs;
 mod clock;
 mod copies;
 mod durable;

@@ -2,11 +2,12 @@
 
 use yingke_core::{
     audience::{Audience, Role},
+    blob::BlobHash,
     fixture,
     id::{OrganisationId, StaffId, VenueId},
     time::Millis,
     wire::v1::{
-        Answer, Block, Enrol, Enrolled, HouseAsk, HouseDeed, Push, SignIn, SignedIn, Staff, StreamMark, Tablets,
+        Answer, BlobKept, Block, Enrol, Enrolled, HouseAsk, HouseDeed, Push, SignIn, SignedIn, Staff, StreamMark, Tablets,
         VERSION, Verdict, WireChange,
     },
 };
@@ -14,6 +15,7 @@ use yingke_server::{
     admin::new_venue,
     http::ROUTES,
     keys::{self, Secrets},
+    sealed::Sealer,
 };
 
 use crate::world::{self, JSON, PIN, Reply, World};
@@ -74,6 +76,8 @@ async fn a_strangers_credentials_reach_nothing_by_any_route() {
         }
         assert!(reply.status < 500, "{path}: {}", reply.status);
     };
+    // A picture of ours, under its real name.
+    let hash = our_picture(&world, &ours).await;
     let since: std::collections::BTreeMap<Audience, StreamMark> =
         [world.own(1), world.desk()].map(|audience| (audience, StreamMark::default())).into();
     let foreign = ours.change(3, &world.own(1), person, world.now(), &[("name", "偷")]);
@@ -109,7 +113,8 @@ async fn a_strangers_credentials_reach_nothing_by_any_route() {
         };
         let headers: Vec<_> = theirs.iter().copied().chain([JSON]).collect();
         let method = method.to_uppercase();
-        let reply = world::send(world.address, &method, path, &headers, &body).await.unwrap();
+        let asked = path.replace("{hash}", &hash.to_string());
+        let reply = world::send(world.address, &method, &asked, &headers, &body).await.unwrap();
         check(path, &reply);
         match *path {
             "/v1/sync" => {
@@ -133,6 +138,12 @@ async fn a_strangers_credentials_reach_nothing_by_any_route() {
                 assert_eq!(reply.problem(), (404, "not-found".into()));
                 assert_eq!(ours.get("/v1/me").await.status, 200);
             }
+            "/v1/blobs/{hash}" => assert_eq!(reply.problem(), (404, "not-found".into())),
+            // They are told of their own upload, and there is none.
+            "/v1/blobs/{hash}/upload" if method == "GET" => {
+                assert!(matches!(reply.json(), BlobKept { offset: 0, complete: false, .. }));
+            }
+            "/v1/blobs/{hash}/upload" => assert_eq!(reply.problem(), (400, "malformed".into())),
             // Theirs was not revoked, and of a tablet of ours it cannot speak.
             "/v1/hand-in" | "/v1/farewell" => assert_eq!(reply.problem(), (409, "device_enrolled".into())),
             "/v1/tablets" => {
@@ -155,5 +166,24 @@ async fn a_strangers_credentials_reach_nothing_by_any_route() {
     assert_eq!(reply.problem(), (401, "person".into()));
     let rows = world.ledger.rows(stranger.organisation, 0, 10).await.unwrap();
     assert!(rows.is_empty(), "nothing of it was kept");
-    assert_eq!(world.changes_kept().await, 1);
+    assert_eq!(world.changes_kept().await, 2);
+    assert_eq!(ours.get(&format!("/v1/blobs/{hash}")).await.status, 200, "ours see it");
+}
+
+/// Sent, and named by a record of ours.
+async fn our_picture(world: &World, ours: &world::Tablet) -> BlobHash {
+    let bytes = b"\xff\xd8\xff\xe0 a picture";
+    let hash = BlobHash::of(bytes);
+    let recovery = world.ledger.secrets(world.organisation()).await.unwrap().recovery.public_key();
+    let sealer = Sealer::new(&recovery, &p256::SecretKey::from_slice(&[9; 32]).unwrap());
+    let sealed = sealer.seal_blob(world.organisation(), hash, bytes, [3; 12]);
+    let bearer = ours.bearer();
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/octet-stream")];
+    let path = format!("/v1/blobs/{hash}/upload?offset=0&length={}", sealed.len());
+    let reply = world::send(world.address, "PUT", &path, &headers, &sealed).await.unwrap();
+    assert_eq!(reply.status, 200, "{reply:?}");
+    let person = ours.new_record(world.now());
+    ours.save(3, &world.own(1), person, world.now(), &[("note", &hash.to_string())]).await;
+    ours.settle().await;
+    hash
 }

@@ -173,7 +173,7 @@ impl World {
 
     /// What `verify` finds; no fault may be among it.
     pub async fn findings(&self) -> verify::Findings {
-        let findings = verify::run(&*self.ledger, self.organisation()).await.unwrap();
+        let findings = verify::with_pictures(&*self.ledger, self.organisation()).await.unwrap();
         assert_eq!(findings.faults, Vec::<String>::new());
         findings
     }
@@ -285,7 +285,7 @@ pub async fn send_over(
     for (name, value) in headers {
         request += &format!("{name}: {value}\r\n");
     }
-    if !body.is_empty() || method == "POST" {
+    if !body.is_empty() || method == "POST" || method == "PUT" {
         request += &format!("content-length: {}\r\n", body.len());
     }
     request += "\r\n";
@@ -294,10 +294,10 @@ pub async fn send_over(
     let _ = stream.write_all(body).await;
     let mut bytes = Vec::new();
     let _ = stream.read_to_end(&mut bytes).await;
-    read_reply(&bytes)
+    read_reply(&bytes, method == "HEAD")
 }
 
-fn read_reply(bytes: &[u8]) -> Option<Reply> {
+fn read_reply(bytes: &[u8], is_head: bool) -> Option<Reply> {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&bytes[..end]).ok()?;
     let mut lines = head.split("\r\n");
@@ -307,7 +307,7 @@ fn read_reply(bytes: &[u8]) -> Option<Reply> {
         .map(|(name, value)| (name.to_lowercase(), value.into()))
         .collect();
     let body = bytes[end + 4..].to_vec();
-    let whole = headers.get("content-length").is_none_or(|length| length.parse() == Ok(body.len()));
+    let whole = is_head || headers.get("content-length").is_none_or(|length| length.parse() == Ok(body.len()));
     whole.then_some(Reply { status, headers, body })
 }
 

@@ -437,6 +437,18 @@ pub struct HandedIn {
     pub receipt: String,
 }
 
+/// How far a tablet's own upload of a picture has come: `GET` and `PUT /v1/blobs/{hash}/upload`. Says nothing about what
+/// others have sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
+pub struct BlobKept {
+    pub version: u32,
+    /// Bytes of the sealed picture that are here: the next piece begins there.
+    pub offset: u64,
+    /// All of it is here, and need not be sent again.
+    pub complete: bool,
+}
+
 /// `GET /v1/me`: whom the tokens belong to. Keys are for audiences that came into being since the sign-in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]

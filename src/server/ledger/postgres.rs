@@ -27,6 +27,9 @@ type DbRow = sqlx::postgres::PgRow;
 type DbConnection = sqlx::PgConnection;
 
 #[expect(clippy::duplicate_mod, reason = "compiled once a database")]
+#[path = "sql/blobs.rs"]
+mod blobs;
+#[expect(clippy::duplicate_mod, reason = "compiled once a database")]
 #[path = "sql/copies.rs"]
 mod copies;
 #[expect(clippy::duplicate_mod, reason = "compiled once a database")]
@@ -45,6 +48,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/postgres/002_erasure.sql"),
     include_str!("migrations/postgres/003_look_at.sql"),
     include_str!("migrations/postgres/004_handed_in.sql"),
+    include_str!("migrations/postgres/005_blobs.sql"),
 ];
 /// Connections of one process: batches of one organisation wait for each other in any case.
 const CONNECTIONS_MAX: u32 = 16;
@@ -261,7 +265,7 @@ fn number_list(numbers: impl Iterator<Item = u64>) -> Vec<i64> {
 /// Makes the room of what was deleted or replaced free to be written over. Until then, and in the database's own log and
 /// copies, it can be found by who administers the machine.
 async fn forget_what_was_deleted(ledger: &PostgresLedger) -> Result<(), LedgerError> {
-    for table in ["body", "record", "stream"] {
+    for table in ["body", "record", "stream", "blob", "blob_piece"] {
         sqlx::raw_sql(sqlx::AssertSqlSafe(format!("vacuum {table}"))).execute(&ledger.writer).await?;
     }
     Ok(())

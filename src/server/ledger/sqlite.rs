@@ -23,6 +23,8 @@ type Db = Sqlite;
 type DbRow = sqlx::sqlite::SqliteRow;
 type DbConnection = sqlx::SqliteConnection;
 
+#[path = "sql/blobs.rs"]
+mod blobs;
 #[path = "sql/copies.rs"]
 mod copies;
 #[path = "sql/ledger.rs"]
@@ -41,6 +43,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/sqlite/003_erasure.sql"),
     include_str!("migrations/sqlite/004_look_at.sql"),
     include_str!("migrations/sqlite/005_handed_in.sql"),
+    include_str!("migrations/sqlite/006_blobs.sql"),
 ];
 /// The name of the file in the data folder.
 pub const FILE: &str = "yingke.db";

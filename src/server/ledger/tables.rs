@@ -165,6 +165,34 @@ pub const TABLES: &[Table] = &[
         keys: 3,
     },
     Table { name: "farewell", columns: &[("organisation", Bytes), ("device", Int), ("said_at", Int)], keys: 2 },
+    Table {
+        name: "blob",
+        columns: &[("organisation", Bytes), ("hash", Bytes), ("kept_at", Int), ("bytes", Bytes)],
+        keys: 2,
+    },
+    Table {
+        name: "blob_name",
+        columns: &[("organisation", Bytes), ("hash", Bytes), ("record", Bytes), ("audience", Text)],
+        keys: 4,
+    },
+    Table {
+        name: "blob_upload",
+        columns: &[
+            ("organisation", Bytes),
+            ("device", Int),
+            ("hash", Bytes),
+            ("length", Int),
+            ("received", Int),
+            ("touched_at", Int),
+            ("done_at", Maybe),
+        ],
+        keys: 3,
+    },
+    Table {
+        name: "blob_piece",
+        columns: &[("organisation", Bytes), ("device", Int), ("hash", Bytes), ("start", Int), ("bytes", Bytes)],
+        keys: 4,
+    },
 ];
 
 /// One row, and the table it belongs to by its place in [`TABLES`].

@@ -13,6 +13,8 @@ use crate::ledger::{
 
 /// Rows of one statement: with eleven columns they stay under what either database binds at once.
 const ROWS_AT_ONCE: usize = 400;
+/// Bytes of one statement, after which no row is added: pictures are large.
+const BYTES_AT_ONCE: usize = 4 << 20;
 /// Tablets that were enrolled since the copy was made keep their numbers to themselves.
 const DEVICES_SKIPPED: i64 = 1_000;
 
@@ -45,15 +47,17 @@ impl Copies for ThisLedger {
             sqlx::query(AssertSqlSafe(format!("delete from {}", table.name))).execute(&mut *tx).await?;
         }
         let mut waiting: Vec<Vec<Cell>> = Vec::new();
-        let mut of = 0;
+        let (mut of, mut bytes) = (0, 0);
         loop {
             let row = rows.next().transpose()?;
-            let ends = row.as_ref().is_none_or(|(place, _)| *place != of) || waiting.len() == ROWS_AT_ONCE;
-            if ends && !waiting.is_empty() {
+            let is_full = waiting.len() == ROWS_AT_ONCE || bytes > BYTES_AT_ONCE;
+            if (is_full || row.as_ref().is_none_or(|(place, _)| *place != of)) && !waiting.is_empty() {
                 insert(&TABLES[of], std::mem::take(&mut waiting)).build().execute(&mut *tx).await?;
+                bytes = 0;
             }
             let Some((place, row)) = row else { break };
             of = place;
+            bytes += row.iter().map(|cell| if let Cell::Bytes(bytes) = cell { bytes.len() } else { 0 }).sum::<usize>();
             waiting.push(row);
         }
         // What the clock has to look at is in no copy: it looks at everything that it may owe something.

@@ -17,7 +17,9 @@ use yingke_core::{
 
 use super::{
     BODIES_BY_CHANGE, BODIES_BY_NUMBER, Db, DbConnection, ERASED_BY_ID, HEADS_BY_AUDIENCE, LEDGER_BY_CHANGE,
-    LOCK_COUNTER, RECORDS_BY_ID, ThisLedger, audience_list, forget_what_was_deleted, id_list, keep, number_list,
+    LOCK_COUNTER, RECORDS_BY_ID, ThisLedger, audience_list,
+    blobs::{forget_pictures, keep_names},
+    forget_what_was_deleted, id_list, keep, number_list,
     rows::{array, audience, bits, mark, number, one_record, ranked, receipt},
 };
 use crate::ledger::{
@@ -88,6 +90,7 @@ impl Ledger for ThisLedger {
         };
         let settled = settle(found, batch.candidates, batch.now);
         keep(self, &mut tx, organisation, &settled, batch.now.0).await?;
+        keep_names(&mut tx, organisation, settled.rows.iter().map(|(_, ranked)| &ranked.change)).await?;
         tx.commit().await?;
         Ok(settled.verdicts)
     }
@@ -303,6 +306,7 @@ impl Ledger for ThisLedger {
             .execute(&mut *tx)
             .await?;
         }
+        forget_pictures(&mut tx, organisation, records, now).await?;
         sqlx::query("update organisation set epoch = $1, epoch_at = $2 where id = $3")
             .bind(epoch)
             .bind(now.0)
