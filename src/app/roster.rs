@@ -14,12 +14,13 @@ mod idle;
 mod ladder;
 mod lease;
 mod pass;
+mod pictures;
 mod work;
 
 use std::{
     borrow::Cow,
     cell::{Cell, RefCell},
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     rc::Rc,
     sync::Arc,
 };
@@ -27,6 +28,7 @@ use std::{
 use leptos::{prelude::*, task::spawn_local};
 use yingke_core::{
     audience::{Audience, Role},
+    blob::{self, BlobHash},
     change::{Change, Edit, Header, Key, Ranked},
     duplicate,
     filter::Filter,
@@ -64,6 +66,7 @@ pub use handover::{HandOverError, HandedIn, Way};
 pub use house::HouseTrouble;
 pub use ladder::{Risk, Rung};
 pub use pass::PassError;
+pub use pictures::{PictureError, Seen};
 pub use work::MyTask;
 
 /// How far the door is open.
@@ -125,6 +128,8 @@ pub struct Status {
     pub sync: SyncState,
     /// Changes on this tablet that the endpoint has not acknowledged, of everyone.
     pub unsent: usize,
+    /// Pictures on this tablet that the endpoint does not have.
+    pub pictures: usize,
     pub oldest_unsent: Option<Millis>,
     pub refused: usize,
     pub last_contact: Option<Millis>,
@@ -146,12 +151,19 @@ pub struct Status {
 }
 
 impl Status {
+    /// Everything that the endpoint does not have.
+    #[must_use]
+    pub fn to_send(&self) -> usize {
+        self.unsent + self.pictures
+    }
+
     /// Before anything is known.
     #[must_use]
     pub fn at_start() -> Self {
         Self {
             sync: SyncState::Unknown,
             unsent: 0,
+            pictures: 0,
             oldest_unsent: None,
             refused: 0,
             last_contact: None,
@@ -243,6 +255,8 @@ struct Inner {
     approver: RefCell<Option<Me>>,
     /// Whether the browser was asked to keep what is here, since the page was opened.
     persistence_asked: Cell<bool>,
+    /// Pictures that the endpoint would refuse again, since the page was opened.
+    pictures_refused: RefCell<BTreeSet<BlobHash>>,
 }
 
 /// Silence from the endpoint's hints is checked this often.
@@ -275,6 +289,7 @@ impl Roster {
             last_person: Cell::new(None),
             approver: RefCell::default(),
             persistence_asked: Cell::new(false),
+            pictures_refused: RefCell::default(),
         };
         let roster = Self {
             inner: StoredValue::new_local(Rc::new(inner)),
@@ -839,6 +854,7 @@ impl Roster {
             form: form.into(),
         };
         let id = header.id;
+        let names_pictures = edits.iter().any(|edit| !blob::named(edit).is_empty());
         let change = Change::new(header, edits, &mut Web);
         let stamp = inner.stamper.borrow_mut().next(made_at.plus(clock_offset_ms));
         let ranked = Ranked::provisional(stamp, change);
@@ -869,6 +885,9 @@ impl Roster {
             status.unsent += 1;
             status.oldest_unsent = Some(status.oldest_unsent.unwrap_or(made_at));
         });
+        if names_pictures {
+            self.count_unsent().await;
+        }
         browser.tabs().tell_written();
         inner.wake.wake();
         if !inner.persistence_asked.replace(true) {
@@ -898,9 +917,10 @@ impl Roster {
     async fn count_unsent(self) {
         let inner = self.inner();
         let browser = &inner.browser;
-        if let Ok(TailSummary { count, oldest, refused, .. }) = browser.journal().tail_summary().await {
+        if let Ok(TailSummary { count, oldest, refused, pictures, .. }) = browser.journal().tail_summary().await {
             self.status.update(|status| {
                 status.unsent = count;
+                status.pictures = pictures;
                 status.oldest_unsent = oldest;
                 status.refused = refused;
             });
@@ -1058,11 +1078,14 @@ impl Roster {
             Err(why) => return self.status.update(|status| status.sync = SyncState::Storage { why }),
         };
         browser.http().listen_for_hints(inner.wake.clone());
+        // What cannot be dropped now is so the next time.
+        drop(browser.journal().tidy_pictures().await);
         let mut failures = 0;
         loop {
             let wait_until = match self.one_turn().await {
                 Ok(more) => {
                     failures = 0;
+                    let more = more || self.pictures_after_records().await;
                     let sync = if more { SyncState::Fetching } else { SyncState::UpToDate };
                     self.status.update(|status| status.sync = sync);
                     if more { clock::now() } else { clock::now().plus(IDLE_MS) }
@@ -1094,6 +1117,15 @@ impl Roster {
                 clock::breathe().await;
             }
         }
+    }
+
+    /// Sends pictures once all records are through. Whether there are records again; pictures that are not through wait for
+    /// the next turn.
+    async fn pictures_after_records(self) -> bool {
+        self.send_pictures().await.unwrap_or_else(|error| {
+            trace::warn(&format!("pictures have to wait: {error}"));
+            false
+        })
     }
 
     fn failed(self, error: &TurnError, failures: u32) -> Millis {

@@ -14,7 +14,7 @@ use crate::{
     form::{Draft, Filled},
     id::{ChangeId, ENDPOINT_DEVICE, RecordId},
     merge,
-    pack::{Field, FieldType, Form, ListOf, Pack, Rule},
+    pack::{Field, FieldType, Form, Pack, Rule},
     permit::{Matter, masked_id},
     reckon,
     record::{CellTag, Record},
@@ -179,7 +179,6 @@ pub fn offers<'o, 's: 'o, 'g: 'o>(record: &Record, scene: &Scene<'s>, ground: &G
                         .into_iter()
                         .filter(|key| needs_typing(&call, key, facts))
                         .filter_map(|key| field_of(scene.pack, record.kind().as_str(), key))
-                        .filter(|field| can_be_typed(&field.kind))
                         .collect();
                     if fields.is_empty() {
                         left.push(call);
@@ -216,11 +215,6 @@ fn asked_by(call: &Call) -> Vec<&str> {
 /// Of several fields that must all be filled in, those that are not.
 fn needs_typing(call: &Call, key: &str, facts: &Facts<'_>) -> bool {
     !matches!(&*call.name, "filled" | "if") || (facts.read)(key).is_none()
-}
-
-/// Whether a field can be filled in while a step is taken: pictures and files are not kept yet.
-fn can_be_typed(kind: &FieldType) -> bool {
-    !matches!(kind, FieldType::Photo | FieldType::File | FieldType::List(ListOf::Photos))
 }
 
 /// A field by the forms that write a kind of record.

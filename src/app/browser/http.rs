@@ -9,10 +9,11 @@ use web_sys::{
     AbortController, Headers, ReadableStreamDefaultReader, RequestCache, RequestInit, RequestRedirect, Response,
 };
 use yingke_core::{
+    blob::BlobHash,
     id::StaffId,
     sync::{Blocks, Endpoint, Trouble, retry_at},
     wire::v1::{
-        Answer, BLOCKS, Block, Directory, Enrol, Enrolled, HandIn, HandedIn, HouseAsk, HouseDeed, HouseDone,
+        Answer, BLOCKS, BlobKept, Block, Directory, Enrol, Enrolled, HandIn, HandedIn, HouseAsk, HouseDeed, HouseDone,
         KnownTablet, Me, Problem, Push, SealedChange, SignIn, SignedIn, Tablets, VERSION,
     },
 };
@@ -61,6 +62,24 @@ pub enum HouseTrouble {
 }
 
 impl From<Trouble> for HouseTrouble {
+    fn from(trouble: Trouble) -> Self {
+        Self::Endpoint(trouble)
+    }
+}
+
+/// Why a piece of a picture was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PieceTrouble {
+    /// Whom the picture shows was erased.
+    Erased,
+    /// It would be refused again.
+    Refused {
+        why: String,
+    },
+    Endpoint(Trouble),
+}
+
+impl From<Trouble> for PieceTrouble {
     fn from(trouble: Trouble) -> Self {
         Self::Endpoint(trouble)
     }
@@ -191,6 +210,61 @@ impl HttpEndpoint {
         let answer = fetch("/v1/known-phones", &request, LONG_WAIT_MS).await?;
         if (200..300).contains(&answer.status) && answer.content_type.starts_with("application/octet-stream") {
             return Ok(answer.body);
+        }
+        Err(judged(answer.status, &answer.content_type, &answer.body)
+            .err()
+            .unwrap_or_else(|| Trouble::Stranger { detail: "another kind of file".into() }))
+    }
+
+    /// How far this tablet's own upload of a picture has come.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    pub async fn picture_kept(&self, hash: BlobHash) -> Result<BlobKept, Trouble> {
+        let request = self.request("GET", As::Tablet, None)?;
+        fetch(&format!("/v1/blobs/{hash}/upload"), &request, ANSWER_WAIT_MS).await?.read()
+    }
+
+    /// Sends a piece of a picture, which begins at `offset` of `length` bytes.
+    ///
+    /// # Errors
+    /// [`PieceTrouble`]
+    pub async fn send_piece(
+        &self,
+        hash: BlobHash,
+        offset: usize,
+        length: usize,
+        piece: &[u8],
+    ) -> Result<BlobKept, PieceTrouble> {
+        let request = self.request("PUT", As::Tablet, None)?;
+        let wrong = |_| Trouble::NotUnderstood { detail: "a piece that cannot be sent".into() };
+        request.headers.set("Content-Type", "application/octet-stream").map_err(wrong)?;
+        request.init.set_body(&js_sys::Uint8Array::from(piece));
+        let path = format!("/v1/blobs/{hash}/upload?offset={offset}&length={length}");
+        let answer = fetch(&path, &request, LONG_WAIT_MS).await?;
+        match (answer.status, problem_of(&answer.content_type, &answer.body)) {
+            (410, Some(_)) => Err(PieceTrouble::Erased),
+            (400 | 404 | 413 | 415 | 422, Some(problem)) => {
+                Err(PieceTrouble::Refused { why: code_of(&problem).to_owned() })
+            }
+            // It goes on from somewhere else: from where, it says.
+            (409, Some(_)) => Ok(self.picture_kept(hash).await?),
+            _ => Ok(answer.read()?),
+        }
+    }
+
+    /// A picture; `None` where there is none for whoever is unlocked.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    pub async fn picture(&self, hash: BlobHash) -> Result<Option<Vec<u8>>, Trouble> {
+        let request = self.request("GET", As::Whoever, None)?;
+        let answer = fetch(&format!("/v1/blobs/{hash}"), &request, LONG_WAIT_MS).await?;
+        if answer.status == 200 && answer.content_type.starts_with("image/") {
+            return Ok(Some(answer.body));
+        }
+        if answer.status == 404 && problem_of(&answer.content_type, &answer.body).is_some() {
+            return Ok(None);
         }
         Err(judged(answer.status, &answer.content_type, &answer.body)
             .err()

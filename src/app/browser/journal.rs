@@ -8,6 +8,7 @@
 mod farewell;
 mod handover;
 mod pass;
+mod pictures;
 
 pub use farewell::{Farewell, UnsentWork};
 
@@ -37,7 +38,7 @@ use super::{
     chance, clock,
     drafts::Drafts,
     handover::is_handed,
-    idb::{self, BLOCKS, Database, JOURNAL, META, Range, StoreError, TRAY, Tx, sequence_key},
+    idb::{self, BLOBS, BLOCKS, Database, JOURNAL, META, Range, StoreError, TRAY, Tx, sequence_key},
     rows::{self, BlockKey, BlockRow, KeyOf, Kind, OwnRow, PageRow, Part, Row, RowError, State, TrayRow},
     seal::SealError,
     vault::{Session, Vault},
@@ -173,6 +174,8 @@ pub struct TailSummary {
     pub oldest: Option<Millis>,
     pub count_by_author: BTreeMap<StaffId, usize>,
     pub bytes: u64,
+    /// Pictures that the endpoint does not have.
+    pub pictures: usize,
     /// Changes in the tray.
     pub refused: usize,
 }
@@ -348,14 +351,14 @@ impl BrowserJournal {
     /// # Errors
     /// [`AppendError`]
     pub async fn tail_summary(&self) -> Result<TailSummary, AppendError> {
-        let read = self.database.read(&[JOURNAL, TRAY], async |tx| {
+        let read = self.database.read(&[JOURNAL, TRAY, BLOBS], async |tx| {
             let tray = tx.keys(TRAY, &Range::All)?;
             let found = self.find_tail(tx, usize::MAX, usize::MAX).await?;
-            Ok((found, tray.texts().await?.len()))
+            Ok((found, tray.texts().await?.len(), pictures::unsent(tx).await?.len()))
         });
-        let (found, refused) = read.await?;
+        let (found, refused, pictures) = read.await?;
         self.note_found(&found);
-        let mut summary = TailSummary { refused, ..TailSummary::default() };
+        let mut summary = TailSummary { refused, pictures, ..TailSummary::default() };
         for (_, row, bytes) in &found.rows {
             summary.count += 1;
             summary.bytes += *bytes as u64;
@@ -720,7 +723,9 @@ impl BrowserJournal {
         once: Option<&(String, [u8; 8])>,
     ) -> Result<Option<Vec<u8>>, AppendError> {
         let row = self.sealed(change).await?.bytes();
-        let write = self.database.write(&[JOURNAL, META], async |tx| {
+        let beside = self.beside(change).await?;
+        let stores = if beside.is_empty() { &[JOURNAL, META][..] } else { &[JOURNAL, META, BLOBS] };
+        let write = self.database.write(stores, async |tx| {
             let wiped = tx.get(META, FAREWELL_ROW)?;
             if let Some((key, value)) = once {
                 if let Some(before) = tx.get(META, key.as_str())?.bytes().await? {
@@ -729,6 +734,7 @@ impl BrowserJournal {
                 tx.put(META, key.as_str(), value)?;
             }
             let sequence = tx.add(JOURNAL, &row)?;
+            beside.write(tx)?;
             // Another tab handed in all there was, and this one had not heard of it: no tick for what nobody will send.
             if wiped.bytes().await?.is_some() {
                 return Err(StoreError::Aborted { detail: "this tablet was wiped".into() });
@@ -926,8 +932,9 @@ impl Journal for BrowserJournal {
     /// Accepted changes of this tablet go back into the tail, in their old places: the endpoint may have lost them, and
     /// has them already if not. What was pulled is read again, since ranks and numbers may be others now.
     async fn begin_epoch(&self, epoch: &str) -> Result<(), AppendError> {
-        let write = self.database.write(&[JOURNAL, BLOCKS, META], async |tx| {
+        let write = self.database.write(&[JOURNAL, BLOCKS, META, BLOBS], async |tx| {
             self.check_leader(tx).await?;
+            pictures::drop_fetched(tx).await?;
             for key in tx.keys(META, &Range::Under(MARK_ROWS.into()))?.texts().await? {
                 tx.delete(META, key.as_str())?;
             }

@@ -11,6 +11,7 @@
 //! settings language, theme, label                                  trace    the console
 //! handover unsent changes as one sealed file                       files    share sheet, download, picked files
 //! pass     trial passes: signed and checked                        camera   what a code before the camera says
+//! pictures scaled down, and shown
 //! ```
 
 pub mod camera;
@@ -23,6 +24,7 @@ pub mod http;
 pub mod idb;
 pub mod journal;
 pub mod pass;
+pub mod pictures;
 pub mod rows;
 pub mod seal;
 pub mod settings;

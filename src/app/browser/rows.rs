@@ -50,6 +50,8 @@ pub enum Kind {
     Block = 3,
     Tray = 4,
     Draft = 5,
+    /// Bound into a seal alone; the row has no head.
+    Picture = 6,
 }
 
 /// Bytes that cannot be read.

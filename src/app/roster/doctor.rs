@@ -120,7 +120,7 @@ fn of_a_stop(status: &Status) -> Option<Finding> {
 fn of_the_way(status: &Status) -> Option<Finding> {
     // A browser that says there is no network is right; one that says there is may be wrong.
     if !status.online {
-        return Some(Finding::NoNetwork { unsent: status.unsent });
+        return Some(Finding::NoNetwork { unsent: status.to_send() });
     }
     match &status.sync {
         SyncState::Waiting { why, .. } => Some(match why {
@@ -144,8 +144,8 @@ fn of_the_way(status: &Status) -> Option<Finding> {
 
 fn under_way(status: &Status) -> Option<Finding> {
     match status.sync {
-        SyncState::UpToDate if status.unsent == 0 => None,
-        _ if status.unsent > 0 => Some(Finding::Sending { unsent: status.unsent }),
+        SyncState::UpToDate if status.to_send() == 0 => None,
+        _ if status.to_send() > 0 => Some(Finding::Sending { unsent: status.to_send() }),
         _ => Some(Finding::Fetching),
     }
 }
@@ -308,6 +308,8 @@ mod tests {
         check(&Status { sync: SyncState::Unknown, ..well() }, Finding::Fetching);
         check(&Status { sync: SyncState::Sending, unsent: 3, ..well() }, Finding::Sending { unsent: 3 });
         check(&Status { unsent: 3, ..well() }, Finding::Sending { unsent: 3 });
+        check(&Status { unsent: 1, pictures: 2, ..well() }, Finding::Sending { unsent: 3 });
+        check(&Status { pictures: 2, ..well() }, Finding::Sending { unsent: 2 });
     }
 
     #[test]

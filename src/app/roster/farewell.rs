@@ -26,6 +26,8 @@ impl Roster {
         let browser = &inner.browser;
         let farewell = loop {
             let work = browser.journal().unsent_work().await?;
+            // The last of the changes says that this is all.
+            let (pictures, pictures_lost) = self.hand_in_pictures(&work.pictures).await?;
             let receipt = self.hand_in(&work).await?;
             let farewell = Farewell {
                 at: clock::now(),
@@ -33,6 +35,8 @@ impl Roster {
                 receipt,
                 drafts: work.drafts,
                 damaged: work.damaged,
+                pictures,
+                pictures_lost,
             };
             if browser.journal().wipe(&work, &farewell).await? {
                 break farewell;
@@ -84,7 +88,8 @@ impl Roster {
         inner.device.replace(None);
         inner.last_person.set(None);
         inner.directory_changed.notify();
-        self.status.update(|status| (status.unsent, status.oldest_unsent, status.refused) = (0, None, 0));
+        self.status
+            .update(|status| (status.unsent, status.pictures, status.oldest_unsent, status.refused) = (0, 0, None, 0));
         self.door.set(Door::Wiped(farewell));
     }
 

@@ -58,7 +58,7 @@ fn Doorpost() -> impl IntoView {
     let online = move || roster.status().last_contact.is_some_and(|at| roster.minute().since(at) < 5 * 60_000);
     let waits = move || {
         let status = roster.status();
-        if status.unsent > 0 { w.get().door_unsent(status.unsent) } else { w.get().door_all_sent().to_owned() }
+        if status.to_send() > 0 { w.get().door_unsent(status.to_send()) } else { w.get().door_all_sent().to_owned() }
     };
     view! {
         <div class="unlock__brand">
@@ -80,7 +80,7 @@ fn Doorpost() -> impl IntoView {
             </p>
             <p class="unlock__note">
                 {move || {
-                    let icon = if roster.status().unsent > 0 { Icon::Unsent } else { Icon::Saved };
+                    let icon = if roster.status().to_send() > 0 { Icon::Unsent } else { Icon::Saved };
                     view! { <Glyph icon/> }
                 }}
                 <span>{waits}</span>
@@ -250,7 +250,7 @@ fn Enrol() -> impl IntoView {
 fn Wiped(farewell: Farewell) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
-    let Farewell { at, handed_in, receipt, drafts, damaged } = farewell;
+    let Farewell { at, handed_in, receipt, drafts, damaged, pictures, pictures_lost } = farewell;
     let told = move || {
         let words = w.get();
         let at = format::moment(words, at, roster.minute(), roster.utc_offset_minutes());
@@ -261,7 +261,10 @@ fn Wiped(farewell: Farewell) -> impl IntoView {
         let receipt = (handed_in > 0).then(|| words.wiped_receipt(&receipt, &at));
         let drafts = (drafts > 0).then(|| words.wiped_drafts(drafts));
         let damaged = (damaged > 0).then(|| words.wiped_damaged(damaged));
-        let lines = [Some(handed), receipt, drafts, damaged, Some(words.wiped_next().to_owned())];
+        let pictures = (pictures > 0).then(|| words.wiped_pictures(pictures));
+        let pictures_lost = (pictures_lost > 0).then(|| words.wiped_pictures_lost(pictures_lost));
+        let lines =
+            [Some(handed), receipt, pictures, pictures_lost, drafts, damaged, Some(words.wiped_next().to_owned())];
         lines.into_iter().flatten().map(|line| view! { <p class="enrol__text">{line}</p> }).collect::<View>()
     };
     let begin = Callback::new(move |()| leptos::task::spawn_local(roster.begin_anew()));

@@ -18,6 +18,7 @@
 
 mod field;
 mod person;
+mod picture;
 mod problem;
 mod reference;
 mod rows;
@@ -48,7 +49,7 @@ use crate::{
     },
     words::{Words, use_words},
 };
-use field::{can_be_taken, field_view};
+use field::field_view;
 pub use person::{PersonSearch, name_of};
 use sheet::{PERSON, PersonOf, Sheet, field_id};
 
@@ -218,7 +219,7 @@ pub fn PackForm(
     let Some(mut form) = form.or_else(|| pack.form(form_key).cloned()) else { return View::Nothing };
     // What is not drawn is still read: of a record that is changed, it stays as it was.
     for section in &mut form.sections {
-        let is_out = |field: &FormField| without.contains(&field.key.as_str()) || !can_be_taken(&field.kind);
+        let is_out = |field: &FormField| without.contains(&field.key.as_str());
         for field in section.fields.iter_mut().filter(|field| is_out(field)) {
             field.required = Required::No;
         }
@@ -231,6 +232,7 @@ pub fn PackForm(
     let busy = RwSignal::new(false);
     let tried = RwSignal::new(false);
     let left = RwSignal::new(BTreeSet::new());
+    let taking = RwSignal::new(0);
     let form = StoredValue::new(form);
     let draft_key = StoredValue::new(draft_key);
     let start = StoredValue::new(start);
@@ -290,7 +292,7 @@ pub fn PackForm(
         }
     });
 
-    let sheet = Sheet { roster, me, w, pack, form, draft, left, tried, problems, typed };
+    let sheet = Sheet { roster, me, w, pack, form, draft, left, taking, tried, problems, typed };
     let start_afresh = move |()| {
         let (before, key) = (draft.get_untracked(), draft_key.get_value());
         draft.set(start.get_value());
@@ -313,7 +315,7 @@ pub fn PackForm(
     };
 
     let save = move || {
-        if busy.get_untracked() {
+        if busy.get_untracked() || taking.get_untracked() > 0 {
             return;
         }
         failure.set(None);
@@ -383,7 +385,7 @@ pub fn PackForm(
     for section in &mut parts {
         section.fields.retain(|field| {
             let key = field.key.as_str();
-            !without.contains(&key) && !first.contains(&key) && can_be_taken(&field.kind)
+            !without.contains(&key) && !first.contains(&key)
         });
         // What the app fills in by itself is asked last.
         section.fields.sort_by_key(|field| field.required == Required::Auto);
@@ -448,7 +450,13 @@ pub fn PackForm(
                     kind=ButtonKind::Primary
                     size=ButtonSize::Next
                     state=Signal::derive(move || {
-                        if busy.get() { Readiness::Busy(w.get().saving().to_owned()) } else { Readiness::Ready }
+                        if busy.get() {
+                            Readiness::Busy(w.get().saving().to_owned())
+                        } else if taking.get() > 0 {
+                            Readiness::Busy(w.get().picture_busy().to_owned())
+                        } else {
+                            Readiness::Ready
+                        }
                     })
                     on_press=move |()| save()
                 />

@@ -12,6 +12,7 @@ mod papers;
 mod parameters;
 mod passes;
 mod people;
+mod picture;
 mod reception;
 mod record_title;
 mod settings;

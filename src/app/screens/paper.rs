@@ -5,15 +5,18 @@
 
 use crate::view::prelude::*;
 use yingke_core::{
+    audience::Audience,
+    blob::{self, BlobHash},
     id::RecordId,
     money::Money,
-    pack::{Field, FieldType, Form, Language, Required, Rule, Section},
+    pack::{Field, FieldType, Form, Language, ListOf, Required, Rule, Section},
     record::Record,
     typed::{Mark, Signature},
     value::Value,
 };
 
 use super::{
+    picture::Picture,
     record_title::{form_of, title_of},
     shell::Pill,
     shown::{held, words_of},
@@ -115,6 +118,8 @@ struct Part {
     /// What was explained or agreed to.
     ticks: Vec<Field>,
     signs: Vec<(Field, Option<Signature>)>,
+    /// Pictures, and for whom they are.
+    pictures: Vec<(Field, Audience, Vec<BlobHash>)>,
 }
 
 /// What of a record stands on paper.
@@ -124,7 +129,8 @@ fn paper_of(form: &Form, record: &Record) -> Paper {
     let number = number.and_then(|field| Some((field.clone(), held(record, field.key.as_str())?)));
     let mut parts = Vec::new();
     for section in &form.sections {
-        let mut part = Part { section: section.clone(), facts: Vec::new(), ticks: Vec::new(), signs: Vec::new() };
+        let (facts, ticks, signs, pictures) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut part = Part { section: section.clone(), facts, ticks, signs, pictures };
         for field in section.fields.iter().filter(|field| !field.unprinted) {
             if number.as_ref().is_some_and(|(number, _)| number.key == field.key) {
                 continue;
@@ -138,17 +144,34 @@ fn paper_of(form: &Form, record: &Record) -> Paper {
                 (FieldType::Signature, value) if value.is_some() || is_expected => {
                     part.signs.push((field.clone(), value.as_ref().and_then(Signature::from_value)));
                 }
-                (FieldType::Signature | FieldType::Photo | FieldType::File, _) => {}
+                (FieldType::Photo | FieldType::File | FieldType::List(ListOf::Photos), value) => {
+                    let named = value.as_ref().map(pictures_in).unwrap_or_default();
+                    let kind = record.kind();
+                    let audience = blob::audience_of(kind.as_str(), field.key.as_str(), record.audience());
+                    if !named.is_empty() {
+                        part.pictures.push((field.clone(), audience, named));
+                    }
+                }
+                (FieldType::Signature, _) => {}
                 (FieldType::Bool, Some(Value::Bool(true))) if is_agreement(field) => part.ticks.push(field.clone()),
                 (_, value) if value.is_some() || is_expected => part.facts.push((field.clone(), value)),
                 _ => {}
             }
         }
-        if !(part.facts.is_empty() && part.ticks.is_empty() && part.signs.is_empty()) {
+        if !(part.facts.is_empty() && part.ticks.is_empty() && part.signs.is_empty() && part.pictures.is_empty()) {
             parts.push(part);
         }
     }
     Paper { number, parts }
+}
+
+/// The pictures that a value names, in their order.
+fn pictures_in(value: &Value) -> Vec<BlobHash> {
+    match value {
+        Value::Text(hash) => BlobHash::parse(hash).into_iter().collect(),
+        Value::List(hashes) => hashes.iter().flat_map(pictures_in).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// Whether a field says that something was explained or agreed to.
@@ -217,6 +240,16 @@ fn draw(roster: Roster, words: Words, form: &Form, paper: Paper) -> View {
             }
         });
         let facts = facts.collect::<View>();
+        let pictures = part.pictures.into_iter().map(|(field, audience, hashes)| {
+            let label = field.label.in_language(language).to_owned();
+            let tiles = hashes.into_iter().enumerate().map(|(place, hash)| {
+                let (name, audience) = (words.picture_of(&label, place + 1), audience.clone());
+                view! { <Picture hash audience label=name/> }
+            });
+            let tiles = tiles.collect::<View>();
+            view! { <div class="a4__pictures"><dt>{label}</dt><dd>{tiles}</dd></div> }
+        });
+        let pictures = pictures.collect::<View>();
         let text = part.section.text.as_ref().map(|text| {
             let clauses = clauses(text.in_language(language));
             if let [whole] = clauses[..] {
@@ -235,7 +268,7 @@ fn draw(roster: Roster, words: Words, form: &Form, paper: Paper) -> View {
         view! {
             <section>
                 <h3 class="a4__section">{title}</h3>
-                <dl class="a4__facts" data-columns=columns>{facts}</dl>
+                <dl class="a4__facts" data-columns=columns>{facts} {pictures}</dl>
                 {text} {ticks} {signs}
             </section>
         }

@@ -50,7 +50,7 @@ fn Frame() -> impl IntoView {
     let me = Memo::new(move |_| roster.me());
     let name = Signal::derive(move || me.get().map(|me| me.name).unwrap_or_default());
     let look = Signal::derive(move || Look::head_of(&me.get().map(|me| me.id.to_string()).unwrap_or_default()));
-    let unsent = Signal::derive(move || roster.status().unsent as u32);
+    let unsent = Signal::derive(move || roster.status().to_send() as u32);
     let places = move |in_rail: bool| {
         let place = |key: &str, label: Signal<String>, icon: Icon| Place {
             key: key.into(),
@@ -284,7 +284,7 @@ enum SignKind {
 
 fn sign_of(status: &Status) -> Sign {
     use yingke_core::sync::Trouble;
-    let unsent = status.unsent;
+    let unsent = status.to_send();
     let (tone, icon, kind) = match &status.sync {
         SyncState::Stopped { why: Trouble::SignIn } => (Tone::Unsent, Icon::Key, SignKind::SignIn),
         SyncState::Stopped { why: Trouble::Unknown | Trouble::Cloned } => (Tone::Late, Icon::Warn, SignKind::Enrol),

@@ -67,6 +67,8 @@ impl Reading<'_> {
             (FieldType::Signature, value) => {
                 Signature::from_value(value).map(|signature| signature.signer.to_string()).unwrap_or_default()
             }
+            (FieldType::Photo | FieldType::File, _) => self.words.shown_pictures(1),
+            (FieldType::List(ListOf::Photos), Value::List(all)) => self.words.shown_pictures(all.len()),
             (FieldType::Stops(_), Value::List(codes)) => self.stops(codes),
             (FieldType::List(of), Value::List(rows)) => self.joined(rows, |row| self.row(*of, row)),
             (kind, Value::List(elements)) => self.joined(elements, |element| self.single(kind, element)),
@@ -230,6 +232,13 @@ mod tests {
             (Fitness, "F-26", "stars", 4.into(), "4星，满意"),
             (Fitness, "F-53", "score", 90.into(), "90分"),
             (Fitness, "F-53", "satisfaction", 9_650.into(), "96.50"),
+            (
+                Fitness,
+                "F-14",
+                "evidence",
+                list(vec!["a".repeat(64).as_str().into(), "b".repeat(64).as_str().into()]),
+                "2张照片",
+            ),
             (Fitness, "F-19", "to_venue", "v".into(), ""),
             (Fitness, "F-19", "to_venue", fixture::venue().to_string().into(), "未来店"),
             (Fitness, "F-17", "level_notes", list(vec!["愿意等".into(), "已谈".into()]), "愿意等、已谈"),

@@ -121,8 +121,9 @@ fn Waiting() -> impl IntoView {
         };
     let rows = move || {
         let unsent = roster.unsent();
-        let sealed = roster.status().unsent.saturating_sub(unsent.len());
-        if unsent.is_empty() && sealed == 0 {
+        let status = roster.status();
+        let (sealed, pictures) = (status.unsent.saturating_sub(unsent.len()), status.pictures);
+        if unsent.is_empty() && sealed == 0 && pictures == 0 {
             return view! { <EmptyState icon=Icon::Saved title=t!(w, unsent_none) text=t!(w, unsent_none_text)/> };
         }
         let rows = (!unsent.is_empty()).then(|| {
@@ -130,7 +131,9 @@ fn Waiting() -> impl IntoView {
             view! { <div role="list">{rows}</div> }
         });
         let others = (sealed > 0).then(|| view! { <p class="note">{move || w.get().unsent_sealed(sealed)}</p> });
-        view! { {rows} {others} }
+        let pictures =
+            (pictures > 0).then(|| view! { <p class="note">{move || w.get().unsent_pictures(pictures)}</p> });
+        view! { {rows} {others} {pictures} }
     };
     view! {
         <Section title=t!(w, unsent_title) aside=move || aside().unwrap_or_default()>

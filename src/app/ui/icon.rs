@@ -61,6 +61,7 @@ pub enum Icon {
     Filter,
     Key,
     Globe,
+    Camera,
 }
 
 impl Icon {
@@ -120,6 +121,7 @@ impl Icon {
         Self::Filter,
         Self::Key,
         Self::Globe,
+        Self::Camera,
     ];
 
     /// The shapes inside the 24 x 24 box.
@@ -209,6 +211,9 @@ impl Icon {
             Self::Falling => r#"<path d="m5 7.5 5.5 5.5 3.3-3.2 5.7 6.2M14.5 16.5h5.2v-5.2"/>"#,
             Self::Level => r#"<path d="M4.5 12h15M15.5 8l4 4-4 4"/>"#,
             Self::Warn => r#"<path d="M12 4 2.9 19.5h18.2L12 4ZM12 10v4.5M12 16.9v.1"/>"#,
+            Self::Camera => {
+                r#"<path d="M4.5 7.5h3L9 5h6l1.5 2.5h3c.8 0 1.5.7 1.5 1.5v8.5c0 .8-.7 1.5-1.5 1.5h-15c-.8 0-1.5-.7-1.5-1.5V9c0-.8.7-1.5 1.5-1.5Z"/><circle cx="12" cy="13" r="3.5"/>"#
+            }
             Self::Info => r#"<circle cx="12" cy="12" r="8.7"/><path d="M12 11.2v5M12 7.9v.1"/>"#,
             Self::Export => r#"<path d="M12 15V4M8 7.5 12 3.7l4 3.8M7 11H5.5v9h13v-9H17"/>"#,
             Self::Gift => {

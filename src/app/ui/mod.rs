@@ -26,6 +26,7 @@
 //!            <CheckBox label="同意来电" on=agreed on_change=…/>  <Rating label="评分" …/>  <MonthField …/>
 //!            <FieldGroup label="配送物品" note=… problem=…>rows of parts</FieldGroup>
 //! sign       <SignaturePad label="张顺利，请在线上签名" strokes on_stroke=… on_again=… again_label="重写"/>  <Inked strokes label/>
+//! pictures   <PictureButton label="拍照" icon=Icon::Camera camera=true on_pick=…/>  <PictureTile address label="证明" note="还在路上"/>
 //! keypad     <Keypad on_key=move |key| … clear_label="清空" erase_label="退格"/>  <PinDots total=6 filled=typed label="…"/>
 //!            <NumberDisplay label="联系电话" digits=phone/>   grouped("13800138000") == "138 0013 8000"
 //! show       <Ring done=0.7 figure="14" aim="共20" sentence="今天留了14位，目标20位"/>  <TimerFace time="12:40" aim="约20分钟"/>
@@ -66,6 +67,7 @@ mod field;
 mod icon;
 mod keypad;
 mod list;
+mod picture;
 mod progress;
 mod qr;
 mod row;
@@ -92,6 +94,7 @@ pub use field::*;
 pub use icon::*;
 pub use keypad::*;
 pub use list::*;
+pub use picture::*;
 pub use progress::*;
 pub use qr::QrCode;
 pub use row::*;

@@ -8,7 +8,7 @@ use crate::{
     form::{self, Context},
     id::StaffId,
     merge::Records,
-    pack::{Reference, Required, VenueKind},
+    pack::{ListOf, Reference, Required, VenueKind},
     review::{self, Fault, Written},
     schema::check_change,
     time::{DAY_MS, HOUR_MS, MINUTE_MS},

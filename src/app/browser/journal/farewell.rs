@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use yingke_core::{journal::AppendError, time::Millis, wire::v1::SealedChange};
+use yingke_core::{blob::BlobHash, journal::AppendError, time::Millis, wire::v1::SealedChange};
 
-use super::{BrowserJournal, sealed_change};
+use super::{BrowserJournal, pictures, sealed_change};
 use crate::browser::{
-    idb::{self, DRAFTS, JOURNAL, META, Range, STORES, StoreError, TRAY, Tx},
+    idb::{self, BLOBS, DRAFTS, JOURNAL, META, Range, STORES, StoreError, TRAY, Tx},
     rows::{self, OwnRow, Row, TrayRow},
 };
 
@@ -27,6 +27,12 @@ pub struct Farewell {
     pub drafts: usize,
     /// Changes that were damaged, so that nobody could have opened them.
     pub damaged: usize,
+    /// Pictures that were handed in with them.
+    #[serde(default)]
+    pub pictures: usize,
+    /// Pictures that the endpoint did not take.
+    #[serde(default)]
+    pub pictures_lost: usize,
 }
 
 /// Everything here that the endpoint does not have, as far as it can leave the tablet.
@@ -36,6 +42,8 @@ pub struct UnsentWork {
     pub changes: Vec<SealedChange>,
     pub drafts: usize,
     pub damaged: usize,
+    /// Handed in by themselves, before the changes.
+    pub pictures: Vec<BlobHash>,
     places: Places,
 }
 
@@ -52,13 +60,13 @@ impl BrowserJournal {
     /// # Errors
     /// [`AppendError`]
     pub async fn unsent_work(&self) -> Result<UnsentWork, AppendError> {
-        let read = self.database.read(&[JOURNAL, TRAY, DRAFTS], async |tx| {
+        let read = self.database.read(&[JOURNAL, TRAY, DRAFTS, BLOBS], async |tx| {
             let drafts = tx.keys(DRAFTS, &Range::All)?;
             let (tail, tray) = unsent_rows(tx).await?;
-            Ok((tail, tray, drafts.texts().await?.len()))
+            Ok((tail, tray, drafts.texts().await?.len(), pictures::unsent(tx).await?))
         });
-        let (tail, tray, drafts) = read.await?;
-        let mut work = UnsentWork { drafts, ..UnsentWork::default() };
+        let (tail, tray, drafts, pictures) = read.await?;
+        let mut work = UnsentWork { drafts, pictures, ..UnsentWork::default() };
         for (sequence, bytes) in tail {
             work.places.rows.insert(sequence);
             let own = Row::read(&bytes).ok().and_then(|row| if let Row::Own(own) = row { Some(own) } else { None });
@@ -81,7 +89,9 @@ impl BrowserJournal {
         let last_word = self.vault.device_token().unwrap_or_default();
         let write = self.database.write(&STORES, async |tx| {
             let (tail, tray) = unsent_rows(tx).await?;
-            let is_handed = tail.iter().all(|(sequence, _)| handed.places.rows.contains(sequence))
+            let pictures = pictures::unsent(tx).await?;
+            let is_handed = pictures.iter().all(|hash| handed.pictures.contains(hash))
+                && tail.iter().all(|(sequence, _)| handed.places.rows.contains(sequence))
                 && tray.iter().all(|(key, _)| handed.places.tray.contains(key));
             if !is_handed {
                 return Ok(false);

@@ -10,6 +10,7 @@ use yingke_core::{
 
 use super::{
     person::{known, person},
+    picture::pictures,
     reference::{prompt, records, stops},
     rows::rows,
     sheet::{PERSON, PersonOf, Sheet, field_id},
@@ -40,11 +41,6 @@ pub(super) struct Labelled {
     pub(super) note: Signal<String>,
     pub(super) problem: Signal<Option<String>>,
     pub(super) id: String,
-}
-
-/// Whether the app can take what a field holds. Pictures and files are for a later release.
-pub(super) fn can_be_taken(kind: &FieldType) -> bool {
-    !matches!(kind, FieldType::Photo | FieldType::File | FieldType::List(ListOf::Photos))
 }
 
 /// One field in its place; there while its condition holds. It was left when the focus goes elsewhere.
@@ -322,7 +318,8 @@ fn control(sheet: Sheet, field: FormField, person_of: PersonOf) -> View {
         }
         FieldType::Signature => signature(sheet, field, labelled),
         FieldType::Stops(route) => stops(sheet, key, route.clone(), labelled),
-        FieldType::Photo | FieldType::File | FieldType::List(ListOf::Photos) => View::Nothing,
+        FieldType::Photo | FieldType::File => pictures(sheet, key, false, labelled),
+        FieldType::List(ListOf::Photos) => pictures(sheet, key, true, labelled),
         FieldType::List(of) => rows(sheet, key, *of, labelled),
     }
 }
@@ -367,22 +364,5 @@ fn phone(sheet: Sheet, key: Key, field: PhoneField, person_of: PersonOf) -> View
             let number = number.get().filter(|_| person_of.finds_person || person_of.is_about.is_some())?;
             Some(known(sheet, &number, person_of))
         }}
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use yingke_core::pack::{Pack, VenueKind};
-
-    #[test]
-    fn no_form_insists_on_what_cannot_be_taken_yet() {
-        for kind in [VenueKind::Fitness, VenueKind::Sports] {
-            for form in &Pack::of(kind).forms {
-                for field in form.fields().filter(|field| !can_be_taken(&field.kind)) {
-                    assert_ne!(field.required, Required::Yes, "{} {}", form.id, field.key);
-                }
-            }
-        }
     }
 }

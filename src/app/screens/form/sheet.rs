@@ -7,7 +7,7 @@ use yingke_core::{
     change::Key,
     form::{Context, Draft, Problem, ProblemCode, is_asked, may_stay_empty},
     id::RecordId,
-    pack::{Field, FieldType, Form, Pack},
+    pack::{Field, FieldType, Form, ListOf, Pack},
 };
 
 use super::{
@@ -34,6 +34,8 @@ pub(super) struct Sheet {
     pub(super) draft: RwSignal<Draft>,
     /// The fields that were left.
     pub(super) left: RwSignal<BTreeSet<Key>>,
+    /// Pictures that are being taken: a save waits for them.
+    pub(super) taking: RwSignal<u32>,
     /// A save was tried: everything is checked from then on.
     pub(super) tried: RwSignal<bool>,
     pub(super) problems: Memo<Vec<Problem>>,
@@ -102,6 +104,11 @@ impl Sheet {
         let is_choice = field.as_ref().is_some_and(is_choice);
         let is_instant = field.as_ref().is_some_and(|field| field.kind == FieldType::Datetime);
         // Empty is not written where it is signed.
+        let is_picture =
+            |kind: &FieldType| matches!(kind, FieldType::Photo | FieldType::File | FieldType::List(ListOf::Photos));
+        if field.as_ref().is_some_and(|field| is_picture(&field.kind)) && *code == ProblemCode::Required {
+            return self.w.get().picture_missing().to_owned();
+        }
         let is_signed = field.is_some_and(|field| field.kind == FieldType::Signature);
         let code = if is_signed && *code == ProblemCode::Required { &ProblemCode::NotTaken } else { code };
         problem_words(self.w.get(), code, &self.get(key), is_choice, is_instant, |other| self.label(other))

@@ -88,6 +88,11 @@ pub fn HandOver() -> impl IntoView {
             view! { <Banner tone icon text=move || outcome_words(w.get(), &outcome) urgent=failed/> }
         })
     };
+    let pictures = Memo::new(move |_| roster.status().pictures);
+    let stay = shown(
+        move || pictures.get() > 0,
+        move || view! { <p class="note">{move || w.get().hand_over_pictures(pictures.get())}</p> },
+    );
     view! {
         <Section title=t!(w, hand_over_title)>
             <p class="note">{t!(w, hand_over_text)}</p>
@@ -110,6 +115,7 @@ pub fn HandOver() -> impl IntoView {
                 />
             </div>
             {told}
+            {stay}
         </Section>
     }
 }
