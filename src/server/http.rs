@@ -45,8 +45,7 @@ use yingke_core::{
     time::{DAY_MS, Millis},
     wire::v1::{
         Answer, BLOCKS, BODY_BYTES_MAX, BlobKept, Directory, Enrol, Enrolled, HandIn, HandedIn, HouseAsk, HouseDeed,
-        HouseDone,
-        Me, PUSH_CHANGES_MAX, Push, SignIn, SignedIn, Staff, Tablets, VERSION, Verdict, base64_text,
+        HouseDone, Me, PUSH_CHANGES_MAX, Push, SignIn, SignedIn, Staff, Tablets, VERSION, Verdict, base64_text,
     },
 };
 

@@ -124,6 +124,12 @@ impl Server {
         told.split_whitespace().next().and_then(|count| count.parse().ok()).unwrap_or_else(|| panic!("{told}"))
     }
 
+    /// Whether these bytes lie in any file of its folder.
+    pub fn holds(&self, bytes: &[u8]) -> bool {
+        let files = fs::read_dir(self.folder.path()).unwrap().flatten();
+        files.into_iter().any(|file| memchr::memmem::find(&fs::read(file.path()).unwrap_or_default(), bytes).is_some())
+    }
+
     pub fn address(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }

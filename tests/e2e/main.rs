@@ -20,6 +20,7 @@ mod page;
 mod paper;
 mod papers;
 mod passes;
+mod pictures;
 mod same;
 mod tour;
 mod wipe;

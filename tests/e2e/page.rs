@@ -1,6 +1,6 @@
 //! What a person sees and does on a page: things have a role and a label, and one waits until they are there.
 
-use std::{fmt, time::Duration};
+use std::{fmt, path::Path, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use fantoccini::{Client, elements::Element, wd::WebDriverCompatibleCommand};
@@ -23,7 +23,7 @@ const selectors = {
   field: "input, textarea, select",
   group: "[role=group], [role=radiogroup], fieldset",
   heading: "h1, h2, h3",
-  image: "[role=img]",
+  image: "[role=img], img[alt]:not([alt=''])",
   status: "[role=status], [role=alert], [aria-live]",
   list: "[role=list]",
   tab: "[role=tab]",
@@ -33,7 +33,7 @@ const tidy = (text) => text.replace(/\s+/g, " ").trim();
 const spoken = (node) => {
   if (node.nodeType === Node.TEXT_NODE) return node.data;
   if (node.nodeType !== Node.ELEMENT_NODE || node.getAttribute("aria-hidden") === "true" || node.hidden) return "";
-  return node.getAttribute("aria-label") ?? [...node.childNodes].map(spoken).join(" ");
+  return node.getAttribute("aria-label") ?? (node.tagName === "IMG" ? node.alt : null) ?? [...node.childNodes].map(spoken).join(" ");
 };
 const name = (element) => {
   const by = element.getAttribute("aria-labelledby");
@@ -125,6 +125,19 @@ impl Page {
     /// Words anywhere on the page.
     pub fn text<'a>(&'a self, words: &'a str) -> Words<'a> {
         Words { page: self, words }
+    }
+
+    /// A file is picked where a button with this name asks for one.
+    pub async fn pick(&self, name: &str, file: &Path) {
+        let script =
+            "return [...document.querySelectorAll('input[type=file]')].find(it => it.ariaLabel === arguments[0])";
+        let picked = async || {
+            let found = self.session.execute(script, vec![json!(name)]).await.ok()?;
+            let id = found.as_object()?.values().next()?.as_str()?.to_owned();
+            let input = Element::from_element_id(self.session.clone(), id.into());
+            input.send_keys(file.to_str()?).await.ok()
+        };
+        self.until(format_args!("{} cannot be picked", file.display()), picked).await;
     }
 
     /// Everything that can be read, on one line.

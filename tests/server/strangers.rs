@@ -7,8 +7,8 @@ use yingke_core::{
     id::{OrganisationId, StaffId, VenueId},
     time::Millis,
     wire::v1::{
-        Answer, BlobKept, Block, Enrol, Enrolled, HouseAsk, HouseDeed, Push, SignIn, SignedIn, Staff, StreamMark, Tablets,
-        VERSION, Verdict, WireChange,
+        Answer, BlobKept, Block, Enrol, Enrolled, HouseAsk, HouseDeed, Push, SignIn, SignedIn, Staff, StreamMark,
+        Tablets, VERSION, Verdict, WireChange,
     },
 };
 use yingke_server::{
