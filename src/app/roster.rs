@@ -8,6 +8,7 @@ mod approval;
 mod board;
 mod doctor;
 mod farewell;
+mod fill;
 mod handover;
 mod house;
 mod idle;
@@ -41,7 +42,7 @@ use yingke_core::{
     replica::{Replica, Touched},
     search::{Found, Scope},
     stamp::Stamper,
-    sync::{News, Trouble, TurnError, retry_at, turn},
+    sync::{Filled, News, Trouble, TurnError, retry_at, turn},
     time::{DAY_MS, Day, Millis},
     wire::v1::{Directory, Refusal, Staff, Venue},
 };
@@ -106,6 +107,10 @@ pub enum SyncState {
     Unknown,
     /// There is more to come than one page: the first fill, or the first contact after days.
     Fetching,
+    /// It comes in blocks, and so much has come.
+    Filling(Filled),
+    /// Somebody stopped it there.
+    FillingStopped(Filled),
     UpToDate,
     Sending,
     Waiting {
@@ -257,6 +262,10 @@ struct Inner {
     persistence_asked: Cell<bool>,
     /// Pictures that the endpoint would refuse again, since the page was opened.
     pictures_refused: RefCell<BTreeSet<BlobHash>>,
+    /// How far the filling has come that is not at its end.
+    filled: Cell<Option<Filled>>,
+    /// Whether whoever is unlocked has stopped it.
+    filling_stopped: Cell<bool>,
 }
 
 /// Silence from the endpoint's hints is checked this often.
@@ -290,6 +299,8 @@ impl Roster {
             approver: RefCell::default(),
             persistence_asked: Cell::new(false),
             pictures_refused: RefCell::default(),
+            filled: Cell::new(None),
+            filling_stopped: Cell::new(false),
         };
         let roster = Self {
             inner: StoredValue::new_local(Rc::new(inner)),
@@ -658,6 +669,7 @@ impl Roster {
         if let Some(me) = self.me_now() {
             inner.last_person.set(Some(me.id));
         }
+        self.forget_filling();
         self.door.set(Door::Locked);
         inner.replica.replace(Replica::new());
         inner.fillings.set(inner.fillings.get() + 1);
@@ -1086,7 +1098,8 @@ impl Roster {
                 Ok(more) => {
                     failures = 0;
                     let more = more || self.pictures_after_records().await;
-                    let sync = if more { SyncState::Fetching } else { SyncState::UpToDate };
+                    let sync =
+                        self.filling(more).unwrap_or(if more { SyncState::Fetching } else { SyncState::UpToDate });
                     self.status.update(|status| status.sync = sync);
                     if more { clock::now() } else { clock::now().plus(IDLE_MS) }
                 }
@@ -1185,9 +1198,13 @@ impl Roster {
         if !(news.accepted.is_empty() && news.refused.is_empty() && news.pulled.is_empty()) {
             browser.tabs().tell_written();
         }
-        let more = news.more | self.agree_on_audiences(&news, session).await;
+        let new_keys = self.agree_on_audiences(&news, session).await;
         self.refresh_lists(&news).await;
-        Ok(more)
+        let reads = self.me_now().is_some() && inner.session.get() == session;
+        if news.behind && reads && !new_keys {
+            self.fill(&news, session).await?;
+        }
+        Ok(news.more | new_keys)
     }
 
     /// The endpoint says which audiences whoever is unlocked may read. Keys of new ones are fetched, and what others of

@@ -130,6 +130,10 @@ impl Server {
         files.into_iter().any(|file| memchr::memmem::find(&fs::read(file.path()).unwrap_or_default(), bytes).is_some())
     }
 
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub fn address(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }

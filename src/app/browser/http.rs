@@ -36,6 +36,8 @@ pub struct HttpEndpoint {
     vault: Vault,
     pace: Rc<Cell<Pace>>,
     takes_cuts: Rc<Cell<bool>>,
+    /// Whether a turn only sends, since whoever is unlocked wants nothing fetched now.
+    only_sends: Rc<Cell<bool>>,
 }
 
 /// How the last exchange with the endpoint went, as far as the clock tells.
@@ -104,7 +106,8 @@ impl Endpoint for HttpEndpoint {
 
     async fn sync(&self, push: Push) -> Result<Answer, Trouble> {
         let started_ms = clock::since_opening_ms();
-        let answer = self.post("/v1/sync", &push, As::Whoever).await;
+        let who = if self.only_sends.get() { As::Tablet } else { As::Whoever };
+        let answer = self.post("/v1/sync", &push, who).await;
         let ms = clock::since_opening_ms() - started_ms;
         let timed_out = ms >= ANSWER_WAIT_MS && matches!(answer, Err(Trouble::OutOfReach));
         self.pace.set(if timed_out { Pace::TimedOut } else { Pace::Answered { ms } });
@@ -145,13 +148,18 @@ impl Blocks for HttpBlocks {
 impl HttpEndpoint {
     #[must_use]
     pub fn new(vault: Vault) -> Self {
-        Self { vault, pace: Rc::default(), takes_cuts: Rc::default() }
+        Self { vault, pace: Rc::default(), takes_cuts: Rc::default(), only_sends: Rc::default() }
     }
 
     /// How the last exchange went.
     #[must_use]
     pub fn pace(&self) -> Pace {
         self.pace.get()
+    }
+
+    /// Whether turns bring what is new, too, and do not only send.
+    pub fn set_fetches(&self, fetches: bool) {
+        self.only_sends.set(!fetches);
     }
 
     /// Presents an enrolment code. A code that is not taken is [`Trouble::SignIn`].

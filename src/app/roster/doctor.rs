@@ -49,6 +49,13 @@ pub enum Finding {
         unsent: usize,
     },
     Fetching,
+    /// What comes in blocks, and so much of 100 has come.
+    Filling {
+        percent: u64,
+    },
+    FillingStopped {
+        percent: u64,
+    },
     /// All is delivered, but the browser may clear what is kept here.
     StorageNotPersistent,
     AllWell,
@@ -134,7 +141,12 @@ fn of_the_way(status: &Status) -> Option<Finding> {
             Trouble::Unknown => Finding::Unknown,
             Trouble::Cloned => Finding::Cloned,
         }),
-        SyncState::Unknown | SyncState::Fetching | SyncState::Sending | SyncState::UpToDate => {
+        SyncState::Unknown
+        | SyncState::Fetching
+        | SyncState::Filling(_)
+        | SyncState::FillingStopped(_)
+        | SyncState::Sending
+        | SyncState::UpToDate => {
             let slow = matches!(status.pace, Pace::Answered { ms } if ms >= SLOW_MS);
             (slow && under_way(status).is_some()).then_some(Finding::SlowNetwork)
         }
@@ -146,6 +158,8 @@ fn under_way(status: &Status) -> Option<Finding> {
     match status.sync {
         SyncState::UpToDate if status.to_send() == 0 => None,
         _ if status.to_send() > 0 => Some(Finding::Sending { unsent: status.to_send() }),
+        SyncState::Filling(filled) => Some(Finding::Filling { percent: filled.percent() }),
+        SyncState::FillingStopped(filled) => Some(Finding::FillingStopped { percent: filled.percent() }),
         _ => Some(Finding::Fetching),
     }
 }
@@ -161,7 +175,7 @@ impl Roster {
 
 #[cfg(test)]
 mod tests {
-    use yingke_core::time::Millis;
+    use yingke_core::{sync::Filled, time::Millis};
 
     use super::*;
     use crate::browser::storage::StorageFacts;
@@ -310,6 +324,11 @@ mod tests {
         check(&Status { unsent: 3, ..well() }, Finding::Sending { unsent: 3 });
         check(&Status { unsent: 1, pictures: 2, ..well() }, Finding::Sending { unsent: 3 });
         check(&Status { pictures: 2, ..well() }, Finding::Sending { unsent: 2 });
+        let nearly = Filled { end: 1_999, last: 2_000 };
+        let filling = Status { sync: SyncState::Filling(nearly), ..well() };
+        check(&filling, Finding::Filling { percent: 99 });
+        check(&Status { sync: SyncState::FillingStopped(nearly), ..well() }, Finding::FillingStopped { percent: 99 });
+        check(&Status { unsent: 1, ..filling }, Finding::Sending { unsent: 1 });
     }
 
     #[test]

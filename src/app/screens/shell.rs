@@ -275,6 +275,9 @@ enum SignKind {
     Unsent,
     Sending,
     Fetching,
+    /// So much of 100 has come.
+    Filling(u64),
+    FillingStopped(u64),
     Offline,
     Refused(usize),
     SignIn,
@@ -294,10 +297,17 @@ fn sign_of(status: &Status) -> Sign {
         SyncState::Waiting { .. } => (Tone::Unsent, Icon::Offline, SignKind::Offline),
         SyncState::Sending if unsent > 0 => (Tone::Unsent, Icon::Unsent, SignKind::Sending),
         SyncState::Unknown | SyncState::Fetching if unsent == 0 => (Tone::Plain, Icon::Online, SignKind::Fetching),
-        SyncState::UpToDate | SyncState::Sending if unsent == 0 => (Tone::Saved, Icon::Saved, SignKind::Saved),
-        SyncState::Unknown | SyncState::Fetching | SyncState::UpToDate | SyncState::Sending => {
-            (Tone::Unsent, Icon::Unsent, SignKind::Unsent)
+        SyncState::Filling(filled) if unsent == 0 => (Tone::Plain, Icon::Online, SignKind::Filling(filled.percent())),
+        SyncState::FillingStopped(filled) if unsent == 0 => {
+            (Tone::Plain, Icon::Online, SignKind::FillingStopped(filled.percent()))
         }
+        SyncState::UpToDate | SyncState::Sending if unsent == 0 => (Tone::Saved, Icon::Saved, SignKind::Saved),
+        SyncState::Unknown
+        | SyncState::Fetching
+        | SyncState::Filling(_)
+        | SyncState::FillingStopped(_)
+        | SyncState::UpToDate
+        | SyncState::Sending => (Tone::Unsent, Icon::Unsent, SignKind::Unsent),
     };
     Sign { tone, icon, kind, unsent }
 }
@@ -308,7 +318,8 @@ impl Sign {
             SignKind::Saved => words.pill_saved().into(),
             SignKind::Unsent => words.pill_unsent(self.unsent),
             SignKind::Sending => words.pill_sending().into(),
-            SignKind::Fetching => words.pill_fetching().into(),
+            SignKind::Fetching | SignKind::Filling(_) => words.pill_fetching().into(),
+            SignKind::FillingStopped(_) => words.pill_filling_stopped().into(),
             SignKind::Offline => words.pill_offline().into(),
             SignKind::Refused(count) => words.pill_refused(count),
             SignKind::SignIn => words.pill_sign_in().into(),
@@ -323,6 +334,7 @@ impl Sign {
             SignKind::Offline | SignKind::Sending | SignKind::SignIn if self.unsent > 0 => {
                 words.pill_unsent(self.unsent)
             }
+            SignKind::Filling(percent) | SignKind::FillingStopped(percent) => format!("{percent}%"),
             _ => String::new(),
         }
     }
@@ -391,7 +403,10 @@ mod tests {
             assert_eq!(place_of(path), screen, "{path}");
         }
     }
-    use yingke_core::{sync::Trouble, time::Millis};
+    use yingke_core::{
+        sync::{Filled, Trouble},
+        time::Millis,
+    };
 
     fn status(sync: SyncState, unsent: usize) -> Status {
         Status { sync, unsent, ..Status::at_start() }
@@ -400,9 +415,12 @@ mod tests {
     #[test]
     fn the_pill_never_says_delivered_on_a_guess() {
         let waiting = SyncState::Waiting { until: Millis(0), why: Trouble::OutOfReach };
+        let filled = Filled { end: 1, last: 2 };
         for (sync, unsent) in [
             (SyncState::Unknown, 0),
             (SyncState::Fetching, 0),
+            (SyncState::Filling(filled), 0),
+            (SyncState::FillingStopped(filled), 0),
             (waiting, 0),
             (SyncState::UpToDate, 1),
             (SyncState::Sending, 2),

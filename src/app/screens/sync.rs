@@ -50,6 +50,7 @@ pub fn SyncPage() -> impl IntoView {
                 <Button label=try_label icon=Icon::Online kind=ButtonKind::Primary on_press=move |()| roster.sync_now()/>
                 <span class="note">{contact}</span>
             </div>
+            <HowFull status/>
         </div>
         <div class="page page--aside">
             <div>
@@ -61,6 +62,32 @@ pub fn SyncPage() -> impl IntoView {
                 <ThisTablet status/>
             </aside>
         </div>
+    }
+}
+
+/// How much of what somebody may see has come, while it comes in blocks, and the button that stops it or goes on.
+#[component]
+fn HowFull(status: Memo<Status>) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let filled = Memo::new(move |_| match status.get().sync {
+        SyncState::Filling(filled) | SyncState::FillingStopped(filled) => Some(filled),
+        _ => None,
+    });
+    let is_shown = Memo::new(move |_| filled.get().is_some());
+    let stopped = Memo::new(move |_| matches!(status.get().sync, SyncState::FillingStopped(_)));
+    let share = Signal::derive(move || filled.get().map(|filled| filled.percent() as f64 / 100.0));
+    let figure = move || filled.get().map(|filled| format!("{}%", filled.percent())).unwrap_or_default();
+    let label = move || if stopped.get() { w.get().sync_fill_go_on() } else { w.get().sync_fill_stop() };
+    let press = move |()| if stopped.get_untracked() { roster.go_on_filling() } else { roster.stop_filling() };
+    move || {
+        is_shown.get().then(|| {
+            view! {
+                <Progress label=t!(w, pill_fetching) share figure>
+                    <Button label kind=ButtonKind::Quiet on_press=press/>
+                </Progress>
+            }
+        })
     }
 }
 
@@ -87,6 +114,8 @@ fn sentence(words: Words, finding: Finding) -> String {
         Finding::ClockWrong { offset_ms } => words.sync_clock_slow(format::span(words, offset_ms)),
         Finding::Sending { unsent } => words.sync_sending(unsent),
         Finding::Fetching => words.sync_fetching().into(),
+        Finding::Filling { percent } => words.sync_filling(percent),
+        Finding::FillingStopped { percent } => words.sync_filling_stopped(percent),
         Finding::StorageNotPersistent => words.sync_not_persistent().into(),
         Finding::AllWell => words.sync_all_well().into(),
     }
