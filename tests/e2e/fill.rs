@@ -79,8 +79,7 @@ async fn a_fresh_tablet_fills_on_a_weak_network_while_somebody_works() {
 /// The number before the only percent sign of a page.
 fn percent(text: &str) -> Option<u32> {
     let before = &text[..text.find('%')?];
-    let digits = before.rfind(|c: char| !c.is_ascii_digit()).map_or(0, |at| at + 1);
-    before[digits..].parse().ok()
+    before.rsplit(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
 /// A port that carries everything to the server, and snapshots piece by piece, as the test lets them through.
