@@ -590,9 +590,10 @@ mod on_a_disk {
 
 /// A copy is whole: it names every column that there is, and what is put back elsewhere is the same.
 mod copies {
-    use yingke_core::{audience::Role, wire::v1::Staff};
+    use yingke_core::{audience::Role, blob::BlobHash, wire::v1::Staff};
 
     use super::*;
+    use crate::blobs::Piece;
     use crate::handed_in::Handed;
     use crate::ledger::{
         Copies,
@@ -636,6 +637,18 @@ mod copies {
         let change = ChangeId::from_bytes(fixture::id_bytes(77));
         let handed = Handed { id: change, author: staff.id, sender: [4; 65], nonce: [5; 12], sealed: vec![6; 20] };
         assert!(from.hand_in(&tablet, &[handed], true, fixture::NOW).await.unwrap().is_some());
+        // A picture that a record names, and another of which the first piece has come.
+        let (picture, other) = ([0xff, 0xd8, 0xff, 1], [0xff, 0xd8, 0xff, 2]);
+        let hash = BlobHash::of(&picture);
+        let mut naming = named(6_049, own(), now_stamp(6_049));
+        let edit = naming.change.edits().next().unwrap().clone();
+        let writes = vec![Write { key: Key::of("note"), op: Op::Latest(hash.to_string().as_str().into()) }];
+        let edit = Edit { record: RecordId::from_bytes([99; 16]), writes, ..edit };
+        naming.change = Change::new(naming.change.header.clone(), vec![edit], &mut Seeded::new(1));
+        from.append(organisation, batch([naming])).await.unwrap();
+        assert!(from.keep_blob(organisation, DEVICE, hash, &picture, fixture::NOW).await.unwrap());
+        let piece = Piece { offset: 0, length: 9, bytes: &other };
+        from.take_piece(organisation, DEVICE, BlobHash::of(&other), piece, fixture::NOW).await.unwrap();
         // What is there already goes.
         to.append(organisation, batch([named(5_000, own(), now_stamp(1))])).await.unwrap();
         let rows = all(from).await;
@@ -651,7 +664,7 @@ mod copies {
         assert_eq!(to.epoch(organisation).await.unwrap(), "e2");
         assert_eq!(verify::run(to, organisation).await.unwrap().faults, Vec::<String>::new());
         let next = to.append(organisation, batch([named(9_000, own(), now_stamp(1))])).await.unwrap();
-        assert_eq!(number_of(&next[0]), 1_001 + kinds.len() as u64);
+        assert_eq!(number_of(&next[0]), 1_002 + kinds.len() as u64);
         // The clock looks at all that it may owe something, and at nothing else.
         let watched = to.watched(organisation, fixture::NOW, 1_000).await.unwrap();
         assert_eq!(watched.iter().map(|record| record.kind().as_str()).collect::<Vec<_>>(), kinds);
@@ -689,7 +702,7 @@ mod copies {
         moved(&postgres, &other).await;
     }
 
-    /// The list of who was erased aside, which is in no copy, and when the clock looks, which is reckoned anew.
+    /// The lists of who and what was erased aside, which are in no copy, and when the clock looks, which is reckoned anew.
     #[tokio::test]
     async fn every_column_that_there_is_has_its_place() {
         let (_ledger, folder) = on_sqlite().await;
@@ -700,7 +713,8 @@ mod copies {
                 .unwrap();
         let there: Vec<(String, String)> = sqlx::query_as(
             "select tables.name, columns.name from sqlite_schema as tables, pragma_table_info(tables.name) as columns \
-             where tables.type = 'table' and tables.name not like 'sqlite_%' and tables.name <> 'erasure' \
+             where tables.type = 'table' and tables.name not like 'sqlite_%' \
+             and tables.name not in ('erasure', 'blob_erasure') \
              and columns.name <> 'look_at' order by 1, 2",
         )
         .fetch_all(&mut connection)
