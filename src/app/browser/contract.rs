@@ -1036,7 +1036,15 @@ async fn a_wipe_waits_for_what_was_saved_meanwhile_and_leaves_nothing() {
     let other_tab = Tablet::start(&tablet.name).await;
     other_tab.unlock(1).await;
     other_tab.journal.append(&late).await.unwrap();
-    let told = Farewell { at: fixture::NOW, handed_in: 3, receipt: "7F3A-91C2".into(), drafts: 1, damaged: 0 };
+    let told = Farewell {
+        at: fixture::NOW,
+        handed_in: 3,
+        receipt: "7F3A-91C2".into(),
+        drafts: 1,
+        damaged: 0,
+        pictures: 2,
+        pictures_lost: 0,
+    };
     assert_eq!(tablet.journal.wipe(&work, &told).await, Ok(false), "it is not handed in yet");
     assert_eq!(tablet.journal.tail_summary().await.unwrap().count, 2);
     assert_eq!(tablet.journal.farewell().await, Ok(None));
