@@ -2,6 +2,7 @@
 
 use crate::{
     house::{MA_JUN, QIAN_CHENG, Server, TANG_FENG, Tablet},
+    looks::Eye,
     papers::sign,
 };
 
@@ -18,6 +19,7 @@ async fn somebody_joins_books_plays_and_pays_offline_and_the_centre_gets_all_of_
     tablet.button("全部已送达").shown_in_minutes(2).await;
     server.kill().await;
 
+    let mut eye = Eye::on(&tablet);
     // Joins: the application is signed, paid and the card handed over.
     tablet.link("客户").tap().await;
     tablet.button("新客户").tap().await;
@@ -58,6 +60,7 @@ async fn somebody_joins_books_plays_and_pays_offline_and_the_centre_gets_all_of_
     // Books: an hour that is free is tapped, and stands there for who booked it.
     tablet.link("办理").tap().await;
     tablet.button("今天的场地").tap().await;
+    eye.look("50-courts").await;
     tablet.button("后一天").tap().await;
     tablet.button("预订羽毛球 1 号场").tap().await;
     tablet.heading("场地预订单").shown().await;
@@ -77,6 +80,9 @@ async fn somebody_joins_books_plays_and_pays_offline_and_the_centre_gets_all_of_
     for (step, state) in [("收单", "已收单"), ("带到场地", "场上")] {
         tablet.button("请身边的同事来办").tap().await;
         tablet.heading("同事当场办理").shown().await;
+        if step == "收单" {
+            eye.look("51-approve").await;
+        }
         tablet.group(step).tap_inside("[role=radio]", TANG_FENG.name).await;
         tablet.text(&format!("{}，请输入数字密码", TANG_FENG.name)).shown().await;
         // A wrong PIN lets nobody in, and takes nothing from whoever has the tablet.
@@ -90,6 +96,8 @@ async fn somebody_joins_books_plays_and_pays_offline_and_the_centre_gets_all_of_
     tablet.button("退场").tap().await;
     tablet.button("刷卡结算").tap().await;
     tablet.text("已结算").shown().await;
+    eye.look("52-ticket").await;
+    eye.found_all_in_order();
 
     server.start().await;
     tablet.button("全部已送达").shown_in_minutes(3).await;

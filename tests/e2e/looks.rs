@@ -21,10 +21,9 @@ const AXE_VERSION: &str = "4.14.1";
 
 #[tokio::test]
 async fn every_screen_is_in_order_at_every_size() {
-    let axe = fs::read_to_string(axe()).unwrap();
     let mut server = Server::demo().await;
     let tablet = Tablet::new("A-07", server.address()).await;
-    let mut eye = Eye { tablet: &tablet, axe, found: BTreeMap::new() };
+    let mut eye = Eye::on(&tablet);
 
     tablet.heading("先登记这台平板").shown().await;
     eye.look("01-door-enrol").await;
@@ -201,9 +200,7 @@ async fn every_screen_is_in_order_at_every_size() {
     tablet.heading("这台平板已停用，资料都清掉了").shown_in_minutes(3).await;
     eye.look("30-wiped").await;
 
-    let found: Vec<String> =
-        eye.found.iter().map(|(what, places)| format!("{what}\n  {}", places.join(", "))).collect();
-    assert!(found.is_empty(), "what is not in order:\n{}", found.join("\n"));
+    eye.found_all_in_order();
 }
 
 /// An outing of today, or one that begins now.
@@ -218,15 +215,25 @@ async fn begin(tablet: &Tablet) {
 }
 
 /// Looks at one screen after the other and remembers what was wrong.
-struct Eye<'a> {
+pub struct Eye<'a> {
     tablet: &'a Tablet,
     axe: String,
     /// What is wrong, and where.
     found: BTreeMap<String, Vec<String>>,
 }
 
-impl Eye<'_> {
-    async fn look(&mut self, screen: &str) {
+impl<'a> Eye<'a> {
+    pub fn on(tablet: &'a Tablet) -> Self {
+        Self { tablet, axe: fs::read_to_string(axe()).unwrap(), found: BTreeMap::new() }
+    }
+
+    pub fn found_all_in_order(&self) {
+        let found = self.found.iter().map(|(what, places)| format!("{what}\n  {}", places.join(", ")));
+        let found: Vec<String> = found.collect();
+        assert!(found.is_empty(), "what is not in order:\n{}", found.join("\n"));
+    }
+
+    pub async fn look(&mut self, screen: &str) {
         for (width, height) in SIZES {
             self.tablet.size(width, height).await;
             self.tablet.at_rest().await;

@@ -12,7 +12,7 @@ use crate::{
     route::use_route,
     screens::{form::name_of, shell::Pill},
     t,
-    ui::{EmptyState, Facts, Icon, IconButton, PageHeader, Tag, Tone, slot},
+    ui::{EmptyState, Facts, Icon, IconButton, PageHeader, slot},
     view::prelude::*,
     words::{Words, use_words},
 };
@@ -144,7 +144,7 @@ fn Grid(courts: Vec<Court>, uses: Memo<Vec<Use>>, hours: Memo<(i64, i64)>, day: 
         .enumerate()
         .map(|(place, court)| {
             let name = court.name.clone();
-            view! { <div class="courts__head" role="columnheader" style:grid-column=(place + 2).to_string()>{name}</div> }
+            view! { <div class="courts__head" style:grid-column=(place + 2).to_string()>{name}</div> }
         })
         .collect::<View>();
     let courts = StoredValue::new(courts);
@@ -227,10 +227,14 @@ fn Grid(courts: Vec<Court>, uses: Memo<Vec<Use>>, hours: Memo<(i64, i64)>, day: 
             let place = courts.with_value(|courts| courts.iter().position(|court| court.id == it.court))?;
             let (from, until) = (row(it.from.max(midnight), midnight, hours), row(it.until.min(end), midnight, hours));
             let who = who(roster, words, it);
-            let times = format!("{}–{}", format::clock(it.from, offset), format::clock(it.until, offset));
+            let begins = format::clock(it.from, offset);
+            // Who plays leaves when they like; until when it is booked is of use before.
+            let when = match stage_of(words, it.stage) {
+                None => format!("{begins}–{}", format::clock(it.until, offset)),
+                Some(stage) => format!("{stage} {begins}"),
+            };
             let record = it.record;
             let open = move |_| route.go(&format!("/record/{record}"));
-            let (stage, tone) = stage_of(words, it.stage);
             Some(view! {
                 <button
                     type="button"
@@ -241,8 +245,7 @@ fn Grid(courts: Vec<Court>, uses: Memo<Vec<Use>>, hours: Memo<(i64, i64)>, day: 
                     on:click=open
                 >
                     <span class="courts__who">{who}</span>
-                    <span class="courts__when">{times}</span>
-                    <Tag tone text=stage.to_owned()/>
+                    <span class="courts__when">{when}</span>
                 </button>
             })
         };
@@ -279,14 +282,15 @@ fn who(roster: Roster, words: Words, it: &Use) -> String {
     person(it.record).or_else(|| it.booking.and_then(person)).unwrap_or_else(|| words.courts_somebody().to_owned())
 }
 
-fn stage_of(words: Words, stage: Stage) -> (&'static str, Tone) {
-    match stage {
-        Stage::Booked => (words.courts_stage_booked(), Tone::Pine),
-        Stage::Arrived => (words.courts_stage_arrived(), Tone::Unsent),
-        Stage::OnCourt => (words.courts_stage_on_court(), Tone::Saved),
-        Stage::ToSettle => (words.courts_stage_to_settle(), Tone::Late),
-        Stage::Over => (words.courts_stage_over(), Tone::Plain),
-    }
+/// How far it has come, where it is more than booked.
+fn stage_of(words: Words, stage: Stage) -> Option<&'static str> {
+    Some(match stage {
+        Stage::Booked => return None,
+        Stage::Arrived => words.courts_stage_arrived(),
+        Stage::OnCourt => words.courts_stage_on_court(),
+        Stage::ToSettle => words.courts_stage_to_settle(),
+        Stage::Over => words.courts_stage_over(),
+    })
 }
 
 #[cfg(test)]
