@@ -37,7 +37,7 @@ pub mod updates;
 pub mod vault;
 
 #[cfg(all(test, target_arch = "wasm32"))]
-mod contract;
+mod tests;
 
 pub use idb::OpenError;
 

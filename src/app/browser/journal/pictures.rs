@@ -80,11 +80,13 @@ impl BrowserJournal {
     pub(super) async fn beside(&self, change: &Ranked) -> Result<Beside, AppendError> {
         let names: BTreeSet<(BlobHash, Audience)> = change.change.edits().flat_map(named).collect();
         let mut beside = Beside::default();
+        // Whoever is unlocked took them, also where a second person saves what they are evidence of.
+        let Some(holder) = self.vault.unlocked() else { return Ok(beside) };
         for (hash, audience) in names {
             let Some(bytes) = self.held_picture(hash).await? else { continue };
             beside.put.push(self.kept(hash, Some(&audience), &bytes).await?);
             beside.put.push((format!("{SEND_ROWS}{hash}"), self.sealed_to_send(hash, &bytes).await?));
-            beside.delete.push(held_row(change.change.header.author, hash));
+            beside.delete.push(held_row(holder, hash));
         }
         Ok(beside)
     }

@@ -13,6 +13,7 @@ use std::{
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 use yingke_core::{
     audience::Audience,
+    blob::BlobHash,
     chance::Chance,
     change::{Change, Edit, Header, Op, Ranked},
     codec, fixture,
@@ -33,7 +34,7 @@ use yingke_core::{
 use super::{
     chance::{Web, random},
     handover::{HandOver, HandOverError},
-    idb::{BLOCKS, DRAFTS, Database, JOURNAL, META, OpenError, Range, StoreError, TRAY, sequence_key},
+    idb::{BLOBS, BLOCKS, DRAFTS, Database, JOURNAL, META, OpenError, Range, StoreError, TRAY, sequence_key},
     journal::{BrowserJournal, Contents, Farewell, OpenedBlock},
     rows::{self, Row},
     seal::Key,
@@ -44,14 +45,6 @@ use super::{
 wasm_bindgen_test_configure!(run_in_browser);
 
 // ---- A tablet of its own for each test ----------------------------------------------------------------------
-
-/// The public point of the P-256 generator: a valid recovery key whose secret is 1.
-const GENERATOR: [u8; 65] = [
-    0x04, 0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42, 0x47, 0xf8, 0xbc, 0xe6, 0xe5, 0x63, 0xa4, 0x40, 0xf2, 0x77, 0x03,
-    0x7d, 0x81, 0x2d, 0xeb, 0x33, 0xa0, 0xf4, 0xa1, 0x39, 0x45, 0xd8, 0x98, 0xc2, 0x96, 0x4f, 0xe3, 0x42, 0xe2, 0xfe,
-    0x1a, 0x7f, 0x9b, 0x8e, 0xe7, 0xeb, 0x4a, 0x7c, 0x0f, 0x9e, 0x16, 0x2b, 0xce, 0x33, 0x57, 0x6b, 0x31, 0x5e, 0xce,
-    0xcb, 0xb6, 0x40, 0x68, 0x37, 0xbf, 0x51, 0xf5,
-];
 
 struct Tablet {
     name: String,
@@ -99,7 +92,7 @@ impl Tablet {
     /// Every byte that lies in the database.
     async fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        for store in [JOURNAL, BLOCKS, META, DRAFTS, TRAY] {
+        for store in [JOURNAL, BLOCKS, META, DRAFTS, TRAY, BLOBS] {
             self.rows(store).await.into_iter().for_each(|(_, row)| bytes.extend(row));
         }
         bytes
@@ -129,7 +122,7 @@ fn enrolled() -> Enrolled {
         venue: fixture::venue(),
         name: "A-07".into(),
         token: "device".into(),
-        recovery_key: base64_text(&GENERATOR),
+        recovery_key: base64_text(&fixture::RECOVERY_KEY),
         epoch: "e1".into(),
         server_time: fixture::NOW,
         directory: Directory {
@@ -417,7 +410,7 @@ async fn a_locked_authors_work_goes_out_sealed() {
     assert_eq!(opened_by_the_endpoint(sealed).await, [saved]);
 }
 
-/// Opens a sealed change as the endpoint does, with the secret that belongs to [`GENERATOR`]: with the secret 1 the
+/// Opens a sealed change as the endpoint does, with the secret that belongs to [`fixture::RECOVERY_KEY`]: with the secret 1 the
 /// shared point is the sender's own, so its first coordinate is the shared secret.
 async fn opened_by_the_endpoint(sealed: &yingke_core::wire::v1::SealedChange) -> Vec<Ranked> {
     use hmac_sha256 as hkdf;
@@ -974,6 +967,54 @@ async fn a_second_person_saves_under_their_own_keys_and_opens_nothing_for_the_fi
     assert!(tablet.journal.append(&change_by(2, vec![edit(own(2), "丁")])).await.is_err(), "a lock sends both away");
     tablet.unlock(2).await;
     assert_eq!(names(&tablet.journal.read_all().await.unwrap().tail), ["甲", "乙"]);
+}
+
+// ---- Pictures -----------------------------------------------------------------------------------------------
+
+/// The rows of pictures, without what differs from run to run.
+async fn picture_rows(tablet: &Tablet, hash: BlobHash) -> Vec<String> {
+    let keys = tablet.database.read(&[BLOBS], async |tx| tx.keys(BLOBS, &Range::All)?.texts().await).await.unwrap();
+    keys.iter().map(|key| key.replace(&hash.to_string(), "HASH").split([':', '=']).next().unwrap().to_owned()).collect()
+}
+
+/// A person of staff `staff` with a picture in their note.
+fn naming(staff: u8, hash: BlobHash) -> Ranked {
+    let text = hash.to_string();
+    change_by(staff, vec![edit(own(staff), &text)])
+}
+
+#[wasm_bindgen_test]
+async fn a_picture_is_held_with_its_draft_kept_with_its_save_and_gone_when_it_is_sent() {
+    let tablet = Tablet::enrolled("picture").await;
+    let hash = BlobHash::of(b"a picture");
+    tablet.unlock(1).await;
+    tablet.journal.hold_picture(hash, b"a picture").await.unwrap();
+    let tablet = tablet.again().await;
+    tablet.unlock(1).await;
+    assert_eq!(tablet.journal.picture(hash).await.unwrap().as_deref(), Some(b"a picture".as_slice()));
+    assert_eq!(picture_rows(&tablet, hash).await, ["held"]);
+    tablet.journal.append(&naming(1, hash)).await.unwrap();
+    assert_eq!(picture_rows(&tablet, hash).await, ["kept", "send"]);
+    tablet.unlock(2).await;
+    assert_eq!(tablet.journal.picture(hash).await, Ok(None), "it is for whoever may see the record");
+    tablet.vault.lock();
+    // Nobody has to be unlocked for it to be sent.
+    assert_eq!(tablet.journal.unsent_pictures().await, Ok(vec![hash]));
+    tablet.journal.picture_sent(hash).await.unwrap();
+    tablet.unlock(1).await;
+    assert_eq!(picture_rows(&tablet, hash).await, ["kept", "sent"]);
+    assert_eq!(tablet.journal.picture(hash).await.unwrap().as_deref(), Some(b"a picture".as_slice()));
+}
+
+#[wasm_bindgen_test]
+async fn a_picture_that_a_second_person_saves_is_held_no_longer() {
+    let tablet = Tablet::enrolled("their picture").await;
+    let hash = BlobHash::of(b"evidence");
+    tablet.unlock(1).await;
+    tablet.journal.hold_picture(hash, b"evidence").await.unwrap();
+    tablet.vault.admit(fixture::staff(2), pin(2)).await.unwrap();
+    tablet.journal.append(&naming(2, hash)).await.unwrap();
+    assert_eq!(picture_rows(&tablet, hash).await, ["kept", "send"]);
 }
 
 #[wasm_bindgen_test]
