@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     audience::{Audience, circle},
-    change::{Edit, Op},
+    change::Edit,
     id::OrganisationId,
     typed::is_hash,
     value::Value,
@@ -72,21 +72,6 @@ impl fmt::Debug for BlobHash {
     }
 }
 
-/// The pictures that a value names.
-pub fn named_in(value: &Value, found: &mut BTreeSet<BlobHash>) {
-    match value {
-        Value::Text(text) => found.extend(BlobHash::parse(text)),
-        Value::List(values) => values.iter().for_each(|value| named_in(value, found)),
-        Value::Empty
-        | Value::Bool(_)
-        | Value::Int(_)
-        | Value::At(_)
-        | Value::Day(_)
-        | Value::Id(_)
-        | Value::Bytes(_) => {}
-    }
-}
-
 /// Fields whose pictures are evidence of somebody's health. That there is some, everybody may see who sees the record; the
 /// picture itself, the circle for it. Source: domain catalogue 3.7, R-147.
 const OF_HEALTH: [(&str, &str); 1] = [("leave", "evidence")];
@@ -117,15 +102,8 @@ pub fn named(edit: &Edit) -> BTreeSet<(BlobHash, Audience)> {
     let mut all = BTreeSet::new();
     for write in &edit.writes {
         let mut found = BTreeSet::new();
-        match &write.op {
-            Op::Latest(value)
-            | Op::First(value)
-            | Op::Sticky(value)
-            | Op::Once(value)
-            | Op::Add(value)
-            | Op::Remove(value) => named_in(value, &mut found),
-            Op::Guarded { values, .. } => values.values().for_each(|value| named_in(value, &mut found)),
-        }
+        let mut note = |value: &Value| found.extend(value.as_text().and_then(BlobHash::parse));
+        write.op.values().for_each(|value| value.each(&mut note));
         let audience = || audience_of(edit.kind.as_str(), write.key.as_str(), &edit.audience);
         all.extend(found.into_iter().map(|hash| (hash, audience())));
     }
@@ -146,7 +124,10 @@ pub fn media(bytes: &[u8]) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{change::Write, fixture, schema};
+    use crate::{
+        change::{Op, Write},
+        fixture, schema,
+    };
 
     #[test]
     fn a_hash_is_read_as_it_is_written_and_nothing_else_is() {

@@ -115,6 +115,22 @@ pub enum Op {
     Guarded { values: BTreeMap<Key, Value>, replaces: Vec<ChangeId> },
 }
 
+impl Op {
+    /// What it brings, or takes away: of a guarded group each member's.
+    pub fn values(&self) -> impl Iterator<Item = &Value> {
+        let (one, group) = match self {
+            Self::Latest(value)
+            | Self::First(value)
+            | Self::Sticky(value)
+            | Self::Once(value)
+            | Self::Add(value)
+            | Self::Remove(value) => (Some(value), None),
+            Self::Guarded { values, .. } => (None, Some(values.values())),
+        };
+        one.into_iter().chain(group.into_iter().flatten())
+    }
+}
+
 /// One write: a field (or the name of a guarded group) and what happens to it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Write {

@@ -26,6 +26,14 @@ pub enum Value {
 }
 
 impl Value {
+    /// Hands over this value, or in place of a list every value in it, however deep.
+    pub fn each(&self, visit: &mut impl FnMut(&Self)) {
+        match self {
+            Self::List(values) => values.iter().for_each(|value| value.each(visit)),
+            value => visit(value),
+        }
+    }
+
     #[must_use]
     pub fn text(text: impl Into<Box<str>>) -> Self {
         Self::Text(text.into())

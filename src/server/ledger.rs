@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use tokio::sync::broadcast;
 use yingke_core::{
     audience::{Audience, Role},
-    change::{Change, Edit, Hash, Op, Ranked, Slot},
+    change::{Change, Edit, Hash, Ranked, Slot},
     codec,
     id::{ChangeId, DeviceNumber, OrganisationId, RecordId},
     pack::VenueKind,
@@ -173,17 +173,7 @@ pub const EPOCH_MS_MIN: i64 = 10 * MINUTE_MS;
 
 /// The ids of other records that a value holds.
 pub fn mentions(value: &Value, found: &mut BTreeSet<RecordId>) {
-    match value {
-        Value::Id(id) => drop(found.insert(*id)),
-        Value::List(values) => values.iter().for_each(|value| mentions(value, found)),
-        Value::Empty
-        | Value::Bool(_)
-        | Value::Int(_)
-        | Value::Text(_)
-        | Value::At(_)
-        | Value::Day(_)
-        | Value::Bytes(_) => {}
-    }
+    value.each(&mut |value| found.extend(value.as_id()));
 }
 
 /// The ids of other records that a record holds.
@@ -214,15 +204,7 @@ pub fn subjects(edit: &Edit) -> BTreeSet<RecordId> {
         return found;
     }
     for write in &edit.writes {
-        match &write.op {
-            Op::Latest(value)
-            | Op::First(value)
-            | Op::Sticky(value)
-            | Op::Once(value)
-            | Op::Add(value)
-            | Op::Remove(value) => mentions(value, &mut found),
-            Op::Guarded { values, .. } => values.values().for_each(|value| mentions(value, &mut found)),
-        }
+        write.op.values().for_each(|value| mentions(value, &mut found));
     }
     found
 }
