@@ -60,7 +60,7 @@ use crate::{
     known::KnownPhones,
     ledger::{Database, Hints, Ledger, LedgerError},
     metrics::{Listening, Metrics},
-    openapi::{self, About, Who},
+    openapi::{self, About, Number, Who},
     problem::Problem,
     register::{self, Bearer, PersonToken, Register},
     snapshot::{self, Place},
@@ -216,13 +216,20 @@ macro_rules! routes {
     };
 }
 
+const AFTER: Number =
+    Number { name: "after", what: "The `end` of the last block that came whole; 0 at the start.", is_required: false };
+const PIECE: [Number; 2] = [
+    Number { name: "offset", what: "Where in the sealed picture the piece begins.", is_required: true },
+    Number { name: "length", what: "Bytes of the whole sealed picture.", is_required: true },
+];
+
 routes! {
     post "/v1/sync" sync, About::new("One turn: what was saved goes in, each change gets a verdict, and with a person's \
         token comes what is new in the audiences that they hold. A push that was answered is answered the same when it \
         comes again.").by(Who::TabletOrPerson).takes::<Push>().gives::<Answer>().or(&[409]);
     get "/v1/snapshot" snapshot, About::new("Everything that the person may see, after a number of the ledger, streamed in \
         blocks (`BlockHead`) to start a tablet; from the end of any of them it goes on.").by(Who::Person)
-        .asks("after", "The `end` of the last block that came whole; 0 at the start.").gives_blocks();
+        .asks(&[AFTER]).gives_blocks();
     post "/v1/hand-in" hand_in, About::new("From a tablet that was revoked, and of it nothing else: what it holds unsent, \
         as it was sealed to the organisation. It is kept apart until the administrator takes it in or gives it up, and \
         with the receipt for all of it the tablet wipes itself. The same again is answered the same; 409 for a tablet that \
@@ -251,7 +258,7 @@ routes! {
         the organisation: the sender's point, the nonce, and what AES-256-GCM makes of it, bound to `yingke blob 1`, \
         organisation and hash. `length` is that of the whole. A piece that is here already costs nothing; with the last \
         one the picture is opened and has to be what its hash says. From a revoked tablet it waits as it is.")
-        .by(Who::Tablet).takes_bytes(&["offset", "length"]).gives::<BlobKept>().or(&[409, 410, 422]);
+        .by(Who::Tablet).takes_bytes().asks(&PIECE).gives::<BlobKept>().or(&[409, 410, 422]);
     get "/v1/tablets" tablets, About::new("The tablets of the person's venue, for those who look after them.")
         .by(Who::Person).gives::<Tablets>().or(&[403]);
     post "/v1/house" house_work, About::new("One thing done with the people or tablets of the person's venue: a PIN, a \

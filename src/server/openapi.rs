@@ -35,17 +35,25 @@ enum Gives {
     Json(Make),
 }
 
+/// A number in the query of an address.
+#[derive(Debug, Clone, Copy)]
+pub struct Number {
+    pub name: &'static str,
+    pub what: &'static str,
+    /// Else it is 0 unless it is said.
+    pub is_required: bool,
+}
+
 /// What is said of one route.
 #[derive(Debug, Clone)]
 pub struct About {
     summary: &'static str,
     who: Who,
-    asks: Option<(&'static str, &'static str)>,
     takes: Option<Make>,
     gives: Gives,
     refusals: &'static [u16],
     /// What stands in the address after the `?`.
-    numbers: &'static [&'static str],
+    asks: &'static [Number],
     takes_bytes: bool,
 }
 
@@ -59,11 +67,10 @@ impl About {
         Self {
             summary,
             who: Who::Anybody,
-            asks: None,
+            asks: &[],
             takes: None,
             gives: Gives::Nothing,
             refusals: &[],
-            numbers: &[],
             takes_bytes: false,
         }
     }
@@ -105,10 +112,10 @@ impl About {
         Self { gives: Gives::Picture, ..self }
     }
 
-    /// Bytes as they are, with these numbers in the address.
+    /// Bytes as they are.
     #[must_use]
-    pub fn takes_bytes(self, numbers: &'static [&'static str]) -> Self {
-        Self { takes_bytes: true, numbers, ..self }
+    pub fn takes_bytes(self) -> Self {
+        Self { takes_bytes: true, ..self }
     }
 
     #[must_use]
@@ -116,10 +123,9 @@ impl About {
         Self { gives: Gives::Blocks, ..self }
     }
 
-    /// A number in the query, 0 unless it is said.
     #[must_use]
-    pub fn asks(self, name: &'static str, what: &'static str) -> Self {
-        Self { asks: Some((name, what)), ..self }
+    pub fn asks(self, asks: &'static [Number]) -> Self {
+        Self { asks, ..self }
     }
 
     #[must_use]
@@ -150,11 +156,6 @@ impl About {
             responses.insert(status.to_string(), json!({ "$ref": name }));
         }
         let mut operation = json!({ "summary": self.summary, "responses": responses, "security": self.security() });
-        if let Some((name, what)) = self.asks {
-            let schema =
-                json!({ "type": "integer", "format": "uint64", "minimum": 0, "maximum": u64::MAX, "default": 0 });
-            operation["parameters"] = json!([{ "name": name, "in": "query", "description": what, "schema": schema }]);
-        }
         if let Some(takes) = self.takes {
             let schema = takes(generator);
             let content = json!({ "application/json": { "schema": schema } });
@@ -169,9 +170,14 @@ impl About {
             let schema = json!({ "type": "string", "pattern": "^[0-9a-f]{64}$" });
             parameters.push(json!({ "name": "hash", "in": "path", "required": true, "schema": schema }));
         }
-        for name in self.numbers {
-            let schema = json!({ "type": "integer", "minimum": 0 });
-            parameters.push(json!({ "name": name, "in": "query", "required": true, "schema": schema }));
+        for Number { name, what, is_required } in self.asks {
+            let mut schema = json!({ "type": "integer", "format": "uint64", "minimum": 0, "maximum": u64::MAX });
+            if !is_required {
+                schema["default"] = 0.into();
+            }
+            parameters.push(json!(
+                { "name": name, "in": "query", "description": what, "required": is_required, "schema": schema }
+            ));
         }
         if !parameters.is_empty() {
             operation["parameters"] = parameters.into();
@@ -207,7 +213,7 @@ impl About {
         if self.takes.is_some() || self.takes_bytes {
             statuses.extend([400, 413, 415]);
         }
-        if self.asks.is_some() {
+        if !self.asks.is_empty() {
             statuses.push(400);
         }
         if self.who != Who::Anybody {
