@@ -117,7 +117,7 @@ fn Unlock() -> impl IntoView {
                     />
                 },
             )
-            pin=slot(view! { <PinPad chosen let_in=|roster, staff, pin| Box::pin(roster.unlock(staff, pin))/> })
+            pin=slot(view! { <PinPad chosen choose=t!(w, pin_choose) let_in=|roster, staff, pin| Box::pin(roster.unlock(staff, pin))/> })
         />
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     format,
     roster::{Door, DoorError, Roster, use_roster},
     t,
-    ui::{Corner, Key, Keypad, PinDots},
+    ui::{Corner, Key, Keypad, PinDots, Text},
     view::prelude::*,
     words::use_words,
 };
@@ -25,6 +25,9 @@ pub type LetIn = fn(Roster, StaffId, String) -> Pin<Box<dyn Future<Output = Resu
 pub fn PinPad(
     #[prop(into)] chosen: Signal<Option<Staff>>,
     let_in: LetIn,
+    /// What stands there while nobody is chosen.
+    #[prop(into)]
+    choose: Text,
     /// The PIN was right.
     #[prop(optional, into)]
     on_in: Option<Callback<()>>,
@@ -113,8 +116,7 @@ pub fn PinPad(
         }
     });
     on_cleanup(move || keys.remove());
-    let prompt =
-        move || chosen.get().map_or_else(|| w.get().pin_choose().to_owned(), |staff| w.get().pin_prompt(staff.name));
+    let prompt = move || chosen.get().map_or_else(|| choose.get(), |staff| w.get().pin_prompt(staff.name));
     let told = move || {
         if let Door::Opening { people } = roster.door() {
             return w.get().opening_text(people);

@@ -44,7 +44,11 @@ pub fn Approve(id: RecordId, #[prop(into)] on_close: Callback<()>) -> impl IntoV
     let route = use_route();
     let toaster = use_context::<Toaster>().expect("main.rs provides the toaster");
     let theirs = roster.record(id).map(|record| of_colleagues(roster, &record)).unwrap_or_default();
-    let chosen = RwSignal::new(None::<(String, Staff)>);
+    // Where there is one step and one who may take it, nothing is left to choose.
+    let chosen = RwSignal::new(match &theirs[..] {
+        [(offer, colleagues)] if colleagues.len() == 1 => Some((offer.step.key.to_string(), colleagues[0].clone())),
+        _ => None,
+    });
     let theirs = StoredValue::new(theirs);
     let on_in = Callback::new(move |()| {
         let Some((step, _)) = chosen.get_untracked() else { return };
@@ -86,7 +90,7 @@ pub fn Approve(id: RecordId, #[prop(into)] on_close: Callback<()>) -> impl IntoV
             <div class="approve">
                 <div class="approve__people">{steps}</div>
                 <div class="approve__pin">
-                    <PinPad chosen=staff let_in=|roster, staff, pin| Box::pin(roster.admit(staff, pin)) on_in/>
+                    <PinPad chosen=staff choose=t!(w, approve_choose) let_in=|roster, staff, pin| Box::pin(roster.admit(staff, pin)) on_in/>
                 </div>
             </div>
         </Sheet>
