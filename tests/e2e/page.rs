@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 /// How long anything may take before it counts as missing.
 const PATIENCE: Duration = Duration::from_secs(45);
-/// Between two looks.
-const GLANCE: Duration = Duration::from_millis(40);
+/// A page on which nothing changes is looked at this often.
+const BEAT: Duration = Duration::from_millis(100);
 
 /// Finds what is shown and has this role and this name. Only what lies in the topmost dialog can be reached.
 const FIND: &str = r#"
@@ -258,6 +258,17 @@ impl Page {
         self.session.issue_cmd(command).await.unwrap_or_else(|error| panic!("{}: {path}: {error}", self.tablet))
     }
 
+    /// Waits until something on the page changes. What shows without a change of its elements, such as the focus or the
+    /// end of a movement, is seen at the next beat. A page that is being changed over is looked at again at once.
+    async fn changes(&self) {
+        let script = "const done = arguments[arguments.length - 1];
+            const told = () => { observer.disconnect(); clearTimeout(beat); done(); };
+            const observer = new MutationObserver(told);
+            const beat = setTimeout(told, arguments[0]);
+            observer.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });";
+        drop(self.session.execute_async(script, vec![json!(BEAT.as_millis() as u64)]).await);
+    }
+
     /// Looks until `found` finds something.
     async fn until<T>(&self, what: impl fmt::Display, found: impl AsyncFn() -> Option<T>) -> T {
         self.until_in(PATIENCE, what, found).await
@@ -274,7 +285,7 @@ impl Page {
                 std::fs::write(&picture, self.picture().await).unwrap();
                 panic!("{}: {what}; see {}; the page reads: {}", self.tablet, picture.display(), self.reads().await);
             }
-            tokio::time::sleep(GLANCE).await;
+            self.changes().await;
         }
     }
 }
