@@ -12,6 +12,7 @@ mod courts;
 mod crash;
 mod day;
 mod door;
+mod driver;
 mod fill;
 mod house;
 mod leads;

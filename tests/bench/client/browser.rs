@@ -1,14 +1,13 @@
 //! One Chromium with a profile of its own, asked over WebDriver.
 
-use std::{fs, path::Path, process::Stdio, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use fantoccini::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value as Json, json};
-use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
-};
+use tokio::process::Child;
+
+use crate::driver;
 
 /// How long one question may take: the slowest library takes minutes to load everybody.
 const ANSWER_WAIT: Duration = Duration::from_secs(1_800);
@@ -20,29 +19,12 @@ pub struct Browser {
 
 impl Browser {
     pub async fn open(profile: &Path) -> Self {
-        let named = |variable: &str, usual: &str| {
-            std::env::var(variable).ok().filter(|path| !path.is_empty()).unwrap_or_else(|| usual.into())
-        };
-        let mut driver = Command::new(named("CHROMEDRIVER", "chromedriver"))
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("chromedriver starts");
-        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port = loop {
-            let line = lines.next_line().await.unwrap().expect("chromedriver says its port");
-            if let Some((_, port)) = line.split_once("started successfully on port ") {
-                break port.trim_end_matches('.').to_owned();
-            }
-        };
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let (driver, address) = driver::start().await;
         let capabilities = json!({
             "browserName": "chrome",
             "timeouts": { "script": ANSWER_WAIT.as_millis() as u64 },
             "goog:chromeOptions": {
-                "binary": named("CHROME", "chromium"),
+                "binary": driver::chrome(),
                 "args": [
                     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
                     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -53,7 +35,7 @@ impl Browser {
         });
         let session = fantoccini::ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities.as_object().cloned().unwrap())
-            .connect(&format!("http://127.0.0.1:{port}"))
+            .connect(&address)
             .await
             .expect("the browser starts");
         Self { driver, session }

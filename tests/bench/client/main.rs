@@ -9,6 +9,8 @@
 #![expect(clippy::unwrap_used, reason = "a bench ends where something is not as it should be")]
 
 mod browser;
+#[path = "../../e2e/driver.rs"]
+mod driver;
 #[expect(dead_code, reason = "the bench of core uses more of it")]
 #[path = "../../../src/core/benches/core/people.rs"]
 mod people;
@@ -18,7 +20,11 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde_json::{Value as Json, json};
 
-use crate::{browser::Browser, people::Row, people::Source, site::Site};
+use crate::{
+    browser::Browser,
+    people::{Asked, Row},
+    site::Site,
+};
 
 /// Who is measured: the page's name, and what it is called.
 const CONTENDERS: [(&str, &str); 6] = [
@@ -49,65 +55,34 @@ cargo xtask bench client
 
 #[tokio::main]
 async fn main() -> Result<(), String> {
-    let asked = Asked::read(std::env::args().skip(1))?;
-    let source = match &asked.data {
-        Some(file) => {
-            let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-            Source::Given(people::read(&text)?)
+    let mut only: Vec<String> = Vec::new();
+    let asked = Asked::read(HELP, |option, value| {
+        let is_known = option == "--only";
+        if is_known {
+            only = value.split(',').map(str::to_owned).collect();
         }
-        None => Source::Seeded,
-    };
+        is_known
+    })?;
     let site = std::env::var_os("YINGKE_BENCH_SITE").ok_or("`cargo xtask bench client` makes the pages first")?;
     let site = Site::serve(&PathBuf::from(site)).await;
     let (mut first, mut faults) = (None, Vec::new());
     for size in &asked.sizes {
-        let rows = source.rows(*size);
+        let rows = asked.source.rows(*size);
         if rows.len() < 100 {
             return Err(format!("{} people say nothing", rows.len()));
         }
-        let only: Vec<_> = CONTENDERS
+        let here: Vec<_> = CONTENDERS
             .into_iter()
-            .filter(|(who, _)| asked.only.is_empty() || asked.only.iter().any(|other| other == who))
+            .filter(|(who, _)| only.is_empty() || only.iter().any(|other| other == who))
             .filter(|(who, _)| rows.len() <= PEERS_MAX || ["floor", "ours"].contains(who))
             .collect();
-        println!(
-            "\n{} people{}, {ROUNDS} rounds",
-            rows.len(),
-            if asked.data.is_some() { " of the file" } else { ", seed 1" }
-        );
-        let figures = measured(&site, &rows, &only).await;
-        figures.print(&only, first.as_ref());
+        println!("\n{} people{}, {ROUNDS} rounds", rows.len(), asked.source);
+        let figures = measured(&site, &rows, &here).await;
+        figures.print(&here, first.as_ref());
         faults.extend(figures.faults.iter().map(|(who, fault)| format!("{who}: {fault}")));
         first.get_or_insert(figures);
     }
     if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
-}
-
-struct Asked {
-    data: Option<PathBuf>,
-    sizes: Vec<usize>,
-    only: Vec<String>,
-}
-
-impl Asked {
-    fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut asked = Self { data: None, sizes: vec![100_000], only: Vec::new() };
-        while let Some(argument) = arguments.next() {
-            let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value\n{HELP}"));
-            match argument.as_str() {
-                "--bench" => {} // cargo's own
-                "--data" => asked.data = Some(value()?.into()),
-                "--only" => asked.only = value()?.split(',').map(str::to_owned).collect(),
-                "--sizes" => {
-                    let sizes = value()?;
-                    let sizes = sizes.split(',').map(str::parse).collect::<Result<Vec<_>, _>>();
-                    asked.sizes = sizes.map_err(|error| format!("--sizes: {error}\n{HELP}"))?;
-                }
-                other => return Err(format!("{other} is not known here\n{HELP}")),
-            }
-        }
-        Ok(asked)
-    }
 }
 
 // ---- What is asked ------------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     hint::black_box,
-    path::PathBuf,
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
     time::Instant,
 };
@@ -23,7 +22,7 @@ use yingke_core::{
 
 mod people;
 
-use people::{Row, Source};
+use people::{Asked, Row};
 
 const HELP: &str = "\
 cargo xtask bench core
@@ -32,18 +31,11 @@ cargo xtask bench core
                     owner, venue, next_due, created_at, notes, consent";
 
 fn main() -> Result<(), String> {
-    let asked = Asked::read(std::env::args().skip(1))?;
-    let source = match &asked.data {
-        Some(file) => {
-            let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-            Source::Given(people::read(&text)?)
-        }
-        None => Source::Seeded,
-    };
+    let asked = Asked::read(HELP, |_, _| false)?;
     let mut first: Option<Vec<Measure>> = None;
     for size in asked.sizes {
-        let rows = source.rows(size);
-        println!("\n{} people{}", rows.len(), if asked.data.is_some() { " of the file" } else { ", seed 1" });
+        let rows = asked.source.rows(size);
+        println!("\n{} people{}", rows.len(), asked.source);
         let measures = measure(&rows);
         for (place, Measure { what, amount, best, unit }) in measures.iter().enumerate() {
             let before = first.as_ref().and_then(|first| first.get(place)).filter(|before| before.amount > 0.0);
@@ -54,31 +46,6 @@ fn main() -> Result<(), String> {
         first.get_or_insert(measures);
     }
     Ok(())
-}
-
-struct Asked {
-    data: Option<PathBuf>,
-    sizes: Vec<usize>,
-}
-
-impl Asked {
-    fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut asked = Self { data: None, sizes: vec![100_000] };
-        while let Some(argument) = arguments.next() {
-            let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value\n{HELP}"));
-            match argument.as_str() {
-                "--bench" => {} // cargo's own
-                "--data" => asked.data = Some(value()?.into()),
-                "--sizes" => {
-                    let sizes = value()?;
-                    let sizes = sizes.split(',').map(str::parse).collect::<Result<Vec<_>, _>>();
-                    asked.sizes = sizes.map_err(|error| format!("--sizes: {error}\n{HELP}"))?;
-                }
-                other => return Err(format!("{other} is not known here\n{HELP}")),
-            }
-        }
-        Ok(asked)
-    }
 }
 
 struct Measure {

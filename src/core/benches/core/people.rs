@@ -1,5 +1,7 @@
 //! The people of a bench: drawn from a seed, or read from a file.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use yingke_core::{
     audience::Audience,
@@ -66,6 +68,52 @@ impl Source {
             Self::Seeded => seeded(1, size),
             Self::Given(rows) => rows.iter().take(size).cloned().collect(),
         }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Seeded => ", seed 1",
+            Self::Given(_) => " of the file",
+        })
+    }
+}
+
+/// What is asked of a bench of people.
+#[derive(Debug)]
+pub struct Asked {
+    pub source: Source,
+    pub sizes: Vec<usize>,
+}
+
+impl Asked {
+    /// The program's arguments. `takes` is asked about each option that not every bench has, with its value.
+    ///
+    /// # Errors
+    /// What cannot be done, and `help`.
+    pub fn read(help: &str, mut takes: impl FnMut(&str, &str) -> bool) -> Result<Self, String> {
+        let mut asked = Self { source: Source::Seeded, sizes: vec![100_000] };
+        let mut arguments = std::env::args().skip(1);
+        while let Some(option) = arguments.next() {
+            if option == "--bench" {
+                continue; // cargo's own
+            }
+            let value = arguments.next().ok_or_else(|| format!("{option} needs a value\n{help}"))?;
+            match option.as_str() {
+                "--data" => {
+                    let text = std::fs::read_to_string(&value).map_err(|error| format!("{value}: {error}"))?;
+                    asked.source = Source::Given(read(&text)?);
+                }
+                "--sizes" => {
+                    let sizes = value.split(',').map(str::parse).collect::<Result<Vec<_>, _>>();
+                    asked.sizes = sizes.map_err(|error| format!("--sizes: {error}\n{help}"))?;
+                }
+                _ if takes(&option, &value) => {}
+                _ => return Err(format!("{option} is not known here\n{help}")),
+            }
+        }
+        Ok(asked)
     }
 }
 
