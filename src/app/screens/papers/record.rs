@@ -147,7 +147,7 @@ fn Found(id: RecordId) -> impl IntoView {
             <aside class="papers__side">
                 <Settle id/>
                 {is_booking.then(|| view! { <OpenTicket id/> })}
-                <Steps id without=if is_booking { &["arrive"] } else { &[] }/>
+                <Steps id without=if is_booking { &["arrive"] } else { &[] } second=is_booking/>
                 <Tasks id/>
                 <Related id/>
                 <div class="papers__begin">
@@ -249,6 +249,9 @@ pub fn Steps(
     /// Steps that stand elsewhere on the page.
     #[prop(optional)]
     without: &'static [&'static str],
+    /// What comes first on this page is another button.
+    #[prop(optional)]
+    second: bool,
     /// Takes a step in a way of its own, or says that it does not.
     #[prop(optional, into)]
     instead: Option<Callback<Offered, bool>>,
@@ -300,7 +303,7 @@ pub fn Steps(
                     };
                 }
                 // A way out, such as a withdrawal, is never what is pressed without a thought.
-                let (kind, size) = if place == 0 && !offer.needs_reason {
+                let (kind, size) = if place == 0 && !second && !offer.needs_reason {
                     (ButtonKind::Primary, ButtonSize::Next)
                 } else {
                     (ButtonKind::Quiet, ButtonSize::default())
