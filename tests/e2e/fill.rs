@@ -1,15 +1,12 @@
 //! A fresh tablet on a weak network: people come in blocks, work goes on meanwhile, whoever wants it stops, and what broke off
 //! goes on from its last block.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{Notify, Semaphore, watch},
 };
 
 use crate::{
@@ -86,8 +83,8 @@ fn percent(text: &str) -> Option<u32> {
 struct Way {
     port: u16,
     pieces: Arc<Semaphore>,
-    breaks: Arc<tokio::sync::Notify>,
-    asked: Arc<AtomicUsize>,
+    breaks: Arc<Notify>,
+    asked: watch::Sender<usize>,
 }
 
 impl Way {
@@ -97,7 +94,7 @@ impl Way {
             port: listener.local_addr().unwrap().port(),
             pieces: Arc::new(Semaphore::new(0)),
             breaks: Arc::default(),
-            asked: Arc::default(),
+            asked: watch::Sender::new(0),
         };
         let (pieces, breaks, asked) = (way.pieces.clone(), way.breaks.clone(), way.asked.clone());
         tokio::spawn(async move {
@@ -120,16 +117,13 @@ impl Way {
 
     /// How many snapshots were asked for.
     fn asked(&self) -> usize {
-        self.asked.load(Ordering::SeqCst)
+        *self.asked.borrow()
     }
 
     async fn has_asked(&self, times: usize) {
-        let asked = async {
-            while self.asked() < times {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(std::time::Duration::from_secs(60), asked).await.expect("in a minute");
+        let mut asked = self.asked.subscribe();
+        let asked = asked.wait_for(|asked| *asked >= times);
+        tokio::time::timeout(Duration::from_secs(60), asked).await.expect("in a minute").unwrap();
     }
 }
 
@@ -138,8 +132,8 @@ async fn one_request(
     mut browser: TcpStream,
     server: u16,
     pieces: &Semaphore,
-    breaks: &tokio::sync::Notify,
-    asked: &AtomicUsize,
+    breaks: &Notify,
+    asked: &watch::Sender<usize>,
 ) -> Option<()> {
     let mut request = Vec::new();
     let head = loop {
@@ -161,7 +155,7 @@ async fn one_request(
         tokio::io::copy_bidirectional(&mut browser, &mut upstream).await.ok()?;
         return Some(());
     }
-    asked.fetch_add(1, Ordering::SeqCst);
+    asked.send_modify(|asked| *asked += 1);
     let broken = breaks.notified();
     tokio::pin!(broken);
     loop {

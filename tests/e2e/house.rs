@@ -2,23 +2,18 @@
 
 use std::{
     fs,
-    io::ErrorKind,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener},
+    net::TcpListener,
     ops::Deref,
     path::{Path, PathBuf},
     process::Stdio,
-    sync::{
-        OnceLock,
-        atomic::{AtomicU16, Ordering},
-    },
-    time::Duration,
+    sync::OnceLock,
 };
 
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, BufReader, Lines},
+    io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
 };
 
