@@ -14,7 +14,7 @@ use crate::{
     form::{Draft, Filled},
     id::{ChangeId, ENDPOINT_DEVICE, RecordId},
     merge,
-    pack::{Field, FieldType, Form, Pack, Rule},
+    pack::{Field, FieldType, Form, Pack, Required, Rule},
     permit::{Matter, masked_id},
     reckon,
     record::{CellTag, Record},
@@ -337,9 +337,11 @@ pub fn begin(
     Ok(edits)
 }
 
-/// What a form changes of a record that is there: what differs, and a whole group where a member of it differs.
+/// What a form changes of a record that is there: what differs, and a whole group where a member of it differs. What is
+/// reckoned follows what was typed, and what the form now says already is not asked a second time: a paper that a step
+/// began is filled in as one that is begun with its form.
 #[must_use]
-pub fn correct(filled: &Filled, known: &Record, scene: &Scene<'_>, ids: Ids<'_>) -> Vec<Edit> {
+pub fn correct(filled: &Filled, known: &Record, scene: &Scene<'_>, ground: &Ground<'_>, ids: Ids<'_>) -> Vec<Edit> {
     let (Some(kind), Some(form)) = (schema::kind(known.kind().as_str()), scene.pack.form(filled.form())) else {
         return Vec::new();
     };
@@ -361,9 +363,15 @@ pub fn correct(filled: &Filled, known: &Record, scene: &Scene<'_>, ids: Ids<'_>)
             write.op = Op::Latest(masked.clone());
         }
     }
+    let reckoned = reckoned_anew(filled, known, form, scene, ground);
+    let into_group = |key: &Key| workflow::in_group(kind.key, key.as_str());
+    for (key, value) in reckoned.iter().filter(|(key, _)| !into_group(key)) {
+        edit.writes.retain(|write| write.key != *key);
+        write_value(kind.key, key, value, &mut edit.writes);
+    }
     if let Some(before) = known.guarded(PROGRESS) {
         let mut group = before.clone();
-        for (key, value) in filled.values().filter(|(key, _)| workflow::in_group(kind.key, key.as_str())) {
+        for (key, value) in filled.values().chain(&reckoned).filter(|(key, _)| into_group(key)) {
             group.insert(key.clone(), value.clone());
         }
         if group != *before {
@@ -371,7 +379,54 @@ pub fn correct(filled: &Filled, known: &Record, scene: &Scene<'_>, ids: Ids<'_>)
             edit.writes.push(schema::write_group(kind.key, PROGRESS, group, replaces));
         }
     }
-    if edit.writes.is_empty() { Vec::new() } else { [edit].into_iter().chain(kept).collect() }
+    let mut sketch = Sketch::onto(known, edit);
+    let values = filled.values().map(|(key, value)| (key.clone(), value.clone())).collect();
+    let posts = posts(scene);
+    for (machine, step) in onward(kind.key, &values, ground.work) {
+        // A step that needs more than the form has waits for somebody.
+        drop(sketch.walk(machine, step, None, scene, ground, &posts, ids));
+    }
+    let edits = sketch.edits;
+    if edits.iter().all(|edit| edit.writes.is_empty()) { Vec::new() } else { edits.into_iter().chain(kept).collect() }
+}
+
+/// What can be reckoned from what was typed, where the record lacks it or what it was reckoned from has changed.
+fn reckoned_anew(
+    filled: &Filled,
+    known: &Record,
+    form: &Form,
+    scene: &Scene<'_>,
+    ground: &Ground<'_>,
+) -> BTreeMap<Key, Value> {
+    let kind = known.kind().as_str();
+    let in_form = |form: &Form, key: &Key| form.field(key.as_str()).map(|field| field.required != Required::Auto);
+    let by_others = |key: &Key| {
+        let forms = scene.pack.forms.iter().filter(|form| &*form.record == kind);
+        forms.filter_map(|form| in_form(form, key)).any(|typed| typed)
+    };
+    let grouped = known.guarded(PROGRESS).into_iter().flatten();
+    let grouped = grouped.filter(|(key, _)| workflow::in_group(kind, key.as_str()));
+    let held = values_of(known, &grouped.map(|(key, value)| (key.clone(), value.clone())).collect());
+    // Whom and what it is about stays, whether or not a form asks for it.
+    let stays =
+        |key: &Key, value: &Value| value.as_id().is_some() || in_form(form, key).unwrap_or_else(|| by_others(key));
+    let before: BTreeMap<Key, Value> = held.clone().into_iter().filter(|(key, value)| stays(key, value)).collect();
+    let mut now = before.clone();
+    now.retain(|key, _| in_form(form, key) != Some(true));
+    // What the app filled in and nobody changed stands in the form only because the record holds it.
+    let untouched = |key: &Key, value: &Value| in_form(form, key) == Some(false) && held.get(key) == Some(value);
+    let typed = filled.values().filter(|(key, value)| !untouched(key, value));
+    now.extend(typed.map(|(key, value)| (key.clone(), value.clone())));
+    let reckon = |given: BTreeMap<Key, Value>| {
+        let mut values = given.clone();
+        reckon_rest(kind, form, &mut values, scene, ground);
+        values.retain(|key, _| !given.contains_key(key));
+        values
+    };
+    let before = reckon(before);
+    let mut now = reckon(now);
+    now.retain(|key, value| !held.contains_key(key) || before.get(key) != Some(value));
+    now
 }
 
 /// The edits of a step, with what was typed for it and why it was taken.
@@ -476,17 +531,19 @@ pub fn card_balance(card: RecordId, ground: &Ground<'_>) -> Option<i64> {
 
 /// The record of a save before it is made, and the edits that make it.
 struct Sketch {
+    /// What was there before; nothing where it is begun.
+    before: Option<Record>,
     record: Record,
     edits: Vec<Edit>,
 }
 
-/// A rank for records that are only looked at: it is in no change.
+/// A rank for records that are only looked at, after all that is there: it is in no change.
 const SKETCHED: Rank =
-    Rank { stamp: Stamp::from_number(0), device: ENDPOINT_DEVICE, change: ChangeId::from_bytes([0; 16]) };
+    Rank { stamp: Stamp::from_number(u64::MAX), device: ENDPOINT_DEVICE, change: ChangeId::from_bytes([0; 16]) };
 
 impl Sketch {
     fn new(edit: Edit, group: BTreeMap<Key, Value>) -> Self {
-        let mut sketch = Self { record: merge::begin(SKETCHED, &edit), edits: vec![edit] };
+        let mut sketch = Self { before: None, record: merge::begin(SKETCHED, &edit), edits: vec![edit] };
         if !group.is_empty() {
             let kind = sketch.record.kind().as_str().to_owned();
             sketch.edits[0].writes.push(schema::write_group(&kind, PROGRESS, group, Vec::new()));
@@ -495,9 +552,16 @@ impl Sketch {
         sketch
     }
 
+    /// A record that is there, and what a save writes on it.
+    fn onto(before: &Record, edit: Edit) -> Self {
+        let mut sketch = Self { before: Some(before.clone()), record: before.clone(), edits: vec![edit] };
+        sketch.look();
+        sketch
+    }
+
     /// What the record is after the edits so far.
     fn look(&mut self) {
-        let mut record = merge::begin(SKETCHED, &self.edits[0]);
+        let mut record = self.before.clone().unwrap_or_else(|| merge::begin(SKETCHED, &self.edits[0]));
         merge::apply(&mut record, SKETCHED, &self.edits[0]);
         self.record = record;
     }
@@ -523,8 +587,8 @@ impl Sketch {
         let own = edits.next().expect("a step writes its own record first");
         for mut write in own.writes {
             if let Op::Guarded { replaces, .. } = &mut write.op {
-                // It is new: there is nothing to replace, only the sketch of a moment ago.
-                replaces.clear();
+                // The sketch of a moment ago is nothing to replace, only what was there before it.
+                *replaces = self.before.as_ref().map(|before| before.head_changes(PROGRESS)).unwrap_or_default();
             }
             self.edits[0].writes.retain(|other| other.key != write.key || matches!(other.op, Op::Add(_)));
             self.edits[0].writes.push(write);
@@ -779,7 +843,7 @@ pub fn is_identity(field: &Field) -> bool {
 }
 
 /// The steps that a form's own answers have taken already, those that fit in their order: a talk that ended is not left
-/// open, and a tour that is written down has set out.
+/// open, a tour that is written down has set out, and an agreement with its signatures is signed.
 fn onward<'w>(
     kind: &'static str,
     values: &BTreeMap<Key, Value>,
@@ -789,13 +853,14 @@ fn onward<'w>(
         ("negotiation", Some("signed")) => &["sign"],
         ("negotiation", Some("follow_up")) => &["follow"],
         ("tour", _) => &["start", "start_with_pass"],
+        ("agreement", _) => &["sign", "sign_application"],
         _ => &[],
     };
     work.machines_of(kind).take(1).flat_map(move |machine| steps.iter().map(move |step| (machine, *step)))
 }
 
 /// Steps of other records that a paper takes along: a renewal renews the card, a return ends the leave, a tour takes the
-/// visit with it, a ticket says that who booked has come. What cannot be taken now is left for somebody to look at.
+/// visit with it and so does a talk that ends in yes, a ticket says that who booked has come. What cannot be taken now is left for somebody to look at.
 fn goes_along(
     kind: &str,
     values: &BTreeMap<Key, Value>,
@@ -826,6 +891,12 @@ fn goes_along(
                 return Vec::new();
             };
             (visit.into_owned(), &["tour", "tour_with_pass"], Vec::new())
+        }
+        "negotiation" if text("outcome") == Some("signed") => {
+            let Some(visit) = values.get("visit").and_then(Value::as_id).and_then(ground.lookup) else {
+                return Vec::new();
+            };
+            (visit.into_owned(), &["sign"], Vec::new())
         }
         "ticket" => {
             let Some(booking) = values.get("booking").and_then(Value::as_id).and_then(ground.lookup) else {

@@ -46,7 +46,6 @@ async fn somebody_joins_books_plays_and_pays_offline_and_the_centre_gets_all_of_
     sign(&tablet).await;
     tablet.button("保存").tap().await;
     tablet.status("已存在本机：入会申请表").shown().await;
-    tablet.button("会员签入会申请").tap().await;
     tablet.text("待缴费").shown().await;
     tablet.button("收到入会款").tap().await;
     tablet.field("实收").fill("2000").await;

@@ -273,7 +273,6 @@ fn stored_value_card(club: &mut Club, person: RecordId, yuan: &str) -> RecordId 
         ("agent_sign", INK),
     ];
     let contract = club.begin("F-11", 2, &[person], &typed);
-    club.step(contract, "sign_application", 2, &[]);
     let fen = yuan.parse::<i64>().unwrap() * 100;
     club.step(contract, "pay_application", 2, &[("paid_amount", fen.into())]);
     club.step(contract, "issue_card", 2, &[]);
@@ -285,7 +284,6 @@ fn stored_value_card(club: &mut Club, person: RecordId, yuan: &str) -> RecordId 
 fn member(club: &mut Club, person: RecordId) -> RecordId {
     let product = club.product("12");
     let contract = agreement(club, person, product);
-    club.step(contract, "sign", 1, &[]);
     club.step(contract, "pay", 6, &[("paid_amount", 360_000.into()), ("payment_slip_no", "S-1".into())]);
     club.step(contract, "issue_card", 2, &[("card_no", "A1024".into())]);
     club.step(contract, "deliver", 2, &[]);
@@ -298,7 +296,8 @@ fn a_guest_becomes_a_member_step_by_step() {
     let person = club.person(1);
     let product = club.product("12");
     let contract = agreement(&mut club, person, product);
-    assert_eq!(club.state(contract), "draft");
+    // The signatures are on the form: nobody signs twice.
+    assert_eq!(club.state(contract), "awaiting_payment");
     // The paper knows whom it is about, and what follows from the card.
     let record = &club.records[&contract];
     assert_eq!(record.get("person"), Some(&person.into()));
@@ -312,9 +311,6 @@ fn a_guest_becomes_a_member_step_by_step() {
     assert_eq!(identity.text("number"), Some(ID_NUMBER));
     assert_eq!(*identity.audience(), Audience::Circle(fixture::venue(), circle::IDENTITY.into()));
     assert_eq!(*record.audience(), Audience::Own(fixture::venue(), fixture::staff(1)));
-
-    club.step(contract, "sign", 1, &[]);
-    assert_eq!(club.state(contract), "awaiting_payment");
     // What is missing is asked for, and nobody else may confirm a payment.
     let asks = club.ask(6, |scene, ground| {
         let offers = offers(&club.records[&contract], scene, ground);
@@ -377,10 +373,38 @@ fn a_talk_that_ends_in_yes_leaves_a_contract_to_fill_in() {
             ("consultant_sign", INK),
         ],
     );
-    let edits = club.ask(1, |scene, _| correct(&filled, &club.records[&contract], scene, &mut || club.new_id()));
+    let edits =
+        club.ask(1, |scene, ground| correct(&filled, &club.records[&contract], scene, ground, &mut || club.new_id()));
     club.save(1, edits);
-    assert_eq!(club.records[&contract].text("id_no"), Some("110***********002X"));
-    club.step(contract, "sign", 1, &[]);
+    let record = &club.records[&contract];
+    assert_eq!(record.text("id_no"), Some("110***********002X"));
+    // What nobody types is reckoned as if the form had begun it, and what was signed is not signed again.
+    assert_eq!(record.get("negotiation"), Some(&talk.into()));
+    assert_eq!(record.get("term_months"), Some(&Value::Int(12)));
+    assert_eq!(record.get("list_price"), Some(&Value::Int(388_000)));
+    assert_eq!(record.get("end_on"), Some(&Day::parse("2027-11-21").unwrap().into()));
+    assert_eq!(club.state(contract), "awaiting_payment");
+    assert!(club.records.values().all(|record| record.conflicts().next().is_none()));
+}
+
+#[test]
+fn what_is_reckoned_follows_what_is_put_right() {
+    let mut club = Club::new(VenueKind::Fitness);
+    let (person, year) = (club.person(1), club.product("12"));
+    let contract = agreement(&mut club, person, year);
+    let half = club.product("6").to_string();
+    let known = &club.records[&contract];
+    let form = club.pack.form("F-10").unwrap();
+    let mut draft = form::draft_of(form, known, &club.context(1));
+    draft.set(&Key::of("product"), half);
+    draft.set(&Key::of("id_no"), ID_NUMBER);
+    let filled = form::check(form, &draft, &club.context(1)).unwrap();
+    let edits = club.ask(1, |scene, ground| correct(&filled, known, scene, ground, &mut || club.new_id()));
+    club.save(1, edits);
+    let record = &club.records[&contract];
+    assert_eq!(record.get("term_months"), Some(&Value::Int(6)));
+    assert_eq!(record.get("end_on").and_then(Value::as_day).map(|day| day.to_string()).as_deref(), Some("2027-05-21"));
+    // The state and who signed stay as they were.
     assert_eq!(club.state(contract), "awaiting_payment");
 }
 
@@ -808,6 +832,18 @@ fn a_tour_takes_the_visit_along_keeps_each_stop_and_leads_to_the_talk() {
     assert_eq!(record.text("needs_noted"), Some("想恢复核心"));
     assert_eq!(record.get("ended_at").and_then(Value::as_at), Some(club.now));
     assert!(matches!(end(&club), Err(Refusal::NotFrom { .. })), "it ends once");
+    // A talk that ends in yes says so for the visit as well.
+    let product = club.product("12").to_string();
+    let typed = [
+        ("kind", "new"),
+        ("tour_feeling", "喜欢泳池"),
+        ("offers_presented", &*product),
+        ("intent", "A"),
+        ("price_shown", "false"),
+        ("outcome", "signed"),
+    ];
+    let talk = club.begin("F-06", 1, &[visit], &typed);
+    assert_eq!((club.state(talk), club.state(visit)), ("signed".into(), "signed".into()));
 }
 
 #[test]

@@ -214,7 +214,9 @@ fn Correct(id: RecordId, form_id: String) -> impl IntoView {
     let decide = Callback::new(move |ready: Ready| {
         let Some(known) = untrack(|| roster.record(id)) else { return Vec::new() };
         let written = untrack(|| {
-            roster.papers(&[], |scene, _| paper::correct(&ready.filled, &known, scene, &mut || roster.new_id()))
+            roster.papers(&[], |scene, ground| {
+                paper::correct(&ready.filled, &known, scene, ground, &mut || roster.new_id())
+            })
         });
         written.unwrap_or_default()
     });
