@@ -183,8 +183,8 @@ fn late(record: &Record, machine: &Machine, ground: &Ground<'_>) -> Option<Owed>
 }
 
 fn tasks(record: &Record, ground: &Ground<'_>) -> Vec<task::Task> {
-    let Ground { work, pack, offset_minutes, numbers_on, lookup, .. } = *ground;
-    task::of_record(record, &task::Ground { work, pack, offset_minutes, numbers_on, lookup })
+    let Ground { work, pack, offset_minutes, numbers_on, lookup, now, .. } = *ground;
+    task::of_record(record, &task::Ground { work, pack, offset_minutes, numbers_on, lookup, now })
 }
 
 fn take(

@@ -249,11 +249,12 @@ pub enum ProblemCode {
     NotTaken,
 }
 
-/// A draft with the form's defaults, to begin with.
+/// A draft with the form's defaults, to begin with. What began when the form was opened has begun, and not when it is saved.
 #[must_use]
 pub fn begin(form: &Form, context: &Context<'_>) -> Draft {
     let mut draft = Draft::default();
-    for field in form.fields().filter(|field| field.required != Required::Auto) {
+    let is_due = |field: &&Field| field.required != Required::Auto || field.key.as_str() == "started_at";
+    for field in form.fields().filter(is_due) {
         if let Some(value) = field.default.as_ref().and_then(|default| default_value(field, default, context)) {
             draft.set(&field.key, typed_form(&field.kind, &value, context.offset_minutes));
         }

@@ -14,7 +14,7 @@ use crate::{
     form::{Draft, Filled},
     id::{ChangeId, ENDPOINT_DEVICE, RecordId},
     merge,
-    pack::{Field, FieldType, Form, Pack, Required, Rule},
+    pack::{Field, FieldType, Form, ListOf, Pack, Required, Rule, Section},
     permit::{Matter, masked_id},
     reckon,
     record::{CellTag, Record},
@@ -165,10 +165,7 @@ pub fn offers<'o, 's: 'o, 'g: 'o>(record: &Record, scene: &Scene<'s>, ground: &G
                 continue;
             }
             for (step, unmet) in workflow::offered(machine, state, actor(scene, &posts), facts) {
-                // What the record says already leads another way: a leave for illness has a step of its own.
-                let leads_elsewhere =
-                    |call: &Call| matches!(&*call.name, "is" | "not") && (facts.read)(call.argument(0)).is_some();
-                if unmet.iter().any(leads_elsewhere) {
+                if unmet.iter().any(|call| leads_elsewhere(call, facts)) {
                     continue;
                 }
                 let needs_reason = unmet.iter().any(|call| &*call.name == "reason");
@@ -194,6 +191,73 @@ pub fn offers<'o, 's: 'o, 'g: 'o>(record: &Record, scene: &Scene<'s>, ground: &G
         }
         offers
     })
+}
+
+/// A guard that what the record says already does not meet: a leave for illness has a step of its own.
+fn leads_elsewhere(call: &Call, facts: &Facts<'_>) -> bool {
+    matches!(&*call.name, "is" | "not") && (facts.read)(call.argument(0)).is_some() && !workflow::holds(call, facts)
+}
+
+/// Whose turn it is: the posts that may go on with a record as it stands, each once.
+#[must_use]
+pub fn waits_for<'g>(record: &Record, scene: &Scene<'_>, ground: &Ground<'g>) -> Vec<&'g str> {
+    let mut posts: Vec<&str> = Vec::new();
+    with_facts(record, &BTreeMap::new(), None, scene, ground, |facts| {
+        for machine in ground.work.machines.iter().filter(|machine| runs(machine, record.kind().as_str())) {
+            let Some(state) = state(machine, record, scene, ground) else { continue };
+            let onward = machine.steps.iter().filter(|step| step.from.contains(&state.key));
+            let onward = onward.filter(|step| !step.needs.iter().any(|call| leads_elsewhere(call, facts)));
+            for post in onward.flat_map(|step| &step.by).filter(|post| &***post != "system") {
+                if !posts.contains(&&**post) {
+                    posts.push(post);
+                }
+            }
+        }
+    });
+    posts
+}
+
+/// What whoever has a paper now still owes it before somebody else can go on with it, such as how a talk at one level of
+/// a refund ended: the form's section, of which only the answer and what is written beside it.
+#[must_use]
+pub fn owed(record: &Record, scene: &Scene<'_>, ground: &Ground<'_>) -> Option<Section> {
+    let kind = record.kind().as_str();
+    let posts = posts(scene);
+    with_facts(record, &BTreeMap::new(), None, scene, ground, |facts| {
+        let may = |step: &Step| workflow::may(step, actor(scene, &posts), facts.read);
+        let is_open = |call: &&Call| &*call.name == "is" && (facts.read)(call.argument(0)).is_none();
+        ground.work.machines.iter().filter(|machine| runs(machine, kind)).find_map(|machine| {
+            let state = state_of(machine, record)?;
+            let onward = || machine.steps.iter().filter(|step| step.from.iter().any(|from| **from == *state));
+            if !onward().any(may) {
+                return None;
+            }
+            let answer = onward().filter(|step| !may(step)).flat_map(|step| &step.needs).find(is_open)?.argument(0);
+            let forms = scene.pack.forms.iter().filter(|form| &*form.record == kind);
+            let section = forms
+                .flat_map(|form| &form.sections)
+                .find(|section| section.fields.iter().any(|field| field.key.as_str() == answer))?;
+            let is_beside = |field: &&Field| {
+                field.key.as_str() == answer
+                    || matches!(field.kind, FieldType::LongText | FieldType::List(ListOf::Texts))
+            };
+            Some(Section { fields: section.fields.iter().filter(is_beside).cloned().collect(), ..section.clone() })
+        })
+    })
+}
+
+/// Writes down on a paper what was typed, without a step; nothing where nothing differs.
+#[must_use]
+pub fn note(record: &Record, typed: &BTreeMap<Key, Value>) -> Vec<Edit> {
+    let Some(kind) = schema::kind(record.kind().as_str()).map(|kind| kind.key) else { return Vec::new() };
+    let held: Vec<Value> = typed.keys().flat_map(|key| record.elements(key.as_str()).cloned()).collect();
+    let differs = |(key, value): &(&Key, &Value)| record.get(key.as_str()) != Some(*value);
+    let mut edit = Draw::new(kind, record.id, record.audience().clone()).done();
+    for (key, value) in typed.iter().filter(differs) {
+        write_value(kind, key, value, &mut edit.writes);
+    }
+    edit.writes.retain(|write| !matches!(&write.op, Op::Add(element) if held.contains(element)));
+    if edit.writes.is_empty() { Vec::new() } else { vec![edit] }
 }
 
 fn runs(machine: &Machine, kind: &str) -> bool {

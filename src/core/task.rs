@@ -22,7 +22,7 @@ use crate::{
     time::{DAY_MS, Day, HOUR_MS, MINUTE_MS, Millis},
     value::Value,
     work::{Call, TaskTemplate, Work},
-    workflow::{Facts, Lookup, holds, value_at},
+    workflow::{self, Facts, Lookup, holds, value_at},
 };
 
 /// The numbers of a parameter that were in force at the venue on a day.
@@ -36,6 +36,8 @@ pub struct Ground<'a> {
     pub offset_minutes: i32,
     pub numbers_on: NumbersOn<'a>,
     pub lookup: Lookup<'a>,
+    /// A card that has run out by now asks for other things than one that runs, whether or not anybody wrote that down.
+    pub now: Millis,
 }
 
 impl std::fmt::Debug for Ground<'_> {
@@ -112,44 +114,68 @@ pub fn task_id(template: &str, subject: [u8; 16], occurrence: &str) -> RecordId 
 /// The tasks that a record sets off.
 #[must_use]
 pub fn of_record(record: &Record, ground: &Ground<'_>) -> Vec<Task> {
-    let mut tasks = Vec::new();
-    for template in &ground.work.tasks {
-        if *template.record == *record.kind().as_str() && !record.is("withdrawn") {
-            of_template(template, record, None, ground, &mut tasks);
-        }
-    }
-    tasks
+    of_templates(record, None, ground)
 }
 
 /// The tasks of a record that are due by a moment. Of one that comes round again and again it is the last that has
 /// come: whoever was not called in spring is called in summer, once.
 #[must_use]
 pub fn due_by(record: &Record, until: Millis, ground: &Ground<'_>) -> Vec<Task> {
-    let mut tasks = Vec::new();
-    for template in &ground.work.tasks {
-        if *template.record == *record.kind().as_str() && !record.is("withdrawn") {
-            of_template(template, record, Some(until), ground, &mut tasks);
-        }
-    }
+    let mut tasks = of_templates(record, Some(until), ground);
     // What was put off since is not due yet.
     tasks.retain(|task| task.due_at <= until);
     tasks
+}
+
+fn of_templates(record: &Record, until: Option<Millis>, ground: &Ground<'_>) -> Vec<Task> {
+    let mut tasks = Vec::new();
+    let mut templates =
+        ground.work.tasks.iter().filter(|template| *template.record == *record.kind().as_str()).peekable();
+    if record.is("withdrawn") || templates.peek().is_none() {
+        return tasks;
+    }
+    let state = state_by_clock(record, ground);
+    let read = |path: &str| match (path, state) {
+        ("state", Some(state)) => Some(state.into()),
+        _ => value_at(record, path, ground.lookup),
+    };
+    templates.for_each(|template| of_template(template, record, until, &read, ground, &mut tasks));
+    tasks
+}
+
+/// The state that the clock has brought a record to and that nobody has written down yet.
+fn state_by_clock<'a>(record: &Record, ground: &Ground<'a>) -> Option<&'a str> {
+    let read = |path: &str| value_at(record, path, ground.lookup);
+    let today = ground.now.day(ground.offset_minutes);
+    let number = |key: &str| (ground.numbers_on)(key, today).first().copied();
+    let facts = Facts {
+        now: ground.now,
+        offset_minutes: ground.offset_minutes,
+        read: &read,
+        number: &number,
+        pack: ground.pack,
+        reason: None,
+        court_free: false,
+    };
+    let machine = ground.work.machines_of(record.kind().as_str()).next()?;
+    let passed = workflow::by_clock(ground.work, machine, workflow::state_of(machine, record), &facts);
+    passed.last().map(|step| &*step.to)
 }
 
 fn of_template(
     template: &TaskTemplate,
     record: &Record,
     until: Option<Millis>,
+    read: &dyn Fn(&str) -> Option<Value>,
     ground: &Ground<'_>,
     tasks: &mut Vec<Task>,
 ) {
-    let read = |path: &str| value_at(record, path, ground.lookup);
-    // Templates ask nothing of the time, so a task is the same at any moment.
+    // A template asks nothing else of the time, so a task has the same id and the same deadline at any moment.
     let number = |key: &str| (ground.numbers_on)(key, Day::from_number(0)).first().copied();
     let facts = Facts {
         now: Millis(0),
         offset_minutes: ground.offset_minutes,
-        read: &read,
+        read,
         number: &number,
         pack: ground.pack,
         reason: None,
@@ -159,7 +185,7 @@ fn of_template(
         return;
     }
     let is_done = !template.done.is_empty() && template.done.iter().any(|guard| holds(guard, &facts));
-    let mut dues = dues(&template.due, &read, ground);
+    let mut dues = dues(&template.due, read, ground);
     if let Some(until) = until {
         dues.retain(|(_, due_at)| *due_at <= until);
         let last = dues.into_iter().max_by_key(|(_, due_at)| *due_at);
@@ -168,7 +194,7 @@ fn of_template(
     for (occurrence, due_at) in dues {
         let subject = record.id.bytes();
         let due_at = if template.is_call { into_hours(due_at, ground) } else { due_at };
-        tasks.push(finish(template, subject, &occurrence, due_at, is_done, &read, ground));
+        tasks.push(finish(template, subject, &occurrence, due_at, is_done, read, ground));
     }
 }
 
@@ -368,8 +394,7 @@ impl Board {
             self.tasks_by_subject.remove(&subject);
             return;
         };
-        let Ground { work, pack, offset_minutes, numbers_on, .. } = *ground;
-        let ground = Ground { work, pack, offset_minutes, numbers_on, lookup: &lookup };
+        let ground = Ground { lookup: &lookup, ..*ground };
         let tasks = of_record(&record, &ground);
         let seen = seen.take();
         for id in &seen {

@@ -60,7 +60,7 @@ pub async fn look(ledger: &dyn Ledger, house: &House, now: Millis) -> Result<Loo
         return Ok(Looked::default());
     }
     let numbers = numbers_by_venue(ledger, organisation).await?;
-    let known = records_beside(ledger, house, &due).await?;
+    let known = records_beside(ledger, house, &due, now).await?;
     let mut looked = Looked { records: due.len(), ..Looked::default() };
     let mut owing: Vec<(Record, Option<Millis>, Ranked)> = Vec::new();
     let mut again: Vec<(Record, Option<Millis>)> = Vec::new();
@@ -113,6 +113,7 @@ async fn records_beside(
     ledger: &dyn Ledger,
     house: &House,
     due: &[Record],
+    now: Millis,
 ) -> Result<BTreeMap<RecordId, Record>, LedgerError> {
     let mut wanted = BTreeSet::new();
     for record in due {
@@ -120,7 +121,7 @@ async fn records_beside(
         let Some((pack, work, offset_minutes)) = of_venue(house, record) else { continue };
         let numbers_on = |key: &str, _: Day| pack.parameter(key).map(|known| known.values.clone()).unwrap_or_default();
         // A task's id does not depend on numbers of the venue but where a cadence does, and none of these has one.
-        let ground = task::Ground { work, pack, offset_minutes, numbers_on: &numbers_on, lookup: &|_| None };
+        let ground = task::Ground { work, pack, offset_minutes, numbers_on: &numbers_on, lookup: &|_| None, now };
         wanted.extend(task::of_record(record, &ground).into_iter().map(|task| task.id));
     }
     let found = ledger.records_by_id(house.organisation, &wanted).await?;

@@ -185,6 +185,19 @@ struct Outing {
     audience: Audience,
 }
 
+/// Somebody with a card, of whom something is under way.
+#[derive(Clone)]
+struct Member {
+    person: RecordId,
+    name: String,
+    phone: String,
+    card: RecordId,
+    card_no: String,
+    paid_fen: i64,
+    start_on: Day,
+    audience: Audience,
+}
+
 struct Club {
     house: House,
     chance: Seeded,
@@ -198,8 +211,8 @@ struct Club {
     equipment: Vec<RecordId>,
     courts: Vec<RecordId>,
     cards: i64,
-    /// Some members: person, name, phone, card, and who may see them.
-    members: Vec<(RecordId, String, String, RecordId, Audience)>,
+    /// Some members.
+    members: Vec<Member>,
     /// Some who hold a card with money on it: person, card and its number.
     sports_members: Vec<(RecordId, RecordId, String)>,
 }

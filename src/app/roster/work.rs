@@ -165,7 +165,7 @@ impl Roster {
             let parameters = parameters_of(replica);
             let numbers_on = |key: &str, day: Day| parameters.on(pack, key, day);
             let lookup = |id: RecordId| replica.record(id);
-            let ground = task::Ground { work, pack, offset_minutes, numbers_on: &numbers_on, lookup: &lookup };
+            let ground = task::Ground { work, pack, offset_minutes, numbers_on: &numbers_on, lookup: &lookup, now };
             let records = kinds.iter().flat_map(|kind| replica.by_kind(kind)).filter_map(|id| replica.record(id));
             let of_records = records.flat_map(|record| task::due_by(&record, until, &ground));
             let of_calendar = task::of_calendar(me.venue.id, now, &ground);
@@ -189,7 +189,7 @@ impl Roster {
             let parameters = parameters_of(replica);
             let numbers_on = |key: &str, day: Day| parameters.on(pack, key, day);
             let lookup = |id: RecordId| replica.record(id);
-            let ground = task::Ground { work, pack, offset_minutes, numbers_on: &numbers_on, lookup: &lookup };
+            let ground = task::Ground { work, pack, offset_minutes, numbers_on: &numbers_on, lookup: &lookup, now };
             let due = task::due_by(&record, now.plus(60 * DAY_MS), &ground);
             due.into_iter().map(|task| MyTask { state: task.state(now), task }).collect()
         });

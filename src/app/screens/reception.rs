@@ -210,7 +210,7 @@ fn known_person(roster: Roster, person: Option<RecordId>) -> Option<Record> {
     person.and_then(|person| untrack(|| roster.record(person)))
 }
 
-/// A form of the desk on a page of its own; back to the list once it is saved.
+/// A form of the desk on a page of its own; once it is saved, back to the list with the guest who came chosen.
 #[component]
 fn Register(
     form_key: &'static str,
@@ -241,8 +241,10 @@ fn Register(
     let saved = move |saved: Saved| {
         let w_now = w.get_untracked();
         let who = saved.filled.text(name_key).unwrap_or_default().to_owned();
+        let visit = saved.undo.iter().find(|edit| edit.kind.as_str() == "visit").map(|edit| edit.record);
         tell_saved(roster, toaster, w, w_now.saved_here_of(&who), who, saved.undo);
-        go.run("/reception".into());
+        // The guest stands there: what comes next is in sight.
+        go.run(visit.map_or_else(|| "/reception".into(), |visit| format!("/reception?visit={visit}")));
     };
     let open_person = move |person: RecordId| go.run(format!("/people/{person}"));
     let form = match start {

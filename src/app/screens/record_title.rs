@@ -3,7 +3,7 @@
 //! ```text
 //! 王雨桐        转卡申请表与转卡协议 · 11月22日 · 待审批
 //! 王雨桐        会籍 · 年卡 · W01-000123 · 2027年11月21日到期 · 有效
-//! 健身年卡      卡种 · ¥4,280.00
+//! 健身年卡      12个月 · ¥4,280.00
 //! ```
 
 use yingke_core::{
@@ -52,22 +52,31 @@ pub fn kind_of(roster: Roster, words: Words, kind: &str) -> String {
     kind_words(roster.pack(), words, kind)
 }
 
-/// The form that a record was filled in with: of several that write its kind, the one of which it holds the most.
+/// The form that a record was filled in with: of several that write its kind, the one of which it holds the most. One that
+/// holds nothing yet is filled in with the catalogue's.
 #[must_use]
 pub fn form_of<'a>(pack: &'a Pack, record: &Record) -> Option<&'a Form> {
     let held = |form: &Form| form.fields().filter(|field| holds(record, field.key.as_str())).count();
-    let mut best: Option<(usize, &Form)> = None;
+    let mut best: Option<((usize, bool), &Form)> = None;
     for form in pack.forms.iter().filter(|form| *form.record == *record.kind().as_str()) {
-        let held = held(form);
-        if best.is_none_or(|(most, _)| held > most) {
-            best = Some((held, form));
+        let fits = (held(form), is_of_catalogue(form));
+        if best.is_none_or(|(most, _)| fits > most) {
+            best = Some((fits, form));
         }
     }
     best.map(|(_, form)| form)
 }
 
-fn holds(record: &Record, key: &str) -> bool {
-    record.get(key).is_some() || record.elements(key).next().is_some()
+/// Whether a form is one of domain.md's, and not of the house's own.
+#[must_use]
+pub fn is_of_catalogue(form: &Form) -> bool {
+    form.id.starts_with("F-")
+}
+
+/// Whether a record holds something in a field, wherever it is kept.
+pub fn holds(record: &Record, key: &str) -> bool {
+    let in_group = || record.guarded(PROGRESS).is_some_and(|group| group.contains_key(key));
+    record.get(key).is_some() || record.elements(key).next().is_some() || in_group()
 }
 
 fn around<T>(roster: Roster, read: impl FnOnce(&Around<'_>) -> T) -> T {
@@ -80,7 +89,7 @@ fn around<T>(roster: Roster, read: impl FnOnce(&Around<'_>) -> T) -> T {
 }
 
 fn kind_words(pack: &Pack, words: Words, kind: &str) -> String {
-    let of_catalogue = pack.forms.iter().find(|form| &*form.record == kind && form.id.starts_with("F-"));
+    let of_catalogue = pack.forms.iter().find(|form| &*form.record == kind && is_of_catalogue(form));
     if let Some(form) = of_catalogue {
         return form.title.in_language(words.0).to_owned();
     }
@@ -166,7 +175,7 @@ impl Around<'_> {
         let mut parts = Vec::new();
         if self.about(record, STEPS_MAX).is_some() {
             // A form of the catalogue says what it is; the house's own forms only what is put into them.
-            let form = form_of(self.pack, record).filter(|form| form.id.starts_with("F-"));
+            let form = form_of(self.pack, record).filter(|form| is_of_catalogue(form));
             let form = form.map(|form| form.title.in_language(words.0).to_owned());
             parts.push(form.unwrap_or_else(|| kind_words(self.pack, words, kind)));
         }
@@ -181,6 +190,10 @@ impl Around<'_> {
                 parts.extend(until.map(|day| words.title_until(format::full_day(words, day))));
             }
             "product" | "offer" => {
+                // Its name says what it is: beside it stands for how long, and for how much.
+                parts.clear();
+                let months = record.get("term_months").and_then(Value::as_int).filter(|months| *months > 0);
+                parts.extend(months.map(|months| words.parameters_months(months)));
                 let price = record.get("list_price").or_else(|| record.get("price")).and_then(Value::as_int);
                 parts.extend(price.and_then(Money::from_fen).map(|price| format!("¥{}", price.shown())));
             }

@@ -311,6 +311,13 @@ fn a_guest_becomes_a_member_step_by_step() {
     assert_eq!(identity.text("number"), Some(ID_NUMBER));
     assert_eq!(*identity.audience(), Audience::Circle(fixture::venue(), circle::IDENTITY.into()));
     assert_eq!(*record.audience(), Audience::Own(fixture::venue(), fixture::staff(1)));
+    let waits = |club: &Club| {
+        let posts = |scene: &Scene<'_>, ground: &Ground<'_>| {
+            waits_for(&club.records[&contract], scene, ground).into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        club.ask(1, posts)
+    };
+    assert_eq!(waits(&club), ["cashier", "front_desk", "consultant"]);
     // What is missing is asked for, and nobody else may confirm a payment.
     let asks = club.ask(6, |scene, ground| {
         let offers = offers(&club.records[&contract], scene, ground);
@@ -323,6 +330,8 @@ fn a_guest_becomes_a_member_step_by_step() {
     assert!(matches!(club.try_step(contract, "pay", 6, &short, None), Err(Refusal::Unmet(_))));
 
     club.step(contract, "pay", 6, &[("paid_amount", 360_000.into()), ("payment_slip_no", "S-1".into())]);
+    // A stay is handed over by somebody else: this is a card.
+    assert_eq!(waits(&club), ["front_desk"]);
     let guest = &club.records[&person];
     assert_eq!((guest.text("stage"), guest.get("contract")), (Some("won"), Some(&contract.into())));
     assert_eq!(club.of_kind("performance")[0].get("amount"), Some(&Value::Int(360_000)));
@@ -523,8 +532,25 @@ fn a_refund_climbs_until_somebody_keeps_the_member() {
     assert_eq!(club.group(refund, "level"), Some(Value::Int(1)));
     assert_eq!(club.records[&refund].get("level_due_at"), Some(&Value::At(club.now.plus(24 * HOUR_MS))));
     assert!(matches!(club.try_step(refund, "level_2", 1, &[], None), Err(Refusal::NotYours { .. })));
+    let owed = |club: &Club, me| {
+        let owes = |scene: &Scene<'_>, ground: &Ground<'_>| {
+            let owed = owed(&club.records[&refund], scene, ground);
+            owed.map(|owed| (owed.key.to_string(), owed.fields.len(), owed.fields[0].key.as_str().to_owned()))
+        };
+        club.ask(me, owes)
+    };
+    // The first level's result stands on the application; the supervisor owes hers before the manager goes on.
+    assert_eq!(owed(&club, 1), None);
     club.step(refund, "level_2", 4, &[]);
-    club.step(refund, "level_3", 5, &[("level2_result", "escalated".into())]);
+    assert_eq!(owed(&club, 4), Some(("levels".into(), 2, "level2_result".into())));
+    assert_eq!(owed(&club, 1), None);
+    let notes = Value::List(vec!["谈过一次".into(), "没有别的店".into()]);
+    let typed = [(Key::of("level2_result"), "escalated".into()), (Key::of("level_notes"), notes)].into();
+    let edits = note(&club.records[&refund], &typed);
+    club.save(4, edits);
+    assert_eq!(owed(&club, 4), None);
+    assert_eq!(note(&club.records[&refund], &typed), []);
+    club.step(refund, "level_3", 5, &[]);
     club.step(refund, "retain_3", 5, &[("level3_result", "retained".into()), ("agreed", true.into())]);
     assert_eq!(club.state(refund), "retained");
     assert_eq!(club.records[&refund].text("final_decision"), Some("retained"));

@@ -42,7 +42,12 @@ fn on_ground<T>(records: &Records, question: impl FnOnce(&Ground<'_>) -> T) -> T
         offset_minutes: 480,
         numbers_on: &|key, _| numbers(key),
         lookup: &lookup,
+        now: Millis(0),
     })
+}
+
+fn tasks_at(records: &Records, record: RecordId, now: Millis) -> Vec<Task> {
+    on_ground(records, |ground| of_record(&records[&record], &Ground { now, ..*ground }))
 }
 
 fn tasks_of(records: &Records, record: RecordId) -> Vec<Task> {
@@ -188,6 +193,7 @@ fn the_calendar_asks_once_a_period() {
             _ => vec![22 * 60],
         },
         lookup: &lookup,
+        now: Millis(0),
     };
     let at_day = |kind, day: &str| of_calendar(fixture::venue(), at(day, 12, 0), &ground(kind));
     let ids = |tasks: Vec<Task>| tasks.into_iter().map(|task| task.id).collect::<BTreeSet<_>>();
@@ -301,6 +307,7 @@ fn with_ground(records: &Records, kind: VenueKind, hours: i64, f: impl FnOnce(&G
         offset_minutes: 480,
         numbers_on: &numbers_on,
         lookup: &lookup,
+        now: Millis(0),
     });
 }
 
@@ -331,4 +338,22 @@ fn of_calls_that_come_round_the_last_is_due_and_a_deed_ends_it() {
     assert_eq!(next.len(), 1);
     assert_ne!(next[0].id, tasks[0].id);
     assert!(!matches!(next[0].state(at("2026-07-16", 9, 0)), TaskState::Done { .. }));
+}
+
+#[test]
+fn a_card_that_ran_out_is_won_back_and_no_longer_renewed() {
+    let mut records = Records::new();
+    let card = |end: &str| {
+        let end = Day::parse(end).unwrap();
+        vec![("state", "active".into()), ("start_on", Day::parse("2026-01-15").unwrap().into()), ("end_on", end.into())]
+    };
+    let group = progress("membership", &records, id(1), &card("2026-07-14"));
+    put(&mut records, 1, id(1), "membership", vec![group]);
+    let has = |now: Millis, template: &str| {
+        tasks_at(&records, id(1), now).into_iter().any(|task| &*task.template == template)
+    };
+    // Nobody wrote down that it ran out: the clock has brought it there all the same.
+    let (before, after) = (at("2026-07-14", 12, 0), at("2026-07-16", 12, 0));
+    assert_eq!((has(before, "T-030"), has(before, "T-031")), (true, false));
+    assert_eq!((has(after, "T-030"), has(after, "T-031")), (false, true));
 }

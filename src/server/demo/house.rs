@@ -5,14 +5,19 @@ use std::collections::BTreeMap;
 
 use yingke_core::{
     audience::{Audience, circle},
-    change::{Key, Write},
-    id::{RecordId, StaffId, VenueId},
+    change::{Edit, Key, Write},
+    id::{ChangeId, ENDPOINT_DEVICE, RecordId, StaffId, VenueId},
+    merge,
+    pack::{Pack, VenueKind},
     reckon, schema,
+    stamp::{Rank, Stamp},
+    task::{self, Deed},
     time::{DAY_MS, HOUR_MS, MINUTE_MS, Millis},
     value::Value,
+    work::Work,
 };
 
-use super::{Club, Guest, OFFSET_MINUTES};
+use super::{Club, Guest, Member, OFFSET_MINUTES};
 
 /// Name, kind, months, price in fen, personal training, times and days of leave.
 const PRODUCTS: [(&str, &str, i64, i64, i64, i64, i64); 6] = [
@@ -153,9 +158,10 @@ impl Club {
         self.aside(|club| {
             let products = club.products.clone();
             let (product, months, price) = products[club.chance.below(products.len() as u64) as usize];
-            // Most cards of the demo were signed long before the guest was written down here anew.
-            let back = club.chance.below(u64::try_from(months * 30 + 20).unwrap_or(30)) as i64;
-            let start = reckon::plus_days(at.day(OFFSET_MINUTES), -back);
+            // Most cards of the demo were signed long before the guest was written down here anew. They run today, but for
+            // a few that have just ended: nobody's list begins with what was left undone for months.
+            let back = club.chance.below(u64::try_from(months * 30 + 4).unwrap_or(30)) as i64;
+            let start = reckon::plus_days(club.today, -back);
             let end = reckon::term_end(start, months);
             let deal = price - price / 20 * club.chance.below(3) as i64;
             let number = format!("W01-{:05}", 8_000 + club.cards);
@@ -209,6 +215,7 @@ impl Club {
             ];
             membership.push(standing("membership", "active", at, consultant, group));
             let person = vec![schema::write("person", "contract", contract)];
+            let calls = club.calls_made(card, &guest.audience, &membership);
             club.save(
                 at,
                 consultant,
@@ -219,16 +226,55 @@ impl Club {
                     (guest.record, "person", &guest.audience, person),
                 ],
             );
+            for (at, call) in calls {
+                club.save(at, consultant, "task", vec![(call.record, "task", &call.audience, call.writes)]);
+            }
             if club.members.len() < 40 {
-                club.members.push((
-                    guest.record,
-                    guest.name.clone(),
-                    guest.phone.clone(),
+                club.members.push(Member {
+                    person: guest.record,
+                    name: guest.name.clone(),
+                    phone: guest.phone.clone(),
                     card,
-                    guest.audience.clone(),
-                ));
+                    card_no: number,
+                    paid_fen: deal,
+                    start_on: start,
+                    audience: guest.audience.clone(),
+                });
             }
         });
+    }
+
+    /// The calls that came due for a card and were made, but for one in twelve: what is left is what people forget.
+    fn calls_made(&mut self, card: RecordId, audience: &Audience, writes: &[Write]) -> Vec<(Millis, Edit)> {
+        let edit = Edit {
+            record: card,
+            kind: Key::of("membership"),
+            audience: audience.clone(),
+            salt: [0; 8],
+            writes: writes.to_vec(),
+        };
+        let rank = Rank { stamp: Stamp::at(self.now), device: ENDPOINT_DEVICE, change: ChangeId::from_bytes([0; 16]) };
+        let mut record = merge::begin(rank, &edit);
+        merge::apply(&mut record, rank, &edit);
+        let pack = Pack::of(VenueKind::Fitness);
+        let due = task::due_by(
+            &record,
+            self.now.plus(-DAY_MS),
+            &task::Ground {
+                work: Work::of(VenueKind::Fitness),
+                pack,
+                offset_minutes: OFFSET_MINUTES,
+                numbers_on: &|key, _| pack.parameter(key).map(|known| known.values.clone()).unwrap_or_default(),
+                lookup: &|_| None,
+                now: self.now,
+            },
+        );
+        let made = due.into_iter().filter(|_| self.chance.below(12) > 0);
+        let made = made.map(|task| {
+            let at = task.due_at.plus(HOUR_MS);
+            (at, task::deed_edit(&task, &record, Deed::Done, at))
+        });
+        made.collect()
     }
 
     /// What is under way today: complaints, faults, a leave that waits for a signature, a refund, bookings.
@@ -246,7 +292,7 @@ impl Club {
         let audience = Audience::Circle(venue, circle::CASES.into());
         for (place, (matter, category, severity, content, hours_ago, state)) in CASES.into_iter().enumerate() {
             let at = self.now.plus(-hours_ago * HOUR_MS);
-            let Some((person, name, phone, ..)) = self.members.get(place * 3).cloned() else { continue };
+            let Some(Member { person, name, phone, .. }) = self.members.get(place * 3).cloned() else { continue };
             let mut fields: Vec<(&str, Value)> = vec![
                 ("person", person.into()),
                 ("kind", "complaint".into()),
@@ -322,11 +368,11 @@ impl Club {
         let desk = self.staff("陈晓彤");
         let at = self.now.plus(-2 * HOUR_MS);
         let today = self.today;
-        if let Some((person, name, _, card, audience)) = self.members.get(1).cloned() {
+        if let Some(Member { person, name, card, card_no, audience, .. }) = self.members.get(1).cloned() {
             let fields: Vec<(&str, Value)> = vec![
                 ("person", person.into()),
                 ("membership", card.into()),
-                ("card_no", "W01-08001".into()),
+                ("card_no", card_no.into()),
                 ("member_name", name.into()),
                 ("start_on", reckon::plus_days(today, 3).into()),
                 ("planned_end_on", reckon::plus_days(today, 24).into()),
@@ -342,19 +388,23 @@ impl Club {
             let record = self.record(at);
             self.save(at, desk, "F-14", vec![(record, "leave", &audience, writes)]);
         }
-        if let Some((person, name, _, card, audience)) = self.members.get(2).cloned()
+        // Somebody with most of a long card before them moves away.
+        let has_much_left =
+            |member: &&Member| member.paid_fen >= 300_000 && reckon::days_between(member.start_on, today) < 150;
+        let mover = self.members.iter().skip(2).find(has_much_left).cloned();
+        if let Some(Member { person, name, card, card_no, paid_fen, start_on, audience, .. }) = mover
             && let Audience::Own(_, consultant) = audience
         {
             let fields: Vec<(&str, Value)> = vec![
                 ("person", person.into()),
                 ("membership", card.into()),
-                ("card_no", "W01-08002".into()),
+                ("card_no", card_no.into()),
                 ("member_name", name.into()),
                 ("applied_at", at.plus(-DAY_MS).into()),
                 ("reason", "moved".into()),
                 ("reason_text", "下个月调到苏州工作".into()),
-                ("paid_amount", 388_000.into()),
-                ("used_value", 96_000.into()),
+                ("paid_amount", paid_fen.into()),
+                ("used_value", reckon::share(paid_fen, reckon::days_between(start_on, today), 365).into()),
                 ("level1_result", "escalated".into()),
                 ("level_notes", Value::List(vec!["谈了转店，苏州没有门店".into()])),
                 ("level_due_at", at.plus(DAY_MS).into()),

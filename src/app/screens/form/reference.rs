@@ -161,7 +161,7 @@ pub(super) fn records(
     view! { <FieldGroup label optional_mark=mark note problem id>{shown_chosen} {offered}</FieldGroup> }
 }
 
-/// What can be chosen: what belongs to the form's person, newest first, then the newest of all.
+/// What can be chosen: what belongs to the form's person, newest first, then the newest of all; products by their price.
 fn candidates(roster: Roster, kinds: &'static [&'static str], person: Option<RecordId>) -> Vec<RecordId> {
     let mut ids: Vec<RecordId> = Vec::new();
     if let Some(person) = person {
@@ -175,6 +175,8 @@ fn candidates(roster: Roster, kinds: &'static [&'static str], person: Option<Rec
     });
     let known = ids.len();
     ids.extend(newest.into_iter().filter(|id| !ids[..known].contains(id)).collect::<Vec<_>>());
+    // What has a price stands in its order, as on a price list.
+    ids[known..].sort_by_cached_key(|id| roster.record(*id).and_then(|record| record.get("list_price")?.as_int()));
     ids
 }
 

@@ -4,7 +4,7 @@ use yingke_core::{
     change::{Edit, Key},
     form::Draft,
     id::RecordId,
-    pack::{Field, FieldType, Form, ListOf, Reference},
+    pack::{Field, FieldType, Form, ListOf, Reference, Required},
     paper,
     record::Record,
     schema::{self, Holds},
@@ -199,6 +199,13 @@ fn Correct(id: RecordId, form_id: String) -> impl IntoView {
     let mut start = of_record(roster, form_key, &record);
     let about = around(roster, form, person_of(&record));
     paper::prefill(form, &about.iter().collect::<Vec<_>>(), &mut start);
+    // What must be there and is not yet begins with its default, as on a form that nobody has filled in.
+    let begun = begun(roster, form_key, &[]);
+    for field in form.fields().filter(|field| field.required == Required::Yes) {
+        if start.get(field.key.as_str()).is_empty() {
+            start.set(&field.key, begun.get(field.key.as_str()));
+        }
+    }
     // A number that stands masked on the paper is kept elsewhere and not typed twice. What was signed stays signed.
     let without: Vec<&'static str> = form
         .fields()

@@ -86,11 +86,9 @@ pub fn OneCard(
     let buttons = OFTEN
         .into_iter()
         .flat_map(|kind| beginning_forms(roster, kind))
-        .enumerate()
-        .map(|(place, form)| {
+        .map(|form| {
             let open = Callback::new(move |()| route.go(&format!("/form/{}?about={card}", form.id)));
-            let kind = if place == 0 { ButtonKind::Primary } else { ButtonKind::Quiet };
-            view! { <Button label=move || short(roster, &form.record, w.get()) kind on_press=open/> }
+            view! { <Button label=move || short(roster, &form.record, w.get()) kind=ButtonKind::Quiet on_press=open/> }
         })
         .collect::<View>();
     let money = Memo::new(move |_| roster.card_balance(card));
@@ -102,6 +100,8 @@ pub fn OneCard(
                 <span class="card__sum" data-below=(fen < 0).then_some("true")>{shown_money(fen)}</span>
             </p>
         },
+        // A card without an end counts no days.
+        None if left.with(Option::is_none) => View::Nothing,
         None => view! { <Ring done=share figure aim=t!(w, member_days_unit) sentence size=RingSize::Card tone/> },
     };
     let more = Callback::new(move |()| choosing.set(true));

@@ -17,7 +17,7 @@ pub use choose::Choose;
 pub use home::WorkHome;
 pub use record::{OneTask, RecordPage, Steps};
 pub use refusal::{refusal_text, who};
-pub use step::{Offered, TakeStep};
+pub use step::{Offered, TakeNote, TakeStep};
 
 use yingke_core::{
     id::RecordId,
@@ -31,6 +31,7 @@ use yingke_core::{
 
 use crate::{
     roster::Roster,
+    screens::record_title::{is_of_catalogue, kind_of},
     t,
     ui::{EmptyState, Icon, Tone},
     view::prelude::*,
@@ -109,6 +110,13 @@ fn kind_of_key(key: &str) -> Option<&'static str> {
 /// The icon of the group that a kind stands in.
 #[must_use]
 pub fn icon_of(kind: &str) -> Icon {
+    match kind {
+        "tour" => return Icon::Walk,
+        "negotiation" => return Icon::Chat,
+        "trial" | "trial_pass" => return Icon::TrialPass,
+        "appointment" => return Icon::Calendar,
+        _ => {}
+    }
     GROUPS.iter().find(|group| group.kinds.contains(&kind)).map_or(Icon::Note, |group| group.icon)
 }
 
@@ -120,10 +128,10 @@ pub fn kind_word(roster: Roster, words: Words, kind: &str) -> String {
     // One machine runs several kinds of requests: there the form says which.
     let machine = machine.filter(|_| roster.work().machines_of(kind).all(|machine| machine.records.len() == 1));
     let of_form = || {
-        let of_catalogue = forms().find(|form| form.id.starts_with("F-"));
+        let of_catalogue = forms().find(|form| is_of_catalogue(form));
         of_catalogue.or_else(|| forms().next()).map(|form| &form.title)
     };
-    let other = || crate::screens::record_title::kind_of(roster, words, kind);
+    let other = || kind_of(roster, words, kind);
     machine.or_else(of_form).map_or_else(other, |title| title.in_language(words.0).to_owned())
 }
 
@@ -135,7 +143,7 @@ fn is_written_by_others(kind: &str) -> bool {
 /// The forms of a kind that people fill in: those of the catalogue, and the house's own where it has no other.
 fn forms_of(roster: Roster, kind: &str) -> Vec<&'static Form> {
     let forms = || roster.pack().forms.iter().filter(|form| &*form.record == kind);
-    let of_catalogue: Vec<&Form> = forms().filter(|form| form.id.starts_with("F-")).collect();
+    let of_catalogue: Vec<&Form> = forms().filter(|form| is_of_catalogue(form)).collect();
     if of_catalogue.is_empty() && !is_written_by_others(kind) { forms().collect() } else { of_catalogue }
 }
 

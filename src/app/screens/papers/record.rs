@@ -2,6 +2,7 @@
 
 use yingke_core::{
     id::RecordId,
+    pack::{Form, Required},
     record::Record,
     task::{Deed, TaskState},
     time::{DAY_MS, HOUR_MS},
@@ -19,7 +20,7 @@ use super::{
     refusal::{unmet_text, who},
     settle::Settle,
     standing,
-    step::{Offered, offered, take_now},
+    step::{Offered, offered, owed, take_now},
     tone_of,
 };
 use crate::{
@@ -30,7 +31,7 @@ use crate::{
         form::save_failed,
         paper::FilledSheet,
         passes::PassUses,
-        record_title::{form_of, title_of},
+        record_title::{form_of, holds, is_of_catalogue, title_of},
         shell::Pill,
     },
     t,
@@ -147,7 +148,7 @@ fn Found(id: RecordId) -> impl IntoView {
             <aside class="papers__side">
                 <Settle id/>
                 {is_booking.then(|| view! { <OpenTicket id/> })}
-                <Steps id without=if is_booking { &["arrive"] } else { &[] } second=is_booking/>
+                <Steps id without=if is_booking { &["arrive"] } else { &[] } second=is_booking fills_in=true/>
                 <Tasks id/>
                 <Related id/>
                 <div class="papers__begin">
@@ -230,6 +231,17 @@ fn edit_buttons(roster: Roster, kind: &str, id: RecordId) -> View {
         .collect()
 }
 
+/// The form of a paper that a step began, until all that the form must have is there. Subscribes to what it read.
+fn form_to_fill_in(roster: Roster, id: RecordId) -> Option<&'static Form> {
+    let record = roster.record(id)?;
+    let (machine, state) = standing(roster, &record)?;
+    let is_first = machine.steps.iter().any(|step| step.from.is_empty() && step.to == state.key);
+    let may_change = roster.papers(&[], |scene, _| yingke_core::paper::may_change(&record, scene)).unwrap_or(false);
+    let form = form_of(roster.pack(), &record).filter(|form| is_of_catalogue(form))?;
+    let lacks = form.fields().any(|field| field.required == Required::Yes && !holds(&record, field.key.as_str()));
+    (is_first && may_change && lacks).then_some(form)
+}
+
 /// Who took the last step, and when.
 fn last_step(roster: Roster, words: Words, record: &Record) -> Option<String> {
     let group = record.guarded(PROGRESS)?;
@@ -252,6 +264,9 @@ pub fn Steps(
     /// What comes first on this page is another button.
     #[prop(optional)]
     second: bool,
+    /// A paper that a step began is filled in before it goes on.
+    #[prop(optional)]
+    fills_in: bool,
     /// Takes a step in a way of its own, or says that it does not.
     #[prop(optional, into)]
     instead: Option<Callback<Offered, bool>>,
@@ -260,10 +275,13 @@ pub fn Steps(
     let roster = use_roster();
     let route = use_route();
     let toaster = use_context::<Toaster>().expect("main.rs provides the toaster");
+    let unfilled = Memo::new(move |_| if fills_in { form_to_fill_in(roster, id).map(|form| &*form.id) } else { None });
     let offers = Memo::new(move |_| {
         let _ = roster.minute();
         let mut offers = roster.record(id).map(|record| offered(roster, &record)).unwrap_or_default();
         offers.retain(|offer| !without.contains(&&*offer.step.key));
+        // What a step would ask stands on the form as well, among more.
+        offers.retain(|offer| unfilled.get().is_none() || offer.asks.is_empty());
         offers
     });
     let has_machine =
@@ -278,9 +296,35 @@ pub fn Steps(
             route.go(&format!("/record/{id}/step/{}", offer.step.key));
         }
     };
+    // What is to be written down before it goes on, and where: the whole form, or what the next one wants to read.
+    let to_write = Memo::new(move |_| {
+        if let Some(form) = unfilled.get().and_then(|form| roster.pack().form(form)) {
+            return Some((format!("/record/{id}/form/{}", form.id), form.title.clone()));
+        }
+        let record = roster.record(id).filter(|_| fills_in)?;
+        Some((format!("/record/{id}/note"), owed(roster, &record)?.title))
+    });
+    let fill_in = shown(
+        move || to_write.get().is_some(),
+        move || {
+            let label = move || {
+                let what = to_write.get();
+                what.map(|(_, what)| w.get().paper_fill_in(what.in_language(w.get().0))).unwrap_or_default()
+            };
+            let open = Callback::new(move |()| {
+                if let Some((path, _)) = to_write.get_untracked() {
+                    route.go(&path);
+                }
+            });
+            view! {
+                <Button label icon=Icon::Edit kind=ButtonKind::Primary size=ButtonSize::Next wide=true on_press=open/>
+            }
+        },
+    );
     let content = move || {
         let offers = offers.get();
-        if offers.is_empty() {
+        let second = second || to_write.get().is_some();
+        if offers.is_empty() && !second {
             return view! { <p class="note">{none_is_mine(roster, w, id)}</p> };
         }
         offers
@@ -328,7 +372,7 @@ pub fn Steps(
     has_machine.then(|| {
         view! {
             <Section title=t!(w, paper_next)>
-                <div class="papers__steps">{content} {ask}</div>
+                <div class="papers__steps">{fill_in} {content} {ask}</div>
                 {sheet}
             </Section>
         }
@@ -340,14 +384,15 @@ fn none_is_mine(roster: Roster, w: Signal<Words>, id: RecordId) -> impl Fn() -> 
     move || {
         let words = w.get();
         let Some(record) = roster.record(id) else { return String::new() };
-        let Some((machine, state)) = standing(roster, &record) else { return words.paper_no_step().to_owned() };
+        let Some((_, state)) = standing(roster, &record) else { return words.paper_no_step().to_owned() };
         if state.is_end {
             return words.paper_ended().to_owned();
         }
-        let mut by: Vec<Box<str>> = Vec::new();
-        for step in machine.steps.iter().filter(|step| step.from.contains(&state.key)) {
-            by.extend(step.by.iter().filter(|by| &***by != "system").cloned());
-        }
+        let by = roster.papers(&[], |scene, ground| {
+            let by = yingke_core::paper::waits_for(&record, scene, ground);
+            by.into_iter().map(Box::from).collect::<Vec<Box<str>>>()
+        });
+        let by = by.unwrap_or_default();
         if by.is_empty() { words.paper_no_step().to_owned() } else { words.paper_waits(who(words, &by)) }
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     roster::Roster,
     route::use_route,
     screens::{
-        form::{PackForm, Ready, Saved, of_fields, save_failed},
+        form::{PackForm, Ready, Saved, of_fields, save_failed, tell_saved},
         record_title::title_of,
     },
     t,
@@ -201,6 +201,59 @@ fn Take(id: RecordId, step: String) -> impl IntoView {
                 edits=decide
                 on_saved=saved
             />
+        </FormPage>
+    }
+}
+
+/// What is owed here before somebody else can go on. Subscribes to what it read.
+#[must_use]
+pub fn owed(roster: Roster, record: &Record) -> Option<Section> {
+    roster.papers(&[], |scene, ground| paper::owed(record, scene, ground)).flatten()
+}
+
+/// `/record/…/note`: what is owed, written down without a step.
+#[component]
+pub fn TakeNote() -> impl IntoView {
+    let route = use_route();
+    let id = Memo::new(move |_| route.part(1).and_then(|id| id.parse::<RecordId>().ok()));
+    move || id.get().map(|id| untrack(|| view! { <Note id/> }))
+}
+
+#[component]
+fn Note(id: RecordId) -> impl IntoView {
+    let w = use_words();
+    let roster = crate::roster::use_roster();
+    let route = use_route();
+    let toaster = use_context::<Toaster>().expect("main.rs provides the toaster");
+    let back = Callback::new(move |()| route.replace(&format!("/record/{id}")));
+    let record = roster.record(id);
+    let owed = record.as_ref().and_then(|record| owed(roster, record));
+    let (Some(record), Some(mut section)) = (record, owed) else {
+        back.run(());
+        return View::Nothing;
+    };
+    for field in section.fields.iter_mut().filter(|field| field.required == Required::Later) {
+        field.required = Required::Yes;
+    }
+    let title = section.title.clone();
+    let form = Form { id: "step".into(), title: title.clone(), record: "".into(), copies: 1, sections: vec![section] };
+    let start: Draft = of_fields(roster, &form, &record);
+    let decide = Callback::new(move |ready: Ready| {
+        let typed = ready.filled.values().map(|(key, value)| (key.clone(), value.clone())).collect();
+        untrack(|| roster.record(id)).map(|record| paper::note(&record, &typed)).unwrap_or_default()
+    });
+    let name = StoredValue::new(title);
+    let title = move || name.with_value(|name| name.in_language(w.get().0).to_owned());
+    let saved = Callback::new(move |saved: Saved| {
+        let what = untrack(title);
+        tell_saved(roster, toaster, w, w.get_untracked().paper_saved(&what), what, saved.undo);
+        back.run(());
+    });
+    let whom = move || roster.record(id).map(|record| title_of(roster, w.get(), &record)).unwrap_or_default();
+    let draft_key = format!("note:{id}");
+    view! {
+        <FormPage title whom on_back=back one_section=true>
+            <PackForm form_key="step" form=form draft_key start edits=decide on_saved=saved/>
         </FormPage>
     }
 }
