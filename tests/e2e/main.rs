@@ -24,5 +24,7 @@ mod papers;
 mod passes;
 mod pictures;
 mod same;
+mod signup;
+mod supervisor;
 mod tour;
 mod wipe;

@@ -1,7 +1,7 @@
 //! Desk work while the network is down: a leave is signed, a complaint taken, a card renewed; the centre gets all of it
 //! and another tablet shows it.
 
-use crate::house::{HUANG_LI, LI_WEI, Server, Tablet};
+use crate::house::{HUANG_LI, LI_WEI, Person, Server, Tablet};
 
 #[tokio::test]
 async fn papers_are_signed_taken_and_renewed_offline_and_reach_the_centre() {
@@ -63,4 +63,13 @@ pub async fn sign(tablet: &Tablet) {
     tablet.button("签字").tap().await;
     tablet.button("不方便写字，改为键入姓名").tap().await;
     tablet.button("签好了").tap().await;
+}
+
+/// Somebody stands beside the tablet, and takes one step with a PIN of their own; who alone may take it is chosen already.
+pub async fn lent(tablet: &Tablet, step: &str, person: Person) {
+    tablet.button("请身边的同事来办").tap().await;
+    tablet.heading("同事当场办理").shown().await;
+    tablet.group(step).tap_inside("[role=radio]", person.name).await;
+    tablet.text(&format!("{}，请输入数字密码", person.name)).shown().await;
+    tablet.type_digits(person.pin).await;
 }

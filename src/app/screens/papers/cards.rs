@@ -4,6 +4,7 @@ use yingke_core::{id::RecordId, reckon::days_between, record::Record, time::Day,
 
 use super::{begin::cards_of, beginning_forms, choose::Choose, standing, tone_of};
 use crate::{
+    format,
     roster::{Roster, use_roster},
     route::use_route,
     screens::shown::money as shown_money,
@@ -74,7 +75,9 @@ pub fn OneCard(
     let span = move || {
         record.with(|record| {
             let card = record.as_ref()?;
-            Some(w.get().member_from_until(day(card, "start_on")?, day(card, "end_on")?))
+            let words = w.get();
+            let on = |key| day(card, key).map(|day| format::full_day(words, day));
+            Some(words.member_from_until(on("start_on")?, on("end_on")?))
         })
     };
     let state = move || {

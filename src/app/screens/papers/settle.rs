@@ -38,7 +38,7 @@ pub fn Settle(id: RecordId) -> impl IntoView {
             Some(view! {
                 <dl class="fact-list fact-list--close">
                     <FactRow label=t!(w, paper_state)>{state}</FactRow>
-                    <FactRow label=t!(w, paper_reason)>{reason}</FactRow>
+                    {(!reason.is_empty()).then(|| view! { <FactRow label=t!(w, paper_reason)>{reason}</FactRow> })}
                 </dl>
                 <p class="note">{w.get().paper_by(who, when)}</p>
             })

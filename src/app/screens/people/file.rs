@@ -277,11 +277,14 @@ fn happening(roster: Roster, words: Words, record: &Record) -> Option<Happening>
             let group = record.guarded(PROGRESS);
             let by = group.and_then(|group| group.get("by")).and_then(|by| by.as_text());
             let by = by.or_else(|| record.text("captured_by")).or_else(|| record.text("agent"));
+            let title = papers::kind_word(roster, words, kind);
+            let mut second = record_title::second_of(roster, words, record);
+            second.retain(|part| *part != title);
             Happening {
                 at: record.begun().stamp.millis(),
                 icon: papers::icon_of(kind),
-                title: papers::kind_word(roster, words, kind),
-                second: record_title::second_of(roster, words, record),
+                title,
+                second,
                 who: by.map(|id| roster.staff_name(id)).unwrap_or_default(),
                 opens: Some(record.id),
             }
