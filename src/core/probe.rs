@@ -22,7 +22,7 @@ pub fn step(_name: &'static str) -> bool {
 }
 
 #[cfg(feature = "sim")]
-pub use simulated::{broken, counts, decide, note, reset, sabotage, step};
+pub use simulated::{Way, broken, counts, decide, note, reset, sabotage, step};
 
 #[cfg(feature = "sim")]
 mod simulated {
@@ -34,24 +34,31 @@ mod simulated {
     /// A decision's name, and how often it fell either way.
     type Count = (&'static str, [u64; 2]);
 
+    /// How a decision is sabotaged.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Way {
+        Turned,
+        Always(bool),
+    }
+
     thread_local! {
-        static SABOTAGE: Cell<Option<&'static str>> = const { Cell::new(None) };
+        static SABOTAGE: Cell<Option<(&'static str, Way)>> = const { Cell::new(None) };
         static BROKEN: Cell<u64> = const { Cell::new(0) };
         static COUNTS: RefCell<HashMap<(usize, usize), Count>> = RefCell::default();
     }
 
-    /// A decision: `holds`, or the opposite while it is sabotaged.
+    /// A decision: `holds`, or something else while it is sabotaged.
     #[must_use]
     pub fn decide(name: &'static str, holds: bool) -> bool {
         note(name, holds);
-        holds != is_sabotaged(name)
+        sabotaged(name, holds)
     }
 
     /// Whether a step is taken: yes, unless it is sabotaged.
     #[must_use]
     pub fn step(name: &'static str) -> bool {
         note(name, true);
-        !is_sabotaged(name)
+        sabotaged(name, true)
     }
 
     /// Counts that something occurred, or that it did not.
@@ -61,21 +68,23 @@ mod simulated {
         });
     }
 
-    fn is_sabotaged(name: &str) -> bool {
-        let sabotaged = SABOTAGE.get().is_some_and(|other| other == name);
-        if sabotaged {
-            BROKEN.set(BROKEN.get() + 1);
-        }
-        sabotaged
+    fn sabotaged(name: &str, holds: bool) -> bool {
+        let now = match SABOTAGE.get() {
+            Some((other, Way::Turned)) if other == name => !holds,
+            Some((other, Way::Always(always))) if other == name => always,
+            _ => holds,
+        };
+        BROKEN.set(BROKEN.get() + u64::from(now != holds));
+        now
     }
 
-    /// From here on, on this thread, the decision of this name is turned round; `None` for none.
-    pub fn sabotage(name: Option<&'static str>) {
-        SABOTAGE.set(name);
+    /// From here on, on this thread, the decision of this name falls another way; `None` for none.
+    pub fn sabotage(what: Option<(&'static str, Way)>) {
+        SABOTAGE.set(what);
         BROKEN.set(0);
     }
 
-    /// How often the sabotaged decision was turned round.
+    /// How often the sabotaged decision fell another way than it should have.
     #[must_use]
     pub fn broken() -> u64 {
         BROKEN.get()

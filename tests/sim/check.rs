@@ -23,12 +23,18 @@ type Checked = Result<(), String>;
 /// Says the first thing that does not hold.
 pub fn all(world: &mut World) -> Checked {
     world.heal()?;
+    nothing_was_said_that_may_not_be(world)?;
     let ledger: Vec<Ranked> = world.club.rows().into_iter().map(|row| row.ranked).collect();
     nothing_is_lost_or_doubled(world, &ledger)?;
     later_edits_win(world, &ledger)?;
     conflicts_are_surfaced_and_none_invented(world, &ledger)?;
     the_endpoint_is_right(world, &ledger)?;
     replicas_are_right(world, &ledger)
+}
+
+fn nothing_was_said_that_may_not_be(world: &World) -> Checked {
+    let network = world.network.borrow();
+    network.faults.iter().chain(&world.facts.faults).next().map_or(Ok(()), |fault| Err(fault.clone()))
 }
 
 fn nothing_is_lost_or_doubled(world: &World, ledger: &[Ranked]) -> Checked {

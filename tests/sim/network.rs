@@ -2,7 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     future::poll_fn,
     rc::Rc,
     task::Poll,
@@ -10,9 +10,10 @@ use std::{
 
 use yingke_core::{
     id::StaffId,
+    journal::memory::Unlocked,
     probe,
     sync::{Blocks, Endpoint, Trouble},
-    wire::v1::{Answer, Block, Push},
+    wire::v1::{Answer, Block, Push, WireSlot},
 };
 
 /// What a tablet asks for.
@@ -42,6 +43,12 @@ pub struct Call {
 pub struct Network {
     calls: BTreeMap<u64, Call>,
     last: u64,
+    /// What is unlocked on each tablet now, and how often that has changed.
+    unlocked: BTreeMap<usize, (u64, Unlocked)>,
+    /// The counters that each tablet has pushed with since its disk was put back, if it was.
+    counters: BTreeMap<usize, BTreeSet<u64>>,
+    /// What no tablet may send, and one did.
+    pub faults: Vec<String>,
 }
 
 pub type Shared = Rc<RefCell<Network>>;
@@ -85,6 +92,48 @@ impl Network {
         self.last
     }
 
+    pub fn is_unlocked(&mut self, tablet: usize, unlocked: Unlocked) {
+        let times = self.unlocked.get(&tablet).map_or(0, |(times, _)| times + 1);
+        self.unlocked.insert(tablet, (times, unlocked));
+    }
+
+    /// What is unlocked on a tablet now, and how often that has changed.
+    #[must_use]
+    pub fn unlocked(&self, tablet: usize) -> (u64, Unlocked) {
+        self.unlocked[&tablet].clone()
+    }
+
+    /// A tablet's disk is what it was before: it counts from there.
+    pub fn was_put_back(&mut self, tablet: usize) {
+        self.counters.remove(&tablet);
+    }
+
+    /// Each push is counted, or copies would not be found out; and what nobody may read who is unlocked now can only go out
+    /// sealed.
+    fn look_at(&mut self, tablet: usize, begun: &(u64, Unlocked), push: &Push) {
+        // Two tabs may send in another order than they counted.
+        if !self.counters.entry(tablet).or_default().insert(push.push_counter) {
+            self.faults.push(format!("tablet {tablet} pushed twice as number {}", push.push_counter));
+        }
+        let (times, now) = &self.unlocked[&tablet];
+        // Somebody may have come and gone since the turn began.
+        if *times > begun.0 + 1 {
+            return;
+        }
+        for change in &push.changes {
+            let opens = |unlocked: &Unlocked| {
+                let is_author = unlocked.staff == Some(change.author);
+                change.edits.iter().all(|slot| match slot {
+                    WireSlot::Shown(edit) => is_author || unlocked.audiences.contains(&edit.audience),
+                    WireSlot::Hidden { .. } => false,
+                })
+            };
+            if !opens(now) && !opens(&begun.1) {
+                self.faults.push(format!("tablet {tablet} sent {} open, which nobody there has a key for", change.id));
+            }
+        }
+    }
+
     fn take_reply(&mut self, id: u64) -> Option<Result<Rc<[u8]>, Trouble>> {
         let call = self.calls.get_mut(&id)?;
         let reply = call.reply.take()?;
@@ -106,6 +155,8 @@ pub struct Wire {
     pub person: Option<StaffId>,
     /// Whether the endpoint can be told in short where the tablet stands: the tab knows.
     pub takes_cuts: Rc<Cell<bool>>,
+    /// What was unlocked when the turn began: [`Network::unlocked`].
+    pub begun: (u64, Unlocked),
 }
 
 /// Nobody waits for a reply once its turn is gone.
@@ -139,6 +190,7 @@ impl Endpoint for Wire {
     async fn sync(&self, push: Push) -> Result<Answer, Trouble> {
         let told_in_short = push.at.is_some();
         let body = serde_json::to_vec(&push).expect("a push is plain data");
+        self.network.borrow_mut().look_at(self.tablet, &self.begun, &push);
         let reply = self.ask(Ask::Sync(body.into())).await?;
         let answer = serde_json::from_slice::<Answer>(&reply);
         let answer = answer.map_err(|error| Trouble::NotUnderstood { detail: error.to_string() })?;

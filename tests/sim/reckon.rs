@@ -15,7 +15,8 @@ use yingke_core::{
 /// What a field must hold.
 #[derive(Debug, PartialEq)]
 enum Holds {
-    One(Value),
+    /// A value, and the change that says so.
+    One(ChangeId, Value),
     Once(Vec<Value>),
     Set(BTreeMap<Value, bool>),
     /// The heads, by the change that wrote each, and in the order of their ranks.
@@ -75,13 +76,18 @@ fn tag(op: &Op) -> CellTag {
 /// Earliest first.
 fn holds(ops: &[(ChangeId, &Op)]) -> Holds {
     let yes = Value::Bool(true);
-    match ops[0].1 {
-        Op::Latest(_) => match ops[ops.len() - 1].1 {
-            Op::Latest(value) => Holds::One(value.clone()),
+    let (last, first) = (&ops[ops.len() - 1], &ops[0]);
+    match first.1 {
+        Op::Latest(_) => match last.1 {
+            Op::Latest(value) => Holds::One(last.0, value.clone()),
             other => unreachable!("{other:?} among the latest"),
         },
-        Op::First(value) => Holds::One(value.clone()),
-        Op::Sticky(_) => Holds::One(Value::Bool(ops.iter().any(|(_, op)| **op == Op::Sticky(yes.clone())))),
+        Op::First(value) => Holds::One(first.0, value.clone()),
+        // Who said yes first made it stick; of those who say no, the last.
+        Op::Sticky(_) => match ops.iter().find(|(_, op)| **op == Op::Sticky(yes.clone())) {
+            Some((id, _)) => Holds::One(*id, yes),
+            None => Holds::One(last.0, Value::Bool(false)),
+        },
         Op::Once(_) => {
             let mut values = Vec::new();
             for (_, op) in ops {
@@ -134,7 +140,8 @@ impl Reckoned {
             let Some(expected) = self.fields.get(&field) else { return Some(format!("{key} was never written")) };
             let found = match cell {
                 Cell::Latest { value, .. } | Cell::First { value, .. } | Cell::Sticky { value, .. } => {
-                    Holds::One(value.clone())
+                    let by = record.rank_of(key.as_str()).expect("a field that holds one value says who set it");
+                    Holds::One(by.change, value.clone())
                 }
                 Cell::Once(values) => Holds::Once(values.iter().map(|(_, value)| value.clone()).collect()),
                 Cell::Set(elements) => {
@@ -163,7 +170,7 @@ impl Holds {
         match self {
             Self::Once(values) => values.len() > 1,
             Self::Heads(heads) => heads.iter().any(|(_, values)| *values != heads[0].1),
-            Self::One(_) | Self::Set(_) => false,
+            Self::One(..) | Self::Set(_) => false,
         }
     }
 }

@@ -50,6 +50,8 @@ pub struct Tablet {
     pub keys: BTreeMap<StaffId, BTreeSet<Audience>>,
     in_blocks: Rc<RefCell<InBlocks>>,
     pub copy: Option<(DiskCopy, InBlocks)>,
+    /// Changes that the last turn brought.
+    pub pulled: usize,
     network: Shared,
 }
 
@@ -111,6 +113,7 @@ impl Tablet {
             keys: BTreeMap::new(),
             in_blocks: Rc::default(),
             copy: None,
+            pulled: 0,
             network,
         };
         tablet.open_tab();
@@ -126,6 +129,7 @@ impl Tablet {
     pub fn open_tab(&mut self) {
         let mut tab = Tab::on(self.disk.clone());
         tab.journal.unlock(self.unlocked());
+        self.network.borrow_mut().is_unlocked(self.place, self.unlocked());
         if self.tabs.is_empty() {
             // A disk that is closed now is asked again before the first push.
             let _ = quietly(&self.disk, tab.journal.lead());
@@ -143,6 +147,7 @@ impl Tablet {
     pub fn unlock(&mut self, person: Option<StaffId>) {
         self.person = person;
         let unlocked = self.unlocked();
+        self.network.borrow_mut().is_unlocked(self.place, unlocked.clone());
         for tab in &mut self.tabs {
             tab.journal.unlock(unlocked.clone());
             tab.read_everything(&self.disk, &self.in_blocks.borrow());
@@ -165,8 +170,9 @@ impl Tablet {
         if tab.turning.is_some() {
             return false;
         }
+        let begun = self.network.borrow().unlocked(self.place);
         let (network, takes_cuts) = (self.network.clone(), tab.takes_cuts.clone());
-        let wire = Wire { network, tablet: self.place, person: self.person, takes_cuts };
+        let wire = Wire { network, tablet: self.place, person: self.person, takes_cuts, begun };
         let journal = tab.journal.clone();
         let turning: Turning = match tab.behind.take() {
             None => Box::pin(async move { Went::Turned(turn(&*journal, &wire).await) }),
@@ -206,6 +212,7 @@ impl Tablet {
         let more = self.tabs[tab].behind.is_some();
         Polled::Ended(match ended {
             Ok(Some(news)) => {
+                self.pulled = news.pulled.len();
                 self.known_offset_ms = news.server_time.since(device_now);
                 let new_keys = same_session && self.let_in(tab, &news);
                 if !same_session {
@@ -213,7 +220,10 @@ impl Tablet {
                 }
                 Ok(more || news.more || new_keys)
             }
-            Ok(None) => Ok(true),
+            Ok(None) => {
+                self.pulled = 0;
+                Ok(true)
+            }
             Err(error) => {
                 if error == TurnError::NewEpoch {
                     self.in_blocks.borrow_mut().clear();
@@ -290,6 +300,7 @@ impl Tablet {
     pub fn restore_profile(&mut self) -> bool {
         let Some((copy, in_blocks)) = self.copy.take() else { return false };
         self.disk.restore(&copy);
+        self.network.borrow_mut().was_put_back(self.place);
         self.in_blocks.replace(in_blocks);
         self.crash(false);
         true
@@ -312,6 +323,7 @@ impl Tablet {
     pub fn fresh_tab(&self) -> Tab {
         let mut tab = Tab::on(self.disk.clone());
         tab.journal.unlock(self.unlocked());
+        self.network.borrow_mut().is_unlocked(self.place, self.unlocked());
         tab.read_everything(&self.disk, &self.in_blocks.borrow());
         tab
     }

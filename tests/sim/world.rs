@@ -7,7 +7,7 @@ use std::{
 };
 
 use yingke_core::{
-    audience::Role,
+    audience::{Audience, Role, may_write},
     chance::{Chance, Seeded},
     change::{Change, Edit, Header, Key, Ranked},
     fixture,
@@ -16,7 +16,7 @@ use yingke_core::{
     probe,
     sync::{Trouble, TurnError},
     time::{DAY_MS, HOUR_MS, MINUTE_MS, Millis, SECOND_MS},
-    wire::v1::Refusal,
+    wire::v1::{Answer, Refusal, Verdict},
 };
 
 use crate::{
@@ -47,6 +47,8 @@ pub struct Facts {
     /// Changes that an endpoint has accepted, with each rank that one gave them.
     pub ranks: BTreeMap<ChangeId, BTreeSet<yingke_core::stamp::Rank>>,
     pub restored: bool,
+    /// What the endpoint answered, and may not.
+    pub faults: Vec<String>,
     /// How far the ledger was looked through for [`Facts::ranks`].
     rows_known: u64,
 }
@@ -266,7 +268,17 @@ impl World {
             }
             What::Staff => self.change_staff(&mut dice),
             What::Checkpoint => {
-                probe::note("fault: checkpoint", self.tablets[place].checkpoint(tab));
+                let written = self.tablets[place].checkpoint(tab);
+                probe::note("fault: checkpoint", written);
+                // Another tab may want the same, and not have heard of this one.
+                let tabs = self.tablets[place].tabs.len() as u64;
+                let other = (tab + 1 + dice.below(tabs) as usize) % self.tablets[place].tabs.len();
+                if written && other != tab {
+                    probe::note(
+                        "fault: a checkpoint after one that was missed",
+                        !self.tablets[place].checkpoint(other),
+                    );
+                }
             }
             What::Tear => {
                 let torn = self.disaster == Disaster::DisksTear && self.tablets[place].disk.tear(dice.next_u64());
@@ -397,16 +409,42 @@ impl World {
         let network = self.network.borrow();
         let call = network.call(id);
         let tablet = &self.tablets[call.tablet];
+        let is_push = matches!(call.ask, Ask::Sync(_));
         let reply = match &call.ask {
             Ask::Sync(body) => self.club.answer(tablet.number, tablet.venue, call.person, body, self.now),
             Ask::Snapshot { after } => self.club.snapshot(tablet.venue, call.person, *after, self.now),
         };
         drop(network);
+        if let (true, Ok(reply)) = (is_push, &reply) {
+            self.verdicts_are_just(reply);
+        }
         for row in self.club.rows_after(self.facts.rows_known) {
             self.facts.rows_known = row.number;
             self.facts.ranks.entry(row.ranked.change.id()).or_default().insert(row.ranked.rank());
         }
         reply
+    }
+
+    /// Nobody writes where they may not, and nobody is kept from writing where they may.
+    fn verdicts_are_just(&mut self, reply: &[u8]) {
+        let answer: Answer = serde_json::from_slice(reply).expect("an answer can be read");
+        for verdict in answer.verdicts {
+            let id = verdict.id();
+            let Some(save) = self.facts.saves.get(&id) else { continue };
+            let author = self.club.house.active(save.ranked.change.header.author);
+            let may = |audience: &Audience| {
+                author.is_some_and(|author| may_write(author.id, author.role, author.venue, audience))
+            };
+            let may_all = save.ranked.change.edits().all(|edit| may(&edit.audience));
+            let fault = match verdict {
+                Verdict::Accepted { had: false, .. } if !may_all => "was taken, and its author may not write there",
+                Verdict::Refused { reason: Refusal::NotAllowed { .. }, .. } if may_all => {
+                    "was refused, and its author may write there"
+                }
+                Verdict::Accepted { .. } | Verdict::Refused { .. } | Verdict::Later { .. } => continue,
+            };
+            self.facts.faults.push(format!("{id} {fault}"));
+        }
     }
 
     /// One turn from its beginning to its end, and the blocks that follow it, as far as they come.
@@ -589,6 +627,10 @@ impl World {
             let quiet = self.healthy_turn(place);
             (0..self.tablets[place].tabs.len()).for_each(|tab| self.tablets[place].hear(tab));
             if self.tablets[place].person.is_none() || quiet {
+                let has_all = quiet && self.healthy_turn(place);
+                if has_all && self.tablets[place].pulled > 0 {
+                    return Err(format!("tablet {place} is brought again what it has"));
+                }
                 return Ok(quiet);
             }
         }

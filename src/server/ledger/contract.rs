@@ -86,6 +86,7 @@ macro_rules! ledger_contract {
             what_was_accepted_once_stays_accepted
             a_counter_that_goes_backwards_keeps_nothing
             a_wrong_clock_is_corrected_and_the_order_kept
+            what_was_corrected_before_is_still_followed_by_the_rest
             a_page_carries_the_mark_of_its_own_end
             a_stream_that_was_read_farther_keeps_its_mark
             a_reader_never_later_finds_a_smaller_number
@@ -295,6 +296,20 @@ async fn a_wrong_clock_is_corrected_and_the_order_kept(tested: Tested) {
     // What lies in the ledger and goes out in pages has the verdict's rank.
     let rows = tested.ledger.rows(fixture::organisation(), 0, 10).await.unwrap();
     assert_eq!(rows.iter().map(|row| (row.ranked.stamp, row.ranked.device)).collect::<Vec<_>>(), kept);
+}
+
+/// The answer to the first push was lost, and with it the corrected stamp: it comes again, together with what was made next.
+async fn what_was_corrected_before_is_still_followed_by_the_rest(tested: Tested) {
+    let first = named(1, own(), Stamp::at(Millis(5_000))); // 1970
+    let next = named(2, own(), Stamp::at(fixture::NOW.plus(-MINUTE_MS))); // the clock was set by then
+    append(&tested, batch([first.clone()])).await;
+    let verdicts = append(&tested, batch([first, next])).await;
+    let [Verdict::Accepted { stamp: first, had: true, .. }, Verdict::Accepted { stamp: next, had: false, .. }] =
+        &verdicts[..]
+    else {
+        panic!("{verdicts:?}")
+    };
+    assert!(first < next, "{first:?} {next:?}");
 }
 
 async fn a_page_carries_the_mark_of_its_own_end(tested: Tested) {
