@@ -46,7 +46,7 @@ pub struct Network {
     /// What is unlocked on each tablet now, and how often that has changed.
     unlocked: BTreeMap<usize, (u64, Unlocked)>,
     /// The counters that each tablet has pushed with since its disk was put back, if it was.
-    counters: BTreeMap<usize, BTreeSet<u64>>,
+    counters: BTreeMap<usize, BTreeSet<(u64, bool)>>,
     /// What no tablet may send, and one did.
     pub faults: Vec<String>,
 }
@@ -111,8 +111,8 @@ impl Network {
     /// Each push is counted, or copies would not be found out; and what nobody may read who is unlocked now can only go out
     /// sealed.
     fn look_at(&mut self, tablet: usize, begun: &(u64, Unlocked), push: &Push) {
-        // Two tabs may send in another order than they counted.
-        if !self.counters.entry(tablet).or_default().insert(push.push_counter) {
+        // Two tabs may send in another order than they counted. What was told in short may be asked for again in full.
+        if !self.counters.entry(tablet).or_default().insert((push.push_counter, push.at.is_some())) {
             self.faults.push(format!("tablet {tablet} pushed twice as number {}", push.push_counter));
         }
         let (times, now) = &self.unlocked[&tablet];
