@@ -1,18 +1,23 @@
 //! How Chinese names are read: for searching by pinyin, and for showing how to say a name.
 //!
 //! Each character has its main reading, from Unihan; surnames that are read otherwise than the character
-//! (曾, 单, 解) and compound surnames have theirs. The tables are made when the program is built.
+//! (曾, 单, 解) and compound surnames have theirs. Who is searched for is found by the other readings that a
+//! character has in names as well (长, 行, 重). The tables are made when the program is built.
 
 use std::{fmt, ops::Range, sync::OnceLock};
 
 /// Each syllable in ASCII, ü as v, padded to [`SYLLABLE_LETTERS_MAX`].
 const SYLLABLES: &str = include_str!(concat!(env!("OUT_DIR"), "/pinyin_syllables.txt"));
-/// For each character from U+4E00 on: syllable times 5 plus tone; 0 where there is none of its own.
+/// For each character from U+4E00 on: syllable times 5 plus tone, and [`SEVERAL`]; 0 where there is none of its own.
 const READINGS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/pinyin_readings.bin"));
+/// The simplified characters with other readings, in order, each followed by one of those: syllable times 5 plus tone.
+const OTHERS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/pinyin_others.bin"));
 /// Steps between traditional characters, then what each becomes.
 const SIMPLIFIED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/simplified.bin"));
 const FIRST: u32 = 0x4e00;
 const FIRST_FOLDED: u16 = 0x3400;
+/// Set where a character has other readings.
+const SEVERAL: u16 = 1 << 15;
 
 /// One more than the highest number of a syllable.
 pub(crate) const SYLLABLES_END: u16 = (SYLLABLES.len() / SYLLABLE_LETTERS_MAX) as u16 + 1;
@@ -115,13 +120,34 @@ pub fn readings(name: &str) -> Vec<Option<Syllable>> {
 /// The main reading of a character.
 #[must_use]
 pub fn of_character(character: char) -> Option<Syllable> {
-    own_reading(character).or_else(|| own_reading(simplified(character)))
+    Some(looked_up(character)?.0)
 }
 
-fn own_reading(character: char) -> Option<Syllable> {
+/// The main reading of a character, and whether it has [`others`].
+pub(crate) fn looked_up(character: char) -> Option<(Syllable, bool)> {
+    let entry = own_entry(character).or_else(|| own_entry(simplified(character)))?;
+    Some((Syllable(entry & !SEVERAL), entry & SEVERAL != 0))
+}
+
+fn own_entry(character: char) -> Option<u16> {
     let place = u32::from(character).checked_sub(FIRST)? as usize * 2;
     let entry = READINGS.get(place..place + 2)?;
-    Some(u16::from_le_bytes([entry[0], entry[1]])).filter(|entry| *entry != 0).map(Syllable)
+    Some(u16::from_le_bytes([entry[0], entry[1]])).filter(|entry| *entry != 0)
+}
+
+/// All readings that a simplified character has in names, but for the syllable of this number: the main one where it
+/// stands in a surname that is read otherwise, and those of the list.
+pub(crate) fn others(character: char, besides: u16) -> impl Iterator<Item = Syllable> {
+    let read = |place: usize| u16::from_le_bytes([OTHERS[place], OTHERS[place + 1]]);
+    let code = u16::try_from(u32::from(character)).unwrap_or_default();
+    let (mut first, mut end) = (0, OTHERS.len() / 4);
+    while first < end {
+        let middle = usize::midpoint(first, end);
+        if read(4 * middle) < code { first = middle + 1 } else { end = middle }
+    }
+    let listed = (first..OTHERS.len() / 4).map(|entry| 4 * entry).take_while(move |place| read(*place) == code);
+    let listed = listed.map(move |place| Syllable(read(place + 2)));
+    of_character(character).into_iter().chain(listed).filter(move |syllable| syllable.number() != besides)
 }
 
 /// The simplified character for a traditional one; all others as they are.
@@ -288,6 +314,24 @@ mod tests {
             for (plain, tone) in syllables {
                 assert!(Syllable::written(plain, *tone).is_some(), "{name}");
             }
+        }
+    }
+
+    #[test]
+    fn characters_of_names_have_their_other_readings() {
+        let check = |character: char, besides: &str, marked: &str| {
+            let besides = Syllable::written(besides, 0).map_or(0, Syllable::number);
+            let read: Vec<String> = others(character, besides).map(Syllable::marked).collect();
+            assert_eq!(read.join(" "), marked, "{character}");
+        };
+        check('长', "zhang", "cháng");
+        check('行', "xing", "háng héng");
+        check('单', "shan", "dān chán"); // as a surname
+        check('王', "wang", "");
+        check('阿', "a", "ē");
+        check('鹄', "gu", "hú");
+        for (character, several) in [('长', true), ('長', true), ('樂', true), ('王', false), ('張', false)] {
+            assert_eq!(looked_up(character).map(|(_, several)| several), Some(several), "{character}");
         }
     }
 

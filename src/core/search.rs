@@ -15,10 +15,8 @@ use std::{
 
 use crate::{
     id::{RecordId, StaffId},
-    pinyin,
-    replica::people::{
-        CHARACTER_MASK, Digits, Letters, NO_DIGITS, Name, Pairs, People, SYLLABLE_SHIFT, Token, Traits, tokens_of,
-    },
+    pinyin::{self, Syllable},
+    replica::people::{Digits, Letters, NO_DIGITS, Name, Pairs, People, Token, Traits, tokens_of},
     time::Millis,
 };
 
@@ -55,6 +53,8 @@ pub struct Hit {
 pub struct PinyinSpan {
     pub character: usize,
     pub letters: usize,
+    /// Where it was found by another reading than the one by which the name is shown.
+    pub other: Option<Syllable>,
 }
 
 impl fmt::Debug for Hit {
@@ -360,20 +360,20 @@ fn within(wanted: &[u8], number: Digits, from: usize) -> Option<(Fit, Range<usiz
 
 // ---- Names --------------------------------------------------------------------------------------------------
 
-/// Takes down which characters were matched, and how many letters of their readings.
+/// Takes down which characters were matched, how many letters of their readings, and of which other one.
 trait Marks {
-    fn mark(&mut self, character: usize, letters: usize);
+    fn mark(&mut self, span: PinyinSpan);
     fn clear(&mut self);
 }
 
 impl Marks for () {
-    fn mark(&mut self, _: usize, _: usize) {}
+    fn mark(&mut self, _: PinyinSpan) {}
     fn clear(&mut self) {}
 }
 
-impl Marks for Vec<(usize, usize)> {
-    fn mark(&mut self, character: usize, letters: usize) {
-        self.push((character, letters));
+impl Marks for Vec<PinyinSpan> {
+    fn mark(&mut self, span: PinyinSpan) {
+        self.push(span);
     }
     fn clear(&mut self) {
         Vec::clear(self);
@@ -391,7 +391,7 @@ fn place(texts: &[Text], name: &[Token], marks: &mut impl Marks) -> Option<Fit> 
             texts.iter().try_for_each(|text| text.find(name, 0, marks).map(|_| ()))?;
             return Some(Fit::Part);
         };
-        together &= name[end..next.start].iter().all(|token| is_sign(character_of(*token)));
+        together &= name[end..next.start].iter().all(|token| is_sign(token.character()));
         end = next.end;
     }
     Some(match (together && end == name.len(), begins_word(name, found.start)) {
@@ -420,7 +420,10 @@ impl Text {
     fn find(&self, name: &[Token], from: usize, marks: &mut impl Marks) -> Option<Range<usize>> {
         let mut found = None;
         for (start, token) in name.iter().enumerate().skip(from) {
-            let may_begin = character_of(*token) == self.characters[0] || self.begins[syllable_of(*token)];
+            let begins = |number: u16| self.begins[usize::from(number)];
+            let may_begin = token.character() == self.characters[0]
+                || begins(token.syllable())
+                || token.others().map(Syllable::number).any(begins);
             if !may_begin || found.is_some() && !begins_word(name, start) {
                 continue;
             }
@@ -437,48 +440,44 @@ impl Text {
     }
 }
 
-/// Reads a text off a name from `at` on, and gives where it ends. A character is matched by itself, by its
-/// whole reading, by its initial, or, the last one, by as much of its reading as has been typed.
+/// Reads a text off a name from `at` on, and gives where it ends. A character is matched by itself, by one of its
+/// whole readings, by its initial, or, the last one, by as much of its reading as has been typed.
 fn consume(name: &[Token], at: usize, text: &[char], marks: &mut impl Marks) -> Option<usize> {
     let Some(first) = text.first() else { return Some(at) };
     let token = *name.get(at)?;
-    let character = character_of(token);
+    let character = token.character();
     if character == *first
         && let Some(end) = consume(name, at + 1, &text[1..], marks)
     {
-        marks.mark(at, 0);
+        marks.mark(PinyinSpan { character: at, letters: 0, other: None });
         return Some(end);
     }
     if is_sign(character) {
         return consume(name, at + 1, text, marks);
     }
-    let reading = pinyin::plain(syllable_of(token) as u16).as_bytes();
-    let typed = text.iter().zip(reading).take_while(|(typed, letter)| is_letter(**typed, **letter)).count();
-    if typed == text.len() {
-        marks.mark(at, typed);
-        return Some(at + 1);
-    }
-    let initial_letters = if reading.get(1) == Some(&b'h') { 2 } else { 1 };
-    let mut tried = 0;
-    for letters in [reading.len(), initial_letters, 1] {
-        if letters == 0 || letters > typed || letters == tried {
-            continue;
+    // So many letters were read off and the rest did not follow, one bit each: another reading need not try them again.
+    let mut tried = 0_u8;
+    let readings = std::iter::once((token.syllable(), None)).chain(token.others().map(|it| (it.number(), Some(it))));
+    for (number, other) in readings {
+        let reading = pinyin::plain(number).as_bytes();
+        let typed = text.iter().zip(reading).take_while(|(typed, letter)| is_letter(**typed, **letter)).count();
+        if typed == text.len() {
+            marks.mark(PinyinSpan { character: at, letters: typed, other });
+            return Some(at + 1);
         }
-        if let Some(end) = consume(name, at + 1, &text[letters..], marks) {
-            marks.mark(at, letters);
-            return Some(end);
+        let initial_letters = if reading.get(1) == Some(&b'h') { 2 } else { 1 };
+        for letters in [reading.len(), initial_letters, 1] {
+            if letters == 0 || letters > typed || tried & 1 << letters != 0 {
+                continue;
+            }
+            if let Some(end) = consume(name, at + 1, &text[letters..], marks) {
+                marks.mark(PinyinSpan { character: at, letters, other });
+                return Some(end);
+            }
+            tried |= 1 << letters;
         }
-        tried = letters;
     }
     None
-}
-
-fn character_of(token: Token) -> char {
-    char::from_u32(token & CHARACTER_MASK).unwrap_or_default()
-}
-
-fn syllable_of(token: Token) -> usize {
-    (token >> SYLLABLE_SHIFT) as usize
 }
 
 /// ü is written v, and typed v or u.
@@ -493,7 +492,7 @@ fn is_sign(character: char) -> bool {
 
 /// Whether a word begins here: the name itself, or a Latin word after a sign.
 fn begins_word(name: &[Token], at: usize) -> bool {
-    at == 0 || is_sign(character_of(name[at - 1]))
+    at == 0 || is_sign(name[at - 1].character())
 }
 
 /// The form in which characters are compared: small letters without accents, half width, simplified.
@@ -531,7 +530,7 @@ pub(crate) fn fold(character: char) -> char {
 impl Query {
     fn mark(&self, name: &str, phone: Digits, hit: &mut Hit) {
         let tokens = tokens_of(name);
-        let mut marks = Vec::new();
+        let mut marks: Vec<PinyinSpan> = Vec::new();
         place(&self.texts, &tokens, &mut marks);
         let mut digits = BTreeSet::new();
         for number in &self.numbers {
@@ -540,17 +539,16 @@ impl Query {
             } else if let Some(found) = number.find_groups(phone).filter(|found| !found.is_empty()) {
                 digits.extend(found.into_iter().flatten());
             } else {
-                let mut in_name = Vec::new();
+                let mut in_name: Vec<PinyinSpan> = Vec::new();
                 place(std::slice::from_ref(&number.text), &tokens, &mut in_name);
                 marks.extend(in_name);
             }
         }
-        marks.sort_unstable();
-        marks.dedup_by_key(|(character, _)| *character);
+        marks.sort_by_key(|span| (span.character, span.letters));
+        marks.dedup_by_key(|span| span.character);
         let ranges: Vec<Range<usize>> = pinyin::character_ranges(name).collect();
-        hit.name = joined(marks.iter().map(|(character, _)| ranges[*character].clone()));
-        let by_reading = marks.into_iter().filter(|(_, letters)| *letters > 0);
-        hit.pinyin = by_reading.map(|(character, letters)| PinyinSpan { character, letters }).collect();
+        hit.name = joined(marks.iter().map(|span| ranges[span.character].clone()));
+        hit.pinyin = marks.into_iter().filter(|span| span.letters > 0).collect();
         hit.phone = joined(digits.into_iter().map(|digit| digit + 1..digit + 2)); // after the plus
     }
 }

@@ -12,7 +12,7 @@ use std::{
 
 use crate::{
     id::{RecordId, VenueId},
-    pinyin,
+    pinyin::{self, Syllable},
     replica::rows::Row,
     search,
     time::Millis,
@@ -131,10 +131,49 @@ impl Hasher for TextHasher {
     }
 }
 
-/// A folded character, and the number of its syllable above it.
-pub(crate) type Token = u32;
-pub(crate) const SYLLABLE_SHIFT: u32 = 21;
-pub(crate) const CHARACTER_MASK: u32 = (1 << SYLLABLE_SHIFT) - 1;
+/// A folded character, above it the number of its syllable, and on top whether it has other readings.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Token(u32);
+
+impl Token {
+    const SYLLABLE_SHIFT: u32 = 21;
+    const SEVERAL: u32 = 1 << 31;
+
+    fn of(character: char) -> Self {
+        let (number, several) =
+            pinyin::looked_up(character).map_or((0, false), |(syllable, several)| (syllable.number(), several));
+        let several = if several { Self::SEVERAL } else { 0 };
+        Self(several | u32::from(number) << Self::SYLLABLE_SHIFT | u32::from(search::fold(character)))
+    }
+
+    /// The same character, read as part of a surname.
+    fn read_as(self, syllable: Syllable) -> Self {
+        let without = self.0 & (Self::SEVERAL | ((1 << Self::SYLLABLE_SHIFT) - 1));
+        Self(without | u32::from(syllable.number()) << Self::SYLLABLE_SHIFT)
+    }
+
+    pub(crate) fn character(self) -> char {
+        char::from_u32(self.0 & ((1 << Self::SYLLABLE_SHIFT) - 1)).unwrap_or_default()
+    }
+
+    /// The number of its syllable, 0 for none.
+    pub(crate) fn syllable(self) -> u16 {
+        ((self.0 & !Self::SEVERAL) >> Self::SYLLABLE_SHIFT) as u16
+    }
+
+    /// Its other readings.
+    pub(crate) fn others(self) -> impl Iterator<Item = Syllable> {
+        let several = self.0 & Self::SEVERAL != 0;
+        several.then(|| pinyin::others(self.character(), self.syllable())).into_iter().flatten()
+    }
+
+    /// The numbers of all syllables that it may be read as.
+    fn syllables(self) -> impl Iterator<Item = u16> {
+        std::iter::once(self.syllable()).chain(self.others().map(Syllable::number))
+    }
+}
+
+const _: () = assert!(pinyin::SYLLABLES_END <= 1 << (31 - Token::SYLLABLE_SHIFT), "a token holds each syllable");
 
 /// A few bits that stand for the characters in a name: each Latin letter and each initial of a reading has its
 /// own, digits share one, all other characters share the rest.
@@ -152,10 +191,8 @@ impl Traits {
 
     fn of_name(tokens: &[Token]) -> Self {
         tokens.iter().fold(Self::default(), |traits, token| {
-            let character = char::from_u32(token & CHARACTER_MASK).unwrap_or_default();
-            let initial = pinyin::initial((token >> SYLLABLE_SHIFT) as u16);
-            let with_itself = traits.and(Self::of_character(character));
-            initial.map_or(with_itself, |initial| with_itself.and(Self::of_character(initial)))
+            let initials = token.syllables().filter_map(pinyin::initial);
+            initials.map(Self::of_character).fold(traits.and(Self::of_character(token.character())), Self::and)
         })
     }
 
@@ -180,8 +217,8 @@ impl Letters {
 
     fn of_name(tokens: &[Token]) -> Self {
         let of_token = |token: &Token| {
-            let character = char::from_u32(token & CHARACTER_MASK);
-            Self::of(character.into_iter()).0 | pinyin::letters((token >> SYLLABLE_SHIFT) as u16)
+            let itself = Self::of(std::iter::once(token.character())).0;
+            token.syllables().map(pinyin::letters).fold(itself, |bits, letters| bits | letters)
         };
         Self(tokens.iter().fold(0, |bits, token| bits | of_token(token)))
     }
@@ -434,13 +471,10 @@ pub(crate) fn tokens_of(name: &str) -> Vec<Token> {
 fn tokenize(name: &str, tokens: &mut Vec<Token>) {
     let first = tokens.len();
     let characters = name.chars().take(TOKENS_MAX);
-    tokens.extend(characters.map(|character| {
-        let number = pinyin::of_character(character).map_or(0, pinyin::Syllable::number);
-        u32::from(number) << SYLLABLE_SHIFT | u32::from(search::fold(character))
-    }));
+    tokens.extend(characters.map(Token::of));
     for (place, syllable) in pinyin::surname_of(name) {
         if let Some(token) = tokens.get_mut(first + place) {
-            *token = u32::from(syllable.number()) << SYLLABLE_SHIFT | *token & CHARACTER_MASK;
+            *token = token.read_as(syllable);
         }
     }
 }

@@ -79,6 +79,36 @@ fn pinyin_finds_in_full_in_part_and_mixed() {
 }
 
 #[test]
+fn whoever_has_a_character_with_several_readings_is_found_by_each() {
+    const PEOPLE: [(&str, &str, bool); 6] = [
+        ("顾长风", "+8613800000001", false),
+        ("曾行", "+8613800000002", false),
+        ("單朝樂", "+8613800000003", false),
+        ("仇茜茜", "+8613800000004", false),
+        ("高展丰", "+8613800000005", false),
+        ("尉迟重", "+8613800000006", false),
+    ];
+    let each = |typed: &[&str], name: &str| typed.iter().for_each(|typed| check(&PEOPLE, typed, &[name]));
+    check(&PEOPLE, "gzf", &["高展丰", "顾长风"]);
+    each(&["gcf", "guchangfeng", "guzhangfeng", "gu cf", "changf", "gchangf", "gchf", "长feng"], "顾长风");
+    each(&["zengxing", "zenghang", "zengh", "zengheng", "cengxing", "cengx"], "曾行");
+    each(&["szy", "shanzhaoyue", "shanchaole", "dancl", "chanzhao", "scyue"], "單朝樂");
+    each(&["qiuxixi", "qxx", "qiuqianxi", "chouqianqian", "cqx"], "仇茜茜");
+    each(&["yuchichong", "yczhong", "weichizhong", "ycc"], "尉迟重");
+    check(&PEOPLE, "gcx", &[]);
+    check(&PEOPLE, "wangheng", &[]);
+}
+
+#[test]
+fn initials_that_two_readings_share_are_not_tried_twice() {
+    // Each 行 twice over would be a billion ways.
+    let name = "行".repeat(30);
+    let people = [(name.as_str(), "+8613800000001", true)];
+    check(&people, &"h".repeat(30), &[&name]);
+    check(&people, &format!("{}g", "h".repeat(29)), &[]);
+}
+
+#[test]
 fn letters_and_digits_together_must_both_fit() {
     check(&PEOPLE, "zs138", &["郑诗兰", "张顺利"]);
     check(&PEOPLE, "138zs", &["郑诗兰", "张顺利"]);
@@ -164,16 +194,35 @@ fn what_was_matched_is_marked() {
     assert_eq!(marks("阿依古丽买"), ("阿依古丽|买".into(), String::new(), vec![]));
 }
 
+#[test]
+fn what_was_matched_by_another_reading_is_marked_by_that() {
+    let marks = |name: &str, typed: &str| {
+        let hit = replica(&[(name, "+8613800000001", true)]).search(typed, &me(), 20).hits.remove(0);
+        let span = |span: &PinyinSpan| {
+            let other = span.other.map(|syllable| syllable.marked());
+            (span.character, span.letters, other.unwrap_or_default())
+        };
+        hit.pinyin.iter().map(span).collect::<Vec<_>>()
+    };
+    assert_eq!(marks("顾长风", "gcha"), [(0, 1, String::new()), (1, 3, "cháng".into())]);
+    assert_eq!(marks("顾长风", "gzh"), [(0, 1, String::new()), (1, 2, String::new())]);
+    assert_eq!(marks("单行", "danh"), [(0, 3, "dān".into()), (1, 1, "háng".into())]);
+}
+
 // ---- Against a plain reckoning ------------------------------------------------------------------------------
 
 /// Everything that finds a name, written out: from each character on, each way of typing the characters that
 /// follow, the last one as far as it has been typed.
 fn all_ways_to_type(name: &str) -> BTreeSet<String> {
     let characters: Vec<char> = name.chars().collect();
-    let readings = pinyin::readings(name);
+    let read = |(character, main): (&char, Option<Syllable>)| -> Vec<Syllable> {
+        let others = main.map(|main| pinyin::others(pinyin::simplified(*character), main.number()));
+        main.into_iter().chain(others.into_iter().flatten()).collect()
+    };
+    let readings: Vec<Vec<Syllable>> = characters.iter().zip(pinyin::readings(name)).map(read).collect();
     let whole = |place: usize| -> Vec<String> {
         let mut ways = vec![characters[place].to_lowercase().to_string()];
-        if let Some(reading) = readings[place] {
+        for reading in &readings[place] {
             for letters in [reading.plain().to_owned(), reading.plain().replace('v', "u")] {
                 ways.push(letters[..1].to_owned());
                 if letters[1..].starts_with('h') {
@@ -194,11 +243,11 @@ fn all_ways_to_type(name: &str) -> BTreeSet<String> {
         }
         let mut typed = BTreeSet::from([String::new()]);
         for (place, reading) in readings.iter().enumerate().skip(start) {
-            let unfinished: Vec<String> = reading.map_or(Vec::new(), |reading| {
+            let unfinished = reading.iter().flat_map(|reading| {
                 let plain = reading.plain();
-                let ends = 1..=plain.len();
-                ends.flat_map(|end| [plain[..end].to_owned(), plain[..end].replace('v', "u")]).collect()
+                (1..=plain.len()).flat_map(|end| [plain[..end].to_owned(), plain[..end].replace('v', "u")])
             });
+            let unfinished: Vec<String> = unfinished.collect();
             let then = |ways: &[String]| -> BTreeSet<String> {
                 typed.iter().flat_map(|before| ways.iter().map(move |way| format!("{before}{way}"))).collect()
             };
@@ -214,7 +263,7 @@ fn all_ways_to_type(name: &str) -> BTreeSet<String> {
 
 #[test]
 fn search_finds_whom_a_plain_reckoning_finds() {
-    const CHARACTERS: [char; 12] = ['张', '赵', '顺', '安', '恩', '曾', '绿', '西', 'a', 'n', 'Z', '·'];
+    const CHARACTERS: [char; 14] = ['张', '赵', '顺', '安', '恩', '曾', '绿', '西', '长', '行', 'a', 'n', 'Z', '·'];
     arbtest(|u| {
         let mut people = Vec::new();
         for _ in 0..u.int_in_range(1..=6)? {

@@ -206,15 +206,17 @@ fn PersonRow(
     }
 }
 
-/// The reading of a name with the letters that were typed marked: **zh**āng **s**hùn **l**ì.
+/// The reading of a name with the letters that were typed marked: **zh**āng **s**hùn **l**ì. Whoever typed another reading
+/// of a character sees that one.
 fn marked_reading(person: &Record, spans: &[PinyinSpan]) -> Vec<(String, bool)> {
-    let letters: BTreeMap<usize, usize> = spans.iter().map(|span| (span.character, span.letters)).collect();
+    let spans: BTreeMap<usize, &PinyinSpan> = spans.iter().map(|span| (span.character, span)).collect();
     let readings = pinyin::readings(person.text("name").unwrap_or_default());
     let mut parts = Vec::new();
     for (place, syllable) in readings.into_iter().enumerate() {
         let Some(syllable) = syllable else { continue };
-        let marked = syllable.marked();
-        let typed = letters.get(&place).copied().unwrap_or(0);
+        let span = spans.get(&place);
+        let marked = span.and_then(|span| span.other).unwrap_or(syllable).marked();
+        let typed = span.map_or(0, |span| span.letters);
         let cut = marked.char_indices().nth(typed).map_or(marked.len(), |(at, _)| at);
         let (before, after) = marked.split_at(cut);
         parts.push((before.to_owned(), true));
