@@ -4,7 +4,7 @@
 //! (曾, 单, 解) and compound surnames have theirs. Who is searched for is found by the other readings that a
 //! character has in names as well (长, 行, 重). The tables are made when the program is built.
 
-use std::{fmt, ops::Range, sync::OnceLock};
+use std::{fmt, sync::OnceLock};
 
 /// Each syllable in ASCII, ü as v, padded to [`SYLLABLE_LETTERS_MAX`].
 const SYLLABLES: &str = include_str!(concat!(env!("OUT_DIR"), "/pinyin_syllables.txt"));
@@ -256,11 +256,6 @@ const SURNAME_BITS: [u64; 4] = {
     }
     bits
 };
-
-/// The bytes of each character of a text.
-pub(crate) fn character_ranges(text: &str) -> impl Iterator<Item = Range<usize>> {
-    text.char_indices().map(|(at, character)| at..at + character.len_utf8())
-}
 
 #[cfg(test)]
 mod tests {

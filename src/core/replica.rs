@@ -607,8 +607,7 @@ impl Replica {
     #[must_use]
     pub fn search(&self, typed: &str, scope: &Scope, limit: usize) -> Found {
         let me = self.index.owner(&scope.me.to_string());
-        let name_of = |id| self.record(id)?.text("name").map(Box::from);
-        self.index.people.search(typed, me, scope.mine_only, limit, self.rows.ids(), &name_of)
+        self.index.people.search(typed, me, scope.mine_only, limit, self.rows.ids())
     }
 
     /// What happened with a person, newest first: visits, consultations, interactions, captures.

@@ -16,7 +16,7 @@ use std::{
 use crate::{
     id::{RecordId, StaffId},
     pinyin::{self, Syllable},
-    replica::people::{Digits, Letters, NO_DIGITS, Name, Pairs, People, Token, Traits, tokens_of},
+    replica::people::{Digits, Letters, NO_DIGITS, Name, Pairs, People, Token, Traits},
     time::Millis,
 };
 
@@ -40,7 +40,7 @@ pub struct Found {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Hit {
     pub record: RecordId,
-    /// Bytes of the name.
+    /// Characters of the name.
     pub name: Vec<Range<usize>>,
     /// Characters of the name that were found by their reading, and how many letters of it were typed.
     pub pinyin: Vec<PinyinSpan>,
@@ -74,7 +74,7 @@ enum Fit {
 }
 
 impl People {
-    /// Finds people by what was typed. `name_of` gives a name for marking what was matched.
+    /// Finds people by what was typed.
     pub(crate) fn search(
         &self,
         typed: &str,
@@ -82,12 +82,16 @@ impl People {
         mine_only: bool,
         limit: usize,
         ids: &[RecordId],
-        name_of: &dyn Fn(RecordId) -> Option<Box<str>>,
     ) -> Found {
         let query = Query::parse(typed);
         let (best, total) = self.best(&query, me, mine_only, limit, ids);
-        let hits = best.into_iter().map(|place| self.hit(place, &query, ids, name_of)).collect();
-        Found { hits, total }
+        let hits = best.into_iter().map(|place| {
+            let mut hit =
+                Hit { record: ids[self.rows[place] as usize], name: Vec::new(), pinyin: Vec::new(), phone: Vec::new() };
+            query.mark(self.tokens(place), self.phones[place], &mut hit);
+            hit
+        });
+        Found { hits: hits.collect(), total }
     }
 
     fn best(
@@ -101,20 +105,28 @@ impl People {
         type Rank = ((Fit, bool, Reverse<Millis>), RecordId, usize);
         let mut best: BinaryHeap<Rank> = BinaryHeap::with_capacity(limit.min(self.len()) + 1);
         let mut total = 0;
-        // At a glance first: one column after the other, and nearly all are passed over.
-        let glances = self.traits.iter().zip(&self.letters).zip(&self.pairs);
-        for (place, ((traits, letters), pairs)) in glances.enumerate() {
+        // Those that are ranked behind all of the best so far need no look at when they were last heard of.
+        let mut worst = None;
+        let known = query.is_known_at_a_glance();
+        // At a glance first: one column after the other, and nearly all are passed over. The latest come last: begun with
+        // them, the best are soon known, and few of the others have to be ranked.
+        let glances = self.traits.iter().zip(&self.letters).zip(&self.pairs).zip(&self.owners);
+        for (place, (((traits, letters), pairs), owner)) in glances.enumerate().rev() {
             if !query.may_fit(*traits, *letters, *pairs) {
                 continue;
             }
-            let others = Some(self.owners[place]) != me;
+            let others = Some(*owner) != me;
             if mine_only && others {
+                continue;
+            }
+            // Of those who cannot be among the best it is enough to know that they fit.
+            if known && worst.is_some_and(|worst| (query.best_fit(self.tokens(place).len()), others) > worst) {
+                total += 1;
                 continue;
             }
             let Some(fit) = query.fit(|| self.tokens(place), *traits, self.phones[place]) else { continue };
             total += 1;
-            let worst = best.peek().filter(|_| best.len() >= limit);
-            if worst.is_some_and(|((worst_fit, worst_others, _), ..)| (fit, others) > (*worst_fit, *worst_others)) {
+            if worst.is_some_and(|worst| (fit, others) > worst) {
                 continue;
             }
             let rank = ((fit, others, Reverse(self.active_at(place))), ids[self.rows[place] as usize], place);
@@ -124,21 +136,9 @@ impl People {
                 best.pop();
                 best.push(rank);
             }
+            worst = best.peek().filter(|_| best.len() >= limit).map(|((fit, others, _), ..)| (*fit, *others));
         }
         (best.into_sorted_vec().into_iter().map(|(.., place)| place).collect(), total)
-    }
-
-    fn hit(
-        &self,
-        place: usize,
-        query: &Query,
-        ids: &[RecordId],
-        name_of: &dyn Fn(RecordId) -> Option<Box<str>>,
-    ) -> Hit {
-        let record = ids[self.rows[place] as usize];
-        let mut hit = Hit { record, name: Vec::new(), pinyin: Vec::new(), phone: Vec::new() };
-        query.mark(&name_of(record).unwrap_or_default(), self.phones[place], &mut hit);
-        hit
     }
 }
 
@@ -159,10 +159,22 @@ struct Query {
 /// Letters or characters of the name.
 struct Text {
     characters: Vec<char>,
-    /// For each syllable, by number, whether it begins as the text does.
-    begins: Vec<bool>,
+    first: char,
+    /// How it stands to its first character, and to each syllable, by number.
+    itself: Start,
+    starts: Vec<Start>,
     /// What a name must hold: how the text begins, and all that is matched by itself only.
     traits: Traits,
+}
+
+/// How a text stands to a character that it is looked for from.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Start {
+    Not,
+    /// It begins as the character or a reading of it does; the rest is to be seen.
+    Begins,
+    /// All of it is the character, or the start of a reading.
+    Whole,
 }
 
 /// Digits of the phone, together or group by group; or digits in the name.
@@ -216,13 +228,24 @@ impl Query {
             && (pairs.may_hold(self.pairs) || traits.may_hold(Traits::of_character('0')))
     }
 
+    /// Whether all fit who may: a Latin letter, an initial included, has a trait of its own.
+    fn is_known_at_a_glance(&self) -> bool {
+        let is_letter = |text: &Text| text.characters.len() == 1 && text.first.is_ascii_lowercase();
+        self.numbers.is_empty() && self.texts.len() <= 1 && self.texts.iter().all(is_letter)
+    }
+
+    /// The best that someone can fit by that, with a name of so many characters.
+    fn best_fit(&self, characters: usize) -> Fit {
+        if self.texts.len() == characters || self.texts.is_empty() { Fit::Whole } else { Fit::Start }
+    }
+
     /// How someone fits, `None` if not at all.
     fn fit<'a>(&self, name: impl Fn() -> &'a [Token], traits: Traits, phone: Digits) -> Option<Fit> {
         let mut fit = Fit::Whole;
         for number in &self.numbers {
             fit = fit.max(number.fit(&name, traits, phone)?);
         }
-        Some(if self.texts.is_empty() { fit } else { fit.max(place(&self.texts, name(), &mut ())?) })
+        Some(if self.texts.is_empty() { fit } else { fit.max(place(&self.texts, name(), None)?) })
     }
 }
 
@@ -280,7 +303,7 @@ impl Number {
             return Some(Fit::Part);
         }
         // Few names have digits, but some have: 李娜2.
-        if traits.may_hold(self.text.traits) { place(std::slice::from_ref(&self.text), name(), &mut ()) } else { None }
+        if traits.may_hold(self.text.traits) { place(std::slice::from_ref(&self.text), name(), None) } else { None }
     }
 
     /// Finds the groups one after the other: `138 8000`, `138****8000`.
@@ -360,35 +383,18 @@ fn within(wanted: &[u8], number: Digits, from: usize) -> Option<(Fit, Range<usiz
 
 // ---- Names --------------------------------------------------------------------------------------------------
 
-/// Takes down which characters were matched, how many letters of their readings, and of which other one.
-trait Marks {
-    fn mark(&mut self, span: PinyinSpan);
-    fn clear(&mut self);
-}
-
-impl Marks for () {
-    fn mark(&mut self, _: PinyinSpan) {}
-    fn clear(&mut self) {}
-}
-
-impl Marks for Vec<PinyinSpan> {
-    fn mark(&mut self, span: PinyinSpan) {
-        self.push(span);
-    }
-    fn clear(&mut self) {
-        Vec::clear(self);
-    }
-}
+/// Takes down what was matched, where somebody asks.
+type Marks<'a> = Option<&'a mut Vec<PinyinSpan>>;
 
 /// Places each text in a name: one after the other, or else anywhere (the given name typed first).
-fn place(texts: &[Text], name: &[Token], marks: &mut impl Marks) -> Option<Fit> {
+fn place(texts: &[Text], name: &[Token], mut marks: Marks<'_>) -> Option<Fit> {
     let Some((first, rest)) = texts.split_first() else { return Some(Fit::Whole) };
-    let found = first.find(name, 0, marks)?;
+    let found = first.find(name, 0, marks.as_deref_mut())?;
     let (mut end, mut together) = (found.end, found.start == 0);
     for text in rest {
-        let Some(next) = text.find(name, end, marks) else {
-            marks.clear();
-            texts.iter().try_for_each(|text| text.find(name, 0, marks).map(|_| ()))?;
+        let Some(next) = text.find(name, end, marks.as_deref_mut()) else {
+            marks.as_deref_mut().map(Vec::clear);
+            texts.iter().try_for_each(|text| text.find(name, 0, marks.as_deref_mut()).map(|_| ()))?;
             return Some(Fit::Part);
         };
         together &= name[end..next.start].iter().all(|token| is_sign(token.character()));
@@ -406,28 +412,36 @@ impl Text {
     fn of(gathered: &mut Vec<char>) -> Option<Self> {
         let characters = std::mem::take(gathered);
         let first = *characters.first()?;
-        let begins = |number: u16| pinyin::initial(number) == Some(first);
+        let start = |number: u16| match (pinyin::initial(number) == Some(first), letters_typed(&characters, number)) {
+            (true, typed) if typed == characters.len() => Start::Whole,
+            (true, _) => Start::Begins,
+            (false, _) => Start::Not,
+        };
         let by_itself = characters.iter().filter(|character| !character.is_ascii_lowercase());
         let traits = by_itself.chain([&first]).map(|character| Traits::of_character(*character));
         Some(Self {
-            begins: (0..pinyin::SYLLABLES_END).map(begins).collect(),
+            first,
+            itself: if characters.len() == 1 { Start::Whole } else { Start::Begins },
+            starts: (0..pinyin::SYLLABLES_END).map(start).collect(),
             traits: traits.fold(Traits::default(), Traits::and),
             characters,
         })
     }
 
     /// The first place where a word begins with it, or else the first where it is found at all.
-    fn find(&self, name: &[Token], from: usize, marks: &mut impl Marks) -> Option<Range<usize>> {
+    fn find(&self, name: &[Token], from: usize, marks: Marks<'_>) -> Option<Range<usize>> {
         let mut found = None;
         for (start, token) in name.iter().enumerate().skip(from) {
-            let begins = |number: u16| self.begins[usize::from(number)];
-            let may_begin = token.character() == self.characters[0]
-                || begins(token.syllable())
-                || token.others().map(Syllable::number).any(begins);
-            if !may_begin || found.is_some() && !begins_word(name, start) {
+            if found.is_some() && !begins_word(name, start) {
                 continue;
             }
-            if let Some(end) = consume(name, start, &self.characters, &mut ()) {
+            // What is typed first is a character or less, and there is nothing to be read off.
+            let end = match self.start(*token) {
+                Start::Not => None,
+                Start::Begins => consume(name, start, &self.characters, None),
+                Start::Whole => Some(start + 1),
+            };
+            if let Some(end) = end {
                 found = Some(start..end);
                 if begins_word(name, start) {
                     break;
@@ -435,21 +449,41 @@ impl Text {
             }
         }
         let found = found?;
-        consume(name, found.start, &self.characters, marks);
+        if marks.is_some() {
+            consume(name, found.start, &self.characters, marks);
+        }
         Some(found)
     }
+
+    #[inline(always)]
+    fn start(&self, token: Token) -> Start {
+        if token.character() == self.first {
+            return self.itself;
+        }
+        let starts = self.starts.as_slice();
+        let start = starts[usize::from(token.syllable())];
+        if !token.has_others() {
+            return start;
+        }
+        token.others().map(|other| starts[usize::from(other.number())]).fold(start, Start::max)
+    }
+}
+
+/// How many of the first characters of a text are the first letters of the syllable of a number.
+fn letters_typed(text: &[char], number: u16) -> usize {
+    text.iter().zip(pinyin::plain(number).bytes()).take_while(|(typed, letter)| is_letter(**typed, *letter)).count()
 }
 
 /// Reads a text off a name from `at` on, and gives where it ends. A character is matched by itself, by one of its
 /// whole readings, by its initial, or, the last one, by as much of its reading as has been typed.
-fn consume(name: &[Token], at: usize, text: &[char], marks: &mut impl Marks) -> Option<usize> {
+fn consume(name: &[Token], at: usize, text: &[char], mut marks: Marks<'_>) -> Option<usize> {
     let Some(first) = text.first() else { return Some(at) };
     let token = *name.get(at)?;
     let character = token.character();
     if character == *first
-        && let Some(end) = consume(name, at + 1, &text[1..], marks)
+        && let Some(end) = consume(name, at + 1, &text[1..], marks.as_deref_mut())
     {
-        marks.mark(PinyinSpan { character: at, letters: 0, other: None });
+        mark(marks, PinyinSpan { character: at, letters: 0, other: None });
         return Some(end);
     }
     if is_sign(character) {
@@ -460,9 +494,9 @@ fn consume(name: &[Token], at: usize, text: &[char], marks: &mut impl Marks) -> 
     let readings = std::iter::once((token.syllable(), None)).chain(token.others().map(|it| (it.number(), Some(it))));
     for (number, other) in readings {
         let reading = pinyin::plain(number).as_bytes();
-        let typed = text.iter().zip(reading).take_while(|(typed, letter)| is_letter(**typed, **letter)).count();
+        let typed = letters_typed(text, number);
         if typed == text.len() {
-            marks.mark(PinyinSpan { character: at, letters: typed, other });
+            mark(marks, PinyinSpan { character: at, letters: typed, other });
             return Some(at + 1);
         }
         let initial_letters = if reading.get(1) == Some(&b'h') { 2 } else { 1 };
@@ -470,8 +504,8 @@ fn consume(name: &[Token], at: usize, text: &[char], marks: &mut impl Marks) -> 
             if letters == 0 || letters > typed || tried & 1 << letters != 0 {
                 continue;
             }
-            if let Some(end) = consume(name, at + 1, &text[letters..], marks) {
-                marks.mark(PinyinSpan { character: at, letters, other });
+            if let Some(end) = consume(name, at + 1, &text[letters..], marks.as_deref_mut()) {
+                mark(marks, PinyinSpan { character: at, letters, other });
                 return Some(end);
             }
             tried |= 1 << letters;
@@ -480,17 +514,23 @@ fn consume(name: &[Token], at: usize, text: &[char], marks: &mut impl Marks) -> 
     None
 }
 
+fn mark(marks: Marks<'_>, span: PinyinSpan) {
+    marks.into_iter().for_each(|marks| marks.push(span));
+}
+
 /// ü is written v, and typed v or u.
 fn is_letter(typed: char, letter: u8) -> bool {
     typed == char::from(letter) || (typed == 'u' && letter == b'v')
 }
 
 /// What stands between the words of a name, and need not be typed.
+#[inline(always)]
 fn is_sign(character: char) -> bool {
     matches!(character, ' ' | '·' | '-' | '.' | '\'')
 }
 
 /// Whether a word begins here: the name itself, or a Latin word after a sign.
+#[inline(always)]
 fn begins_word(name: &[Token], at: usize) -> bool {
     at == 0 || is_sign(name[at - 1].character())
 }
@@ -528,10 +568,9 @@ pub(crate) fn fold(character: char) -> char {
 // ---- Marks for the screen -----------------------------------------------------------------------------------
 
 impl Query {
-    fn mark(&self, name: &str, phone: Digits, hit: &mut Hit) {
-        let tokens = tokens_of(name);
+    fn mark(&self, name: &[Token], phone: Digits, hit: &mut Hit) {
         let mut marks: Vec<PinyinSpan> = Vec::new();
-        place(&self.texts, &tokens, &mut marks);
+        place(&self.texts, name, Some(&mut marks));
         let mut digits = BTreeSet::new();
         for number in &self.numbers {
             if let Some((_, found)) = number.together.find(phone) {
@@ -540,14 +579,13 @@ impl Query {
                 digits.extend(found.into_iter().flatten());
             } else {
                 let mut in_name: Vec<PinyinSpan> = Vec::new();
-                place(std::slice::from_ref(&number.text), &tokens, &mut in_name);
+                place(std::slice::from_ref(&number.text), name, Some(&mut in_name));
                 marks.extend(in_name);
             }
         }
         marks.sort_by_key(|span| (span.character, span.letters));
         marks.dedup_by_key(|span| span.character);
-        let ranges: Vec<Range<usize>> = pinyin::character_ranges(name).collect();
-        hit.name = joined(marks.iter().map(|span| ranges[span.character].clone()));
+        hit.name = joined(marks.iter().map(|span| span.character..span.character + 1));
         hit.pinyin = marks.into_iter().filter(|span| span.letters > 0).collect();
         hit.phone = joined(digits.into_iter().map(|digit| digit + 1..digit + 2)); // after the plus
     }

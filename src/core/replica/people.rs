@@ -135,6 +135,7 @@ impl Hasher for TextHasher {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Token(u32);
 
+// The client is built for size, which leaves even these as calls unless they are inlined by name.
 impl Token {
     const SYLLABLE_SHIFT: u32 = 21;
     const SEVERAL: u32 = 1 << 31;
@@ -152,19 +153,25 @@ impl Token {
         Self(without | u32::from(syllable.number()) << Self::SYLLABLE_SHIFT)
     }
 
+    #[inline(always)]
     pub(crate) fn character(self) -> char {
         char::from_u32(self.0 & ((1 << Self::SYLLABLE_SHIFT) - 1)).unwrap_or_default()
     }
 
     /// The number of its syllable, 0 for none.
+    #[inline(always)]
     pub(crate) fn syllable(self) -> u16 {
         ((self.0 & !Self::SEVERAL) >> Self::SYLLABLE_SHIFT) as u16
     }
 
+    #[inline(always)]
+    pub(crate) fn has_others(self) -> bool {
+        self.0 & Self::SEVERAL != 0
+    }
+
     /// Its other readings.
     pub(crate) fn others(self) -> impl Iterator<Item = Syllable> {
-        let several = self.0 & Self::SEVERAL != 0;
-        several.then(|| pinyin::others(self.character(), self.syllable())).into_iter().flatten()
+        self.has_others().then(|| pinyin::others(self.character(), self.syllable())).into_iter().flatten()
     }
 
     /// The numbers of all syllables that it may be read as.
@@ -377,9 +384,10 @@ impl People {
         self.places.get(row as usize).filter(|place| **place != NOWHERE).map(|place| *place as usize)
     }
 
+    #[inline(always)]
     pub(crate) fn tokens(&self, place: usize) -> &[Token] {
-        let NamePlace { start, length } = self.names[place];
-        &self.tokens[start as usize..start as usize + usize::from(length)]
+        let NamePlace { start, length } = self.names.as_slice()[place];
+        &self.tokens.as_slice()[start as usize..start as usize + usize::from(length)]
     }
 
     pub(crate) fn last_activity(&self, row: Row) -> Option<Millis> {
@@ -460,14 +468,7 @@ impl Tokens {
     }
 }
 
-/// One token for each character of a name.
-pub(crate) fn tokens_of(name: &str) -> Vec<Token> {
-    let mut tokens = Vec::new();
-    tokenize(name, &mut tokens);
-    tokens
-}
-
-/// Adds them to what is there.
+/// Adds one token for each character of a name.
 fn tokenize(name: &str, tokens: &mut Vec<Token>) {
     let first = tokens.len();
     let characters = name.chars().take(TOKENS_MAX);

@@ -2,6 +2,7 @@ use arbtest::arbtest;
 
 use super::*;
 use crate::{
+    chance::Seeded,
     change::Op,
     fixture::{self, person_edit},
     id::DeviceNumber,
@@ -12,7 +13,7 @@ use crate::{
 /// People numbered from 1, the later the more recent: name, phone, and whether they are staff 1's.
 fn replica(people: &[(&str, &str, bool)]) -> Replica {
     let mut replica = Replica::new();
-    for (number, (name, phone, mine)) in (1..).zip(people) {
+    for (number, (name, phone, mine)) in (1_u8..).zip(people) {
         let owner = fixture::staff(if *mine { 1 } else { 2 });
         let writes = vec![
             ("name", Op::Latest((*name).into())),
@@ -176,6 +177,11 @@ fn nothing_typed_shows_ones_own_people_then_the_recent() {
     assert_eq!(&*listed, found.as_slice());
 }
 
+fn cut_characters(text: &str, ranges: &[Range<usize>]) -> String {
+    let cut = |range: &Range<usize>| text.chars().skip(range.start).take(range.len()).collect::<String>();
+    ranges.iter().map(cut).collect::<Vec<_>>().join("|")
+}
+
 #[test]
 fn what_was_matched_is_marked() {
     let marks = |typed: &str| {
@@ -186,7 +192,11 @@ fn what_was_matched_is_marked() {
             ranges.iter().map(|range| text[range.clone()].to_owned()).collect::<Vec<_>>().join("|")
         };
         let pinyin: Vec<_> = hit.pinyin.iter().map(|span| (span.character, span.letters)).collect();
-        (cut(record.text("name").unwrap(), &hit.name), cut(record.text("phone").unwrap(), &hit.phone), pinyin)
+        (
+            cut_characters(record.text("name").unwrap(), &hit.name),
+            cut(record.text("phone").unwrap(), &hit.phone),
+            pinyin,
+        )
     };
     assert_eq!(marks("zhangs8000"), ("张顺".into(), "8000".into(), vec![(0, 5), (1, 1)]));
     assert_eq!(marks("138****8000"), (String::new(), "138|8000".into(), vec![]));
@@ -317,12 +327,37 @@ fn search_finds_whom_a_plain_reckoning_finds() {
             let record = replica.record(hit.record).unwrap();
             let name = record.text("name").unwrap();
             assert_eq!(hit.name.is_empty(), text.is_empty());
-            assert!(hit.name.iter().all(|range| !name[range.clone()].is_empty()));
+            assert!(hit.name.iter().all(|range| !range.is_empty() && range.end <= name.chars().count()));
             let marked: String = hit.phone.iter().map(|range| &record.text("phone").unwrap()[range.clone()]).collect();
             assert_eq!(marked, digits);
         }
         Ok(())
-    });
+    })
+    .budget_ms(1_000);
+}
+
+#[test]
+fn the_best_are_the_first_of_all_however_few_are_asked_for() {
+    const CHARACTERS: [char; 10] = ['张', '赵', '安', '长', '行', '顺', 'z', 'h', '·', 'Z'];
+    let mut chance = Seeded::new(7);
+    let mut people = Vec::new();
+    for number in 0..250 {
+        let length = 1 + chance.below(3);
+        let name: String = (0..length).map(|_| CHARACTERS[chance.below(10) as usize]).collect();
+        people.push((name, format!("+861380000{number:04}"), chance.below(3) == 0));
+    }
+    let people: Vec<(&str, &str, bool)> =
+        people.iter().map(|(name, phone, mine)| (name.as_str(), phone.as_str(), *mine)).collect();
+    let replica = replica(&people);
+    for typed in ["", "z", "h", "c", "x", "q", "张", "安", "zh", "ch", "hh", "0", "13", "z1", "z h", "zz"] {
+        let all = replica.search(typed, &me(), people.len());
+        assert_eq!(all.hits.len(), all.total, "{typed}");
+        for limit in 0..=30 {
+            let found = replica.search(typed, &me(), limit);
+            assert_eq!(found.total, all.total, "{typed}");
+            assert_eq!(found.hits, all.hits[..limit.min(all.total)], "{typed}");
+        }
+    }
 }
 
 #[test]
