@@ -9,10 +9,11 @@ use std::collections::BTreeMap;
 use crate::{
     audience::Audience,
     change::Ranked,
+    number::{GivenBefore, Numbers},
     stamp::Stamp,
     sync::News,
     time::{DAY_MS, Millis},
-    wire::v1::{SealedChange, StreamMark},
+    wire::v1::{NumbersWanted, SealedChange, StreamMark},
 };
 
 pub mod contract;
@@ -33,6 +34,12 @@ pub enum AppendError {
     /// A bug, theirs or ours: keep the form, report it.
     #[error("not kept: {detail}")]
     Aborted { detail: String },
+}
+
+impl From<GivenBefore> for AppendError {
+    fn from(error: GivenBefore) -> Self {
+        Self::Aborted { detail: error.to_string() }
+    }
 }
 
 /// A change of the tail, as it can be sent.
@@ -57,6 +64,8 @@ pub struct Outgoing {
     pub since: BTreeMap<Audience, StreamMark>,
     /// The highest stamp that an endpoint gave an own change in the place of an earlier, provisional one.
     pub corrected: Option<Stamp>,
+    /// Where few card numbers are left.
+    pub numbers: Option<NumbersWanted>,
 }
 
 /// How long a device keeps its own changes after the endpoint has accepted them. An endpoint that is restored from a
@@ -73,17 +82,22 @@ pub fn is_kept_for_restore(accepted_at: Millis, heard: Millis) -> bool {
 /// What a device keeps between two moments of power.
 #[expect(async_fn_in_trait, reason = "the browser has one thread, so futures need not be Send")]
 pub trait Journal {
-    /// Keeps one change, durably: once this is done the tick may show.
+    /// Keeps one change, durably: once this is done the tick may show. The numbers that it gives are noted with it; a
+    /// paper's number that was given before keeps the whole from being kept.
     async fn append(&self, change: &Ranked) -> Result<(), AppendError>;
 
     /// Counts one more push, durably, and gives what goes out with it.
     async fn begin_push(&self, changes_max: usize) -> Result<Outgoing, AppendError>;
 
     /// In one transaction: accepted changes leave the tail with their rank, refused ones move to the tray with
-    /// their reason, pulled ones are kept together with the cursor. The highest corrected stamp is remembered.
+    /// their reason, pulled ones are kept together with the cursor, card numbers that were given too. The highest corrected
+    /// stamp is remembered.
     async fn take_in(&self, news: &News) -> Result<(), AppendError>;
 
     /// The endpoint was restored or replaced: its numbers and ranks mean nothing any more. Own changes that are still
     /// here whole go back into the tail, what was pulled goes, and reading starts again.
     async fn begin_epoch(&self, epoch: &str) -> Result<(), AppendError>;
+
+    /// The numbers that this device may give, whoever is unlocked and in whichever tab.
+    async fn numbers(&self) -> Result<Numbers, AppendError>;
 }

@@ -31,6 +31,7 @@ pub mod money;
 pub mod name;
 #[cfg(any(test, feature = "check"))]
 mod named;
+pub mod number;
 pub mod pack;
 pub mod paper;
 pub mod parameter;

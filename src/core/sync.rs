@@ -20,7 +20,10 @@ use crate::{
     probe,
     stamp::Stamp,
     time::{MINUTE_MS, Millis},
-    wire::v1::{Answer, Block, Cut, Numbered, Page, Push, Refusal, StreamMark, VERSION, Verdict, WireChange, WireSlot},
+    wire::v1::{
+        Answer, Block, Cut, Numbered, NumbersGiven, Page, Push, Refusal, StreamMark, VERSION, Verdict, WireChange,
+        WireSlot,
+    },
 };
 
 pub use crate::wire::v1::PUSH_CHANGES_MAX;
@@ -117,6 +120,8 @@ pub struct News {
     pub behind: bool,
     pub directory: String,
     pub known_phones: String,
+    /// Card numbers for this device.
+    pub numbers: Option<NumbersGiven>,
 }
 
 /// One turn. What it brought is kept; the caller lets it into the replica.
@@ -153,6 +158,7 @@ fn push(outgoing: &Outgoing, at: Option<Cut>) -> Push {
         since: if at.is_none() { outgoing.since.clone() } else { BTreeMap::new() },
         at,
         corrected: outgoing.corrected,
+        numbers: outgoing.numbers.clone(),
     };
     for change in &outgoing.tail {
         match change {
@@ -182,6 +188,7 @@ fn checked(outgoing: &Outgoing, answer: Answer) -> Result<News, TurnError> {
         server_time: answer.server_time,
         directory: answer.directory,
         known_phones: answer.known_phones,
+        numbers: answer.numbers,
         ..News::default()
     };
     for verdict in answer.verdicts {
@@ -567,6 +574,7 @@ mod tests {
                 page: Some(page),
                 directory: String::new(),
                 known_phones: String::new(),
+                numbers: None,
             })
         }
     }

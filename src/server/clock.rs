@@ -97,7 +97,11 @@ pub async fn look(ledger: &dyn Ledger, house: &House, now: Millis) -> Result<Loo
     Ok(looked)
 }
 
-async fn numbers_by_venue(
+/// What each venue has set.
+///
+/// # Errors
+/// [`LedgerError`]
+pub async fn numbers_by_venue(
     ledger: &dyn Ledger,
     organisation: OrganisationId,
 ) -> Result<BTreeMap<VenueId, Parameters>, LedgerError> {

@@ -18,8 +18,8 @@ use yingke_core::{
     stamp::Stamp,
     time::Millis,
     wire::v1::{
-        Answer, Cut, Numbered, PAGE_CHANGES_MAX, PUSH_CHANGES_MAX, Page, Refusal, SealedChange, StreamMark, VERSION,
-        Verdict, WireChange, hex_text,
+        Answer, Cut, Numbered, NumbersWanted, PAGE_CHANGES_MAX, PUSH_CHANGES_MAX, Page, Refusal, SealedChange,
+        StreamMark, VERSION, Verdict, WireChange, hex_text,
     },
 };
 
@@ -27,6 +27,7 @@ use crate::{
     house::House,
     keys::Secrets,
     ledger::{Author, Batch, Candidate, Ledger, LedgerError},
+    numbers,
     register::Device,
     sealed,
 };
@@ -51,6 +52,8 @@ pub struct Push {
     at: Option<Cut>,
     #[serde(default)]
     corrected: Option<Stamp>,
+    #[serde(default)]
+    numbers: Option<NumbersWanted>,
 }
 
 impl fmt::Debug for Push {
@@ -137,6 +140,10 @@ pub async fn run(
         }
         None => None,
     };
+    let numbers = match &push.numbers {
+        Some(wanted) => numbers::top_up(ledger, house, caller.device, wanted, now).await?,
+        None => None,
+    };
     Ok(Answer {
         version: VERSION,
         epoch,
@@ -145,6 +152,7 @@ pub async fn run(
         page,
         directory: versions.directory,
         known_phones: versions.known_phones,
+        numbers,
     })
 }
 

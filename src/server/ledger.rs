@@ -23,12 +23,16 @@ use yingke_core::{
     wire::v1::{Refusal, StreamMark, Verdict},
 };
 
-use self::tables::TableRow;
+use self::{
+    numbers::{Ask, Block},
+    tables::TableRow,
+};
 use crate::{blobs::Blobs, register::Register};
 
 #[cfg(test)]
 mod contract;
 pub mod memory;
+pub mod numbers;
 pub mod postgres;
 pub mod settle;
 pub mod sqlite;
@@ -308,6 +312,16 @@ pub trait Ledger: Send + Sync + fmt::Debug {
         organisation: OrganisationId,
         looked_at: &[(Record, Option<Millis>)],
     ) -> Result<(), LedgerError>;
+
+    /// Gives a device the next card numbers of a series; nobody in the organisation is given any of them but this device.
+    /// One that has not heard of what it was given last is given the same again. Those that the ask says are taken may lie
+    /// among them, and are not counted.
+    async fn give_numbers(
+        &self,
+        organisation: OrganisationId,
+        device: DeviceNumber,
+        ask: &Ask<'_>,
+    ) -> Result<Block, LedgerError>;
 
     /// Empties these records everywhere: what changes say of them, of which number, id and hash stay; the streams; the
     /// current records. Nothing brings them back: a change that edits one, or is about one, is refused from now on. A new

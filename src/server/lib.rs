@@ -22,6 +22,7 @@ pub mod keys;
 pub mod known;
 pub mod ledger;
 pub mod metrics;
+pub mod numbers;
 pub mod openapi;
 pub mod pack_check;
 pub mod problem;

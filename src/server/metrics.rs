@@ -161,6 +161,7 @@ mod tests {
             page: None,
             directory: String::new(),
             known_phones: String::new(),
+            numbers: None,
         };
         metrics.synced(&answer, Duration::from_micros(2_500));
         metrics.synced(&answer, Duration::from_secs(60));

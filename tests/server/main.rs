@@ -13,6 +13,7 @@ mod files;
 mod hand_in;
 mod house_work;
 mod lost_replies;
+mod numbers;
 mod openapi;
 mod people;
 mod process;

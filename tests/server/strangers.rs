@@ -90,6 +90,7 @@ async fn a_strangers_credentials_reach_nothing_by_any_route() {
         since,
         at: None,
         corrected: None,
+        numbers: None,
     };
     let mut walked = 0;
     for (method, path) in ROUTES {

@@ -229,6 +229,7 @@ pub fn push(push_counter: u64, changes: Vec<WireChange>) -> Push {
         since: BTreeMap::new(),
         at: None,
         corrected: None,
+        numbers: None,
     }
 }
 

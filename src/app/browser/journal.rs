@@ -26,6 +26,7 @@ use yingke_core::{
     codec,
     id::{ChangeId, OrganisationId, StaffId},
     journal::{AppendError, Journal, Outgoing, TailChange, is_kept_for_restore},
+    number::Numbers,
     replica::{Chunk, Extent, Replica},
     stamp::Stamp,
     sync::News,
@@ -50,6 +51,7 @@ const CONTACT_ROW: &str = "contact";
 const LEADER_ROW: &str = "leader";
 const CORRECTED_ROW: &str = "corrected";
 const CHECKPOINT_ROW: &str = "checkpoint";
+pub(super) const NUMBERS_ROW: &str = "numbers";
 const MARK_ROWS: &str = "mark:";
 /// Own rows that blocks hold, for an endpoint that may be restored: `kept:SEQUENCE:HEARD`, when it was last heard then.
 const KEPT_ROWS: &str = "kept:";
@@ -724,6 +726,7 @@ impl BrowserJournal {
     ) -> Result<Option<Vec<u8>>, AppendError> {
         let row = self.sealed(change).await?.bytes();
         let beside = self.beside(change).await?;
+        let gives_numbers = Numbers::are_given_by(&change.change);
         let stores = if beside.is_empty() { &[JOURNAL, META][..] } else { &[JOURNAL, META, BLOBS] };
         let write = self.database.write(stores, async |tx| {
             let wiped = tx.get(META, FAREWELL_ROW)?;
@@ -732,6 +735,11 @@ impl BrowserJournal {
                     return Ok(Err(before));
                 }
                 tx.put(META, key.as_str(), value)?;
+            }
+            if gives_numbers {
+                let mut numbers = numbers_of(tx.get(META, NUMBERS_ROW)?.bytes().await?);
+                numbers.note(&change.change).map_err(|error| StoreError::Aborted { detail: error.to_string() })?;
+                tx.put(META, NUMBERS_ROW, &numbers_bytes(&numbers))?;
             }
             let sequence = tx.add(JOURNAL, &row)?;
             beside.write(tx)?;
@@ -818,14 +826,16 @@ impl Journal for BrowserJournal {
             tx.put(META, PUSH_COUNTER_ROW, &push_counter.to_be_bytes())?;
             let epoch = tx.get(META, EPOCH_ROW)?;
             let corrected = tx.get(META, CORRECTED_ROW)?;
+            let numbers = tx.get(META, NUMBERS_ROW)?;
             let marks = tx.all(META, &Range::Under(MARK_ROWS.into()))?;
             let epoch = epoch.bytes().await?;
             let corrected = corrected.bytes().await?.map(|bytes| Stamp::from_number(number(Some(bytes))));
+            let numbers = numbers_of(numbers.bytes().await?);
             let marks = marks.by_text().await?;
             let found = self.find_tail(tx, changes_max, PUSH_BYTES_MAX).await?;
-            Ok((push_counter, epoch, corrected, marks, found))
+            Ok((push_counter, epoch, corrected, numbers, marks, found))
         });
-        let (push_counter, epoch, corrected, marks, found) = write.await?;
+        let (push_counter, epoch, corrected, numbers, marks, found) = write.await?;
         self.note_found(&found);
         let read: BTreeMap<Audience, StreamMark> = marks
             .iter()
@@ -845,6 +855,7 @@ impl Journal for BrowserJournal {
             more: found.more,
             since,
             corrected,
+            numbers: numbers.wanted(),
         })
     }
 
@@ -911,6 +922,11 @@ impl Journal for BrowserJournal {
                     tx.put(META, row.as_str(), &mark_bytes(*mark))?;
                 }
             }
+            if let Some(given) = &news.numbers {
+                let mut numbers = numbers_of(tx.get(META, NUMBERS_ROW)?.bytes().await?);
+                numbers.take_in(given);
+                tx.put(META, NUMBERS_ROW, &numbers_bytes(&numbers))?;
+            }
             tx.put(META, EPOCH_ROW, news.epoch.as_bytes())?;
             tx.put(META, CONTACT_ROW, &contact)?;
             match sequence {
@@ -963,6 +979,11 @@ impl Journal for BrowserJournal {
         self.tail.borrow_mut().clear();
         self.tail_known_to.set(0);
         Ok(())
+    }
+
+    async fn numbers(&self) -> Result<Numbers, AppendError> {
+        let row = self.database.read(&[META], async |tx| tx.get(META, NUMBERS_ROW)?.bytes().await).await?;
+        Ok(numbers_of(row))
     }
 }
 
@@ -1312,6 +1333,15 @@ fn mark_of(bytes: &[u8]) -> Option<StreamMark> {
 
 fn number(row: Option<Vec<u8>>) -> u64 {
     row.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes)
+}
+
+/// One that cannot be read gives no card numbers; the endpoint is asked for others.
+fn numbers_of(row: Option<Vec<u8>>) -> Numbers {
+    row.and_then(|row| serde_json::from_slice(&row).ok()).unwrap_or_default()
+}
+
+fn numbers_bytes(numbers: &Numbers) -> Vec<u8> {
+    serde_json::to_vec(numbers).expect("numbers are plain data")
 }
 
 fn damaged_row(error: RowError) -> StoreError {

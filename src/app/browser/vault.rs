@@ -24,6 +24,7 @@ use yingke_core::{
 use super::{
     chance, clock,
     idb::{Database, META, Range},
+    journal::NUMBERS_ROW,
     pass::Passes,
     rows::Sealed,
     seal::{Key, Recovery, SealError, forget},
@@ -251,6 +252,8 @@ impl Vault {
         let (row, directory) = (json(&device), json(&enrolled.directory));
         let write = self.inner.database.write(&[META], async |tx| {
             tx.put(META, DEVICE_ROW, &row)?;
+            // Numbers were given to the device that this was before.
+            tx.delete(META, NUMBERS_ROW)?;
             tx.put(META, DIRECTORY_ROW, &directory)
         });
         write.await?;

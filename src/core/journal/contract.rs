@@ -9,14 +9,14 @@ use std::collections::BTreeMap;
 use super::{AppendError, Journal, KEPT_FOR_RESTORE_MS, Outgoing, TailChange};
 use crate::{
     audience::Audience,
-    change::{Edit, Op, Ranked},
+    change::{Edit, Key, Op, Ranked},
     codec, fixture,
     id::{ChangeId, DeviceNumber, RecordId},
     replica::Replica,
     stamp::Stamp,
     sync::{Accepted, News},
     time::DAY_MS,
-    wire::v1::{Refusal, StreamMark},
+    wire::v1::{NumbersGiven, NumbersWanted, Refusal, StreamMark},
 };
 
 /// A tab of a tablet, where staff 1 is unlocked and reads their own leads. Nothing was read yet.
@@ -77,6 +77,9 @@ macro_rules! journal_contract {
             a_page_does_not_skip_what_is_read_anew
             blocks_follow_each_other_after_one_push
             a_page_that_was_not_let_in_is_new
+            numbers_that_a_save_gives_are_not_given_again
+            a_papers_number_that_another_tab_gave_is_not_kept_twice
+            few_card_numbers_are_asked_for_more
         }
     };
 }
@@ -344,4 +347,62 @@ pub async fn a_page_that_was_not_let_in_is_new(tab: impl Tab) {
     let fresh = tab.another().await;
     fresh.open().await;
     assert_eq!(base(&fresh).len(), 1);
+}
+
+/// What the tab would give next: a card's number, and a paper's of the fixture's device.
+async fn next_numbers(tab: &impl Tab) -> (Option<String>, String) {
+    let numbers = tab.journal().numbers().await.unwrap_or_else(|error| panic!("no numbers: {error}"));
+    let day = fixture::NOW.day(0);
+    (numbers.next_card(|_| false), numbers.next_paper("W01", DEVICE, day))
+}
+
+/// The device of the fixture's changes.
+const DEVICE: DeviceNumber = DeviceNumber(7);
+
+fn block(first: u64, last: u64) -> NumbersGiven {
+    NumbersGiven { series: "W01".into(), runs: vec![(first, last)], to: last }
+}
+
+/// An agreement that gives a card's number and its own.
+fn agreement(number: u8, card: &str, paper: &str) -> Ranked {
+    let writes = vec![("card_no", Op::Latest(card.into())), ("agreement_no", Op::Latest(paper.into()))];
+    with(number, vec![Edit { kind: Key::of("agreement"), ..fixture::person_edit(number, writes) }])
+}
+
+pub async fn numbers_that_a_save_gives_are_not_given_again(tab: impl Tab) {
+    tab.open().await;
+    turn(&tab, &News { numbers: Some(block(51, 60)), ..news("e1", &[], &[], 0) }).await;
+    let (Some(card), paper) = next_numbers(&tab).await else { panic!("no card number") };
+    assert_eq!((&*card, &*paper), ("W01-000051", "W01-7-261122-01"));
+    tab.save(&agreement(1, &card, &paper)).await;
+    // Neither another tab, nor a start, nor another epoch, nor the answer once more gives them again.
+    begin_epoch(&tab).await;
+    let other = tab.another().await;
+    turn(&tab, &News { numbers: Some(block(51, 60)), ..news("e2", &[], &[], 0) }).await;
+    for tab in [&tab, &other] {
+        assert_eq!(next_numbers(tab).await, (Some("W01-000052".into()), "W01-7-261122-02".into()));
+    }
+}
+
+pub async fn a_papers_number_that_another_tab_gave_is_not_kept_twice(tab: impl Tab) {
+    tab.open().await;
+    let other = tab.another().await;
+    other.open().await;
+    let (_, paper) = next_numbers(&tab).await;
+    tab.save(&agreement(1, "A1024", &paper)).await;
+    let again = agreement(2, "A1025", &paper);
+    assert!(matches!(other.journal().append(&again).await, Err(AppendError::Aborted { .. })));
+    assert_eq!(other.count_unsent().await, 1);
+    other.save(&agreement(2, "A1025", &next_numbers(&other).await.1)).await;
+    assert_eq!(other.count_unsent().await, 2);
+}
+
+pub async fn few_card_numbers_are_asked_for_more(tab: impl Tab) {
+    tab.open().await;
+    assert_eq!(push(&tab).await.numbers, Some(NumbersWanted { series: String::new(), to: 0 }));
+    turn(&tab, &News { numbers: Some(block(51, 54)), ..news("e1", &[], &[], 0) }).await;
+    tab.save(&agreement(1, "W01-000051", "")).await;
+    assert_eq!(push(&tab).await.numbers, None);
+    tab.save(&agreement(2, "W01-000053", "")).await;
+    assert_eq!(push(&tab).await.numbers, Some(NumbersWanted { series: "W01".into(), to: 54 }));
 }

@@ -23,6 +23,7 @@ use crate::{
     change::Ranked,
     id::{ChangeId, DeviceNumber, StaffId},
     journal::is_kept_for_restore,
+    number::Numbers,
     probe,
     record::Record,
     stamp::Stamp,
@@ -91,6 +92,7 @@ struct Lies {
     heard: Millis,
     leader: u64,
     checkpoints: u64,
+    numbers: Numbers,
 }
 
 #[derive(Debug, Clone)]
@@ -236,6 +238,11 @@ impl Disk {
         let lies = self.lies();
         let own = lies.rows.values().filter_map(|row| if let Row::Own(row) = row { Some(row) } else { None });
         own.map(|row| row.ranked.change.id()).chain(lies.tray.keys().copied()).collect()
+    }
+
+    /// The tablet is another device from here on: numbers were given to the one that it was.
+    pub fn forget_numbers(&self) {
+        self.lies().numbers = Numbers::default();
     }
 
     fn lies(&self) -> MutexGuard<'_, Lies> {
@@ -658,6 +665,11 @@ impl Journal for MemoryJournal {
             if !probe::step("journal: a save is kept") {
                 return Ok(lies.last_row);
             }
+            let mut numbers = lies.numbers.clone();
+            numbers.note(&change.change)?;
+            if probe::step("journal: numbers are noted with the save that gives them") {
+                lies.numbers = numbers;
+            }
             Ok(lies.add(Row::Own(row)))
         });
         let sequence = write.await?;
@@ -688,6 +700,7 @@ impl Journal for MemoryJournal {
                 more: lies.tail().nth(changes_max).is_some(),
                 since,
                 corrected: lies.corrected,
+                numbers: lies.numbers.wanted(),
             })
         });
         write.await
@@ -762,6 +775,9 @@ impl Journal for MemoryJournal {
                 let went_on = news.streams.iter().map(|(audience, mark)| (audience.clone(), *mark));
                 self.asked_since.borrow_mut().extend(went_on);
             }
+            if let Some(given) = &news.numbers {
+                lies.numbers.take_in(given);
+            }
             lies.epoch = Some(news.epoch.clone());
             lies.heard = news.server_time;
             Ok((page, settled))
@@ -794,6 +810,11 @@ impl Journal for MemoryJournal {
             Ok(())
         });
         write.await
+    }
+
+    async fn numbers(&self) -> Result<Numbers, AppendError> {
+        self.is_open()?;
+        Ok(self.disk.lies().numbers.clone())
     }
 }
 

@@ -188,6 +188,31 @@ pub struct Push {
     /// it must rank after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub corrected: Option<Stamp>,
+    /// Asks for more card numbers, whoever is unlocked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub numbers: Option<NumbersWanted>,
+}
+
+/// A device has few card numbers left. Asked twice with the same `to`, the same are given again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
+pub struct NumbersWanted {
+    /// What the numbers begin with that it was given last; empty before it was given any.
+    pub series: String,
+    /// The highest of them.
+    pub to: u64,
+}
+
+/// Card numbers for this device and no other, such as `W01-000051` to `W01-000100`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
+pub struct NumbersGiven {
+    /// What they begin with: `W01`.
+    pub series: String,
+    /// First and last of each run of numbers, in order: what somebody has already is left out.
+    pub runs: Vec<(u64, u64)>,
+    /// The end of the block, whether it is free or not.
+    pub to: u64,
 }
 
 /// The endpoint's word on one pushed change.
@@ -308,6 +333,9 @@ pub struct Answer {
     pub directory: String,
     /// Changes whenever the filter of known phones does: ask `GET /v1/known-phones` again.
     pub known_phones: String,
+    /// The card numbers that the device has asked for, where the venue gives any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub numbers: Option<NumbersGiven>,
 }
 
 // ---- People and tablets -------------------------------------------------------------------------------------
@@ -812,6 +840,7 @@ mod tests {
             since: BTreeMap::new(),
             at: Some(Cut::of(&marks)),
             corrected: None,
+            numbers: None,
         };
         expect![[r#"{"version":1,"epoch":"e1","push_counter":9,"at":{"number":7,"sum":5593658130210750617}}"#]]
             .assert_eq(&serde_json::to_string(&push).unwrap());
@@ -823,8 +852,22 @@ mod tests {
             page: Some(Page { at: Some(Cut::of(&marks)), ..Page::default() }),
             directory: "d1".into(),
             known_phones: "k1".into(),
+            numbers: None,
         };
         expect![[r#"{"version":1,"epoch":"e1","server_time":1795312800000,"verdicts":[],"page":{"changes":[],"streams":{},"more":false,"at":{"number":7,"sum":5593658130210750617}},"directory":"d1","known_phones":"k1"}"#]].assert_eq(&serde_json::to_string(&answer).unwrap());
+    }
+
+    #[test]
+    fn card_numbers_on_the_wire() {
+        let wanted = NumbersWanted { series: "W01".into(), to: 50 };
+        expect![[r#"{"series":"W01","to":50}"#]].assert_eq(&serde_json::to_string(&wanted).unwrap());
+        let given = NumbersGiven { series: "W01".into(), runs: vec![(51, 77), (79, 101)], to: 101 };
+        expect![[r#"{"series":"W01","runs":[[51,77],[79,101]],"to":101}"#]]
+            .assert_eq(&serde_json::to_string(&given).unwrap());
+        // An endpoint of before gives none, and a tablet of before asks for none.
+        let answer = r#"{"version":1,"epoch":"e1","server_time":0,"verdicts":[],"directory":"","known_phones":""}"#;
+        assert_eq!(serde_json::from_str::<Answer>(answer).unwrap().numbers, None);
+        assert_eq!(serde_json::from_str::<Push>(r#"{"version":1,"push_counter":9}"#).unwrap().numbers, None);
     }
 
     /// What a tablet of before there were cuts sends, and what it has to find in an answer.
@@ -843,6 +886,7 @@ mod tests {
             since: marks.clone(),
             at: None,
             corrected: Some(Stamp::at(fixture::NOW)),
+            numbers: None,
         };
         expect![[r#"{"version":1,"push_counter":9,"since":{"desk:01000000000000000000000001":{"number":7,"count":1,"digest":18070275420242535299}},"corrected":"01a200fb5100-0000"}"#]].assert_eq(&serde_json::to_string(&push).unwrap());
         let page = Page { streams: marks, more: true, ..Page::default() };
@@ -884,6 +928,7 @@ mod tests {
                 since: BTreeMap::from([(Audience::Desk(fixture::venue()), StreamMark::default())]),
                 at: u.arbitrary::<bool>()?.then_some(Cut { number: u.arbitrary()?, sum: u.arbitrary()? }),
                 corrected: None,
+                numbers: None,
             };
             let mut bytes = serde_json::to_vec(&push).unwrap();
             for _ in 0..u.int_in_range(1..=4)? {

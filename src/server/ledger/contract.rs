@@ -1,6 +1,9 @@
 //! What every ledger promises, as tests. Each database passes all of them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use yingke_core::{
     audience::Audience,
@@ -14,7 +17,10 @@ use yingke_core::{
 };
 
 use super::{
-    Batch, Candidate, Database, Ledger, LedgerError, memory::MemoryLedger, postgres::PostgresLedger,
+    Batch, Candidate, Database, Ledger, LedgerError,
+    memory::MemoryLedger,
+    numbers::{Ask, SKIPPED},
+    postgres::PostgresLedger,
     sqlite::SqliteLedger,
 };
 use crate::{admin::new_venue, keys::Secrets, register::Register, verify};
@@ -95,6 +101,7 @@ macro_rules! ledger_contract {
             a_stream_tells_where_it_stood
             what_was_erased_is_empty_everywhere_and_does_not_come_back
             what_the_clock_watches_is_looked_at_once_it_was_touched_and_when_its_time_has_come
+            card_numbers_are_given_once
         );
     )*};
 }
@@ -429,6 +436,29 @@ async fn a_stream_tells_where_it_stood(tested: Tested) {
     }
     assert_eq!(mark.count, 3);
     assert_eq!(tested.ledger.mark_at(fixture::organisation(), &own(), u64::MAX).await.unwrap(), mark);
+}
+
+async fn card_numbers_are_given_once(tested: Tested) {
+    let taken = BTreeSet::from([3]);
+    let give = async |series: &str, to| {
+        let ask = Ask { series, to, count: 4, taken: &taken };
+        let block = tested.ledger.give_numbers(fixture::organisation(), DEVICE, &ask).await.unwrap();
+        (block.first, block.last)
+    };
+    assert_eq!(give("W01", 0).await, (1, 5));
+    assert_eq!(give("W01", 0).await, (1, 5), "the answer was lost");
+    assert_eq!(give("W01", 5).await, (6, 9));
+    assert_eq!(give("W02", 0).await, (1, 5));
+    // Whoever comes back to a series goes on in it.
+    assert_eq!(give("W01", 9).await, (10, 13));
+    // An older copy, and one tablet that had been given more since it was made.
+    let later = fixture::NOW.plus(DAY_MS);
+    tested.ledger.begin_epoch(fixture::organisation(), "e1", "e2", later).await.unwrap();
+    assert_eq!(give("W01", 13).await, (14 + SKIPPED, 17 + SKIPPED));
+    assert_eq!(give("W01", 40 + SKIPPED).await, (41 + SKIPPED, 44 + SKIPPED));
+    // An epoch that begins because somebody was erased is of the same ledger.
+    tested.ledger.erase(fixture::organisation(), &BTreeSet::new(), "e3", later).await.unwrap();
+    assert_eq!(give("W01", 44 + SKIPPED).await, (45 + SKIPPED, 48 + SKIPPED));
 }
 
 /// Changes of every merge kind, as the fixture draws them, in several batches.

@@ -21,6 +21,7 @@ use yingke_core::{
 
 use super::{
     Batch, EPOCH_MS_MIN, Ledger, LedgerError, LedgerPage, LedgerRow, Receipt, emptied,
+    numbers::{Ask, Block, SKIPPED, next_block},
     settle::{Found, is_watched, settle, touched},
 };
 
@@ -42,6 +43,10 @@ struct Kept {
     latest: Stamp,
     erased: BTreeSet<RecordId>,
     look_at: BTreeMap<RecordId, Millis>,
+    /// The highest card number given of each series.
+    given: BTreeMap<String, u64>,
+    /// What each device was given last, and of which series.
+    blocks: BTreeMap<DeviceNumber, (String, Block)>,
     /// Changes in one page, where that is fewer than the caller asks for.
     page_max: Option<usize>,
 }
@@ -55,7 +60,9 @@ impl MemoryLedger {
     /// A copy as a backup makes it. Whoever puts it in place begins another epoch with it.
     #[must_use]
     pub fn copy(&self, epoch: &str) -> Self {
-        Self { kept: Mutex::new(Kept { epoch: epoch.into(), ..self.kept().clone() }) }
+        let mut kept = Kept { epoch: epoch.into(), ..self.kept().clone() };
+        kept.skip_numbers();
+        Self { kept: Mutex::new(kept) }
     }
 
     pub fn set_page_max(&self, changes: usize) {
@@ -68,6 +75,11 @@ impl MemoryLedger {
 }
 
 impl Kept {
+    /// This may be an older copy: card numbers that were given since are not given again.
+    fn skip_numbers(&mut self) {
+        self.given.values_mut().for_each(|given| *given += SKIPPED);
+    }
+
     fn head(&self, audience: &Audience) -> Option<StreamMark> {
         self.streams.get(audience).and_then(|rows| rows.last()).map(|(_, mark)| *mark)
     }
@@ -88,6 +100,7 @@ impl Ledger for MemoryLedger {
         let mut kept = self.kept();
         if kept.epoch == from && now.since(kept.epoch_at) >= EPOCH_MS_MIN {
             (kept.epoch, kept.epoch_at) = (to.into(), now);
+            kept.skip_numbers();
         }
         Ok(kept.epoch.clone())
     }
@@ -229,6 +242,18 @@ impl Ledger for MemoryLedger {
             }
         }
         Ok(())
+    }
+
+    async fn give_numbers(&self, _: OrganisationId, device: DeviceNumber, ask: &Ask<'_>) -> Result<Block, LedgerError> {
+        let mut kept = self.kept();
+        let given = kept.given.get(ask.series).copied().unwrap_or(0);
+        let before = kept.blocks.get(&device).filter(|(series, _)| series == ask.series).map(|(_, block)| *block);
+        let block = next_block(given, before, ask);
+        if probe::step("exchange: card numbers that were given are remembered") {
+            kept.given.insert(ask.series.into(), given.max(block.last));
+        }
+        kept.blocks.insert(device, (ask.series.into(), block));
+        Ok(block)
     }
 
     async fn erase(

@@ -193,6 +193,18 @@ pub const TABLES: &[Table] = &[
         columns: &[("organisation", Bytes), ("device", Int), ("hash", Bytes), ("start", Int), ("bytes", Bytes)],
         keys: 4,
     },
+    Table { name: "number_series", columns: &[("organisation", Bytes), ("series", Text), ("given", Int)], keys: 2 },
+    Table {
+        name: "number_block",
+        columns: &[
+            ("organisation", Bytes),
+            ("device", Int),
+            ("series", Text),
+            ("first_number", Int),
+            ("last_number", Int),
+        ],
+        keys: 2,
+    },
 ];
 
 /// One row, and the table it belongs to by its place in [`TABLES`].

@@ -5,9 +5,10 @@ use sqlx::{AssertSqlSafe, QueryBuilder, Row};
 use tokio_stream::StreamExt;
 use yingke_core::time::Millis;
 
-use super::{Db, DbRow, LOOK_AT_ALL, ThisLedger};
+use super::{Db, DbRow, LOOK_AT_ALL, ThisLedger, rows::bits};
 use crate::ledger::{
     Copies, LedgerError,
+    numbers::SKIPPED,
     tables::{Cell, Holds, TABLES, Table, TableRow},
 };
 
@@ -68,6 +69,8 @@ impl Copies for ThisLedger {
             .bind(DEVICES_SKIPPED)
             .execute(&mut *tx)
             .await?;
+        // So do cards that were given since.
+        sqlx::query("update number_series set given = given + $1").bind(bits(SKIPPED)).execute(&mut *tx).await?;
         Ok(tx.commit().await?)
     }
 }

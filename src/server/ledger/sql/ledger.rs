@@ -24,6 +24,7 @@ use super::{
 };
 use crate::ledger::{
     Batch, EPOCH_MS_MIN, Ledger, LedgerError, LedgerPage, LedgerRow, emptied,
+    numbers::{Ask, Block, SKIPPED, next_block},
     settle::{Found, settle, touched},
 };
 
@@ -47,7 +48,8 @@ impl Ledger for ThisLedger {
         to: &str,
         now: Millis,
     ) -> Result<String, LedgerError> {
-        sqlx::query(
+        let mut tx = self.write().await?;
+        let begun = sqlx::query(
             "update organisation set epoch = $1, epoch_at = $2 where id = $3 and epoch = $4 and epoch_at <= $5",
         )
         .bind(to)
@@ -55,8 +57,17 @@ impl Ledger for ThisLedger {
         .bind(&organisation.bytes()[..])
         .bind(from)
         .bind(now.plus(-EPOCH_MS_MIN).0)
-        .execute(&self.writer)
+        .execute(&mut *tx)
         .await?;
+        if begun.rows_affected() > 0 {
+            // It begins because this is an older copy: card numbers that were given since are not given again.
+            sqlx::query("update number_series set given = given + $1 where organisation = $2")
+                .bind(bits(SKIPPED))
+                .bind(&organisation.bytes()[..])
+                .execute(&mut *tx)
+                .await?;
+        }
+        tx.commit().await?;
         self.epoch(organisation).await
     }
 
@@ -275,6 +286,60 @@ impl Ledger for ThisLedger {
                 .await?;
         }
         Ok(tx.commit().await?)
+    }
+
+    async fn give_numbers(
+        &self,
+        organisation: OrganisationId,
+        device: DeviceNumber,
+        ask: &Ask<'_>,
+    ) -> Result<Block, LedgerError> {
+        let mut tx = self.write().await?;
+        let key = organisation.bytes();
+        // Whoever gives numbers waits here for whoever does already.
+        sqlx::query(LOCK_COUNTER).bind(&key[..]).fetch_optional(&mut *tx).await?.ok_or(LedgerError::NoOrganisation)?;
+        let given: Option<i64> =
+            sqlx::query_scalar("select given from number_series where organisation = $1 and series = $2")
+                .bind(&key[..])
+                .bind(ask.series)
+                .fetch_optional(&mut *tx)
+                .await?;
+        let given = given.map_or(0, i64::cast_unsigned);
+        let before = sqlx::query(
+            "select first_number, last_number from number_block \
+             where organisation = $1 and device = $2 and series = $3",
+        )
+        .bind(&key[..])
+        .bind(i64::from(device.0))
+        .bind(ask.series)
+        .fetch_optional(&mut *tx)
+        .await?;
+        let before = before.map(|row| {
+            Ok::<_, LedgerError>(Block { first: number(&row, "first_number")?, last: number(&row, "last_number")? })
+        });
+        let block = next_block(given, before.transpose()?, ask);
+        sqlx::query(
+            "insert into number_series values ($1, $2, $3) \
+             on conflict (organisation, series) do update set given = excluded.given",
+        )
+        .bind(&key[..])
+        .bind(ask.series)
+        .bind(bits(given.max(block.last)))
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query(
+            "insert into number_block values ($1, $2, $3, $4, $5) on conflict (organisation, device) do update set \
+             series = excluded.series, first_number = excluded.first_number, last_number = excluded.last_number",
+        )
+        .bind(&key[..])
+        .bind(i64::from(device.0))
+        .bind(ask.series)
+        .bind(bits(block.first))
+        .bind(bits(block.last))
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(block)
     }
 
     async fn erase(
