@@ -24,10 +24,14 @@ use crate::{
     codec::{self, Block, CodecError},
     id::{ChangeId, DeviceNumber, RecordId, VenueId},
     merge,
+    number::{CardNumber, is_same_card},
     record::Record,
-    search::{Found, Scope},
+    search::{Found, Hit, Scope},
     stamp::{Rank, Stamp},
     time::{Day, Millis},
+    typed::half_width,
+    value::Value,
+    workflow::PROGRESS,
 };
 
 mod index;
@@ -607,7 +611,57 @@ impl Replica {
     #[must_use]
     pub fn search(&self, typed: &str, scope: &Scope, limit: usize) -> Found {
         let me = self.index.owner(&scope.me.to_string());
-        self.index.people.search(typed, me, scope.mine_only, limit, self.rows.ids())
+        let mut found = self.index.people.search(typed, me, scope.mine_only, limit, self.rows.ids());
+        for (person, is_whole) in self.numbered_people(typed, scope) {
+            let hit = match found.hits.iter().position(|hit| hit.record == person) {
+                Some(place) if is_whole => found.hits.remove(place),
+                Some(_) => continue,
+                None => {
+                    found.total += 1;
+                    Hit { record: person, name: Vec::new(), pinyin: Vec::new(), phone: Vec::new() }
+                }
+            };
+            // A few digits alone may as well be those of a phone number.
+            let place = if is_whole { 0 } else { found.hits.len().min(limit.saturating_sub(1)) };
+            found.hits.insert(place, hit);
+        }
+        found.hits.truncate(limit);
+        found
+    }
+
+    /// Whose card or agreement has the number that was typed, as a whole or by the digits in which it ends.
+    fn numbered_people(&self, typed: &str, scope: &Scope) -> BTreeMap<RecordId, bool> {
+        /// Fewer digits are the end of many numbers.
+        const DIGITS_MIN: usize = 3;
+        let mut found = BTreeMap::new();
+        if !typed.chars().any(|c| half_width(c).is_ascii_digit()) {
+            return found;
+        }
+        let digits = typed.trim();
+        let may_be_end = digits.len() >= DIGITS_MIN && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let me = scope.me.to_string();
+        for record in self.ids(Some(self.index.numbered(typed, &self.rows))).filter_map(|id| self.record(id)) {
+            let [card, agreement] = ["card_no", "agreement_no"].map(|key| record.text(key));
+            let is_whole = card.into_iter().chain(agreement).any(|number| is_same_card(number, typed));
+            // Of an agreement the last digits are only its place in a day.
+            let is_end = may_be_end && card.is_some_and(|number| CardNumber::ends_in(number, digits));
+            if !is_whole && !is_end {
+                continue;
+            }
+            let holder =
+                record.guarded(PROGRESS).and_then(|group| group.get("holder")).or_else(|| record.get("person"));
+            let Some(person) = holder.and_then(Value::as_id).and_then(|id| self.record(id)) else { continue };
+            if person.kind().as_str() == "person" && (!scope.mine_only || person.text("owner") == Some(&*me)) {
+                *found.entry(person.id).or_default() |= is_whole;
+            }
+        }
+        found
+    }
+
+    /// Cards, and agreements that name one, with this number, however it is written.
+    pub fn cards<'a>(&'a self, number: &'a str) -> impl Iterator<Item = Cow<'a, Record>> {
+        let records = self.ids(Some(self.index.numbered(number, &self.rows))).filter_map(|id| self.record(id));
+        records.filter(move |record| record.text("card_no").is_some_and(|other| is_same_card(other, number)))
     }
 
     /// What happened with a person, newest first: visits, consultations, interactions, captures.

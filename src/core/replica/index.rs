@@ -9,6 +9,7 @@ use crate::{
     change::Key,
     codec::{Glance, Seen, Sought},
     id::{RecordId, VenueId},
+    number::{CARD_KINDS, CardNumber},
     record::Record,
     replica::{
         lists::{Cursor, Entry, List, Lists, list},
@@ -19,7 +20,7 @@ use crate::{
 };
 
 /// The fields that lists ask for.
-pub(super) const SOUGHT: [Sought; 14] = [
+pub(super) const SOUGHT: [Sought; 16] = [
     ("name", ""),
     ("phone", ""),
     ("owner", ""),
@@ -34,6 +35,8 @@ pub(super) const SOUGHT: [Sought; 14] = [
     ("outing_date", ""),
     ("withdrawn", ""),
     ("merging", "merged_into"),
+    ("card_no", ""),
+    ("agreement_no", ""),
 ];
 const NAME: usize = 0;
 const PHONE: usize = 1;
@@ -49,6 +52,8 @@ const PERSON: usize = 10;
 const OUTING_DATE: usize = 11;
 const WITHDRAWN: usize = 12;
 const MERGED_INTO: usize = 13;
+const CARD_NO: usize = 14;
+const AGREEMENT_NO: usize = 15;
 
 /// Where happenings say when they took place, the first that is set.
 const HAPPENED_AT: [usize; 3] = [VISIT_AT, STARTED_AT, CAPTURED_AT];
@@ -59,6 +64,8 @@ pub(super) struct Facts {
     kind: u32,
     in_conflict: bool,
     what: What,
+    /// The ends of the numbers by which it is found: of a card, of an agreement.
+    numbers: [Option<u64>; 2],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +109,11 @@ fn text(seen: Seen<'_>) -> &str {
     if let Seen::Text(text) = seen { text } else { "" }
 }
 
+/// The digits at the end of a card's or paper's number; those that have none are found under 0.
+fn end_of(number: &str) -> u64 {
+    CardNumber::read(number).map_or(0, |card| card.number)
+}
+
 /// The name of a person at a glance; nothing of other records.
 pub(super) fn name<'a>(glance: &Glance<'a, '_>) -> &'a str {
     match glance.values[NAME] {
@@ -128,6 +140,8 @@ const DUE: u32 = 2;
 const CAPTURED_IN: u32 = 3;
 const OUTINGS: u32 = 4;
 const VISITS: u32 = 5;
+/// By the number in which the number of a card or an agreement ends.
+const NUMBERED: u32 = 6;
 
 /// Sorts the latest first.
 fn backwards(at: Millis) -> Millis {
@@ -171,7 +185,12 @@ impl Index {
                 }
             }
         };
-        Facts { kind: self.kind_number(glance.kind), in_conflict: glance.in_conflict, what }
+        let numbers = if CARD_KINDS.contains(&glance.kind.as_str()) {
+            [CARD_NO, AGREEMENT_NO].map(|place| Some(text(value(place))).filter(|text| !text.is_empty()).map(end_of))
+        } else {
+            [None; 2]
+        };
+        Facts { kind: self.kind_number(glance.kind), in_conflict: glance.in_conflict, what, numbers }
     }
 
     fn person_facts(&mut self, glance: &Glance<'_, '_>) -> PersonFacts {
@@ -316,6 +335,8 @@ impl Index {
             What::Withdrawn => return,
             What::Other => {}
         }
+        let numbers = facts.numbers.iter().flatten();
+        entries.extend(numbers.map(|number| Entry::new(list(NUMBERED, 0), Millis(number.cast_signed()), row)));
         entries.push(Entry::new(list(OF_KIND, facts.kind), made_at(rows.id(row)), row));
     }
 
@@ -347,6 +368,12 @@ impl Index {
 
     pub(super) fn outings<'a>(&'a self, rows: &'a Rows) -> Cursor<'a> {
         self.whole(list(OUTINGS, 0), rows)
+    }
+
+    /// Cards and agreements with a number that ends like this one.
+    pub(super) fn numbered<'a>(&'a self, number: &str, rows: &'a Rows) -> Cursor<'a> {
+        let end = Millis(end_of(number).cast_signed());
+        self.lists.range(list(NUMBERED, 0), end, end, rows.ids())
     }
 
     /// People with a phone number, by id.

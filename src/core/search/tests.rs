@@ -3,11 +3,12 @@ use arbtest::arbtest;
 use super::*;
 use crate::{
     chance::Seeded,
-    change::Op,
+    change::{Edit, Key, Op},
     fixture::{self, person_edit},
     id::DeviceNumber,
     replica::Replica,
     stamp::Stamp,
+    value::Value,
 };
 
 /// People numbered from 1, the later the more recent: name, phone, and whether they are staff 1's.
@@ -369,4 +370,77 @@ fn whatever_is_typed_search_answers() {
         assert!(found.hits.len() <= found.total && found.total <= PEOPLE.len());
         Ok(())
     });
+}
+
+/// A club of which two have cards and one an agreement: 郑诗兰 holds the card that 张顺利 bought.
+fn with_cards() -> Replica {
+    let mut replica = replica(&PEOPLE);
+    let person = |number: u8| Value::Id(RecordId::from_bytes(fixture::id_bytes(number)));
+    let papers: [(u8, &'static str, Vec<(&'static str, Op)>); 3] = [
+        (
+            60,
+            "membership",
+            vec![
+                ("card_no", Op::Once("W01-008000".into())),
+                ("person", Op::Latest(person(1))),
+                ("progress", Op::Guarded { values: [(Key::of("holder"), person(4))].into(), replaces: Vec::new() }),
+            ],
+        ),
+        (61, "membership", vec![("card_no", Op::Once("W01-000123".into())), ("person", Op::Latest(person(2)))]),
+        (
+            62,
+            "agreement",
+            vec![("agreement_no", Op::Latest("W01-7-261127-03".into())), ("person", Op::Latest(person(3)))],
+        ),
+    ];
+    for (number, kind, writes) in papers {
+        let edit = Edit { kind: Key::of(kind), ..person_edit(number, writes) };
+        let stamp = Stamp::at(fixture::NOW.plus(number.into()));
+        let change = fixture::change(number, vec![edit]);
+        replica.take_in(&crate::change::Ranked { stamp, device: DeviceNumber(7), change });
+    }
+    replica
+}
+
+#[test]
+fn a_card_is_found_by_its_number_however_it_is_written() {
+    let replica = with_cards();
+    for typed in ["W01-000123", "w01-123", "W01 000123", "000123"] {
+        assert_eq!(found(&replica, typed), ["赵思琳"], "{typed}");
+    }
+    // Digits alone may be a phone's, and those come first.
+    assert_eq!(found(&replica, "123"), ["John Smith", "赵思琳", "曾世龙"]);
+    assert_eq!(found(&replica, "8000"), ["张顺利", "郑诗兰"]);
+    assert_eq!(found(&replica, "W01-8000"), ["郑诗兰"]);
+    assert_eq!(replica.search("W01-8000", &Scope { mine_only: true, ..me() }, 20).total, 1);
+    assert_eq!(replica.search("W01-8000", &Scope { me: fixture::staff(2), mine_only: true }, 20).total, 0);
+    for typed in ["W02-000123", "W01-0001", "W01", "23", ""] {
+        let all = replica.search(typed, &me(), 20);
+        assert!(all.hits.iter().all(|hit| typed.is_empty() || name_of(&replica, hit.record) != "郑诗兰"), "{typed}");
+    }
+    assert_eq!(found(&replica, "W01-0001"), [""; 0]);
+}
+
+#[test]
+fn an_agreement_is_found_by_its_whole_number() {
+    let replica = with_cards();
+    assert_eq!(found(&replica, "W01-7-261127-03"), ["朱时来"]);
+    assert_eq!(found(&replica, "w01-7-261127-3"), ["朱时来"]);
+    for typed in ["03", "003", "W01-7-261127-04", "W01-8-261127-03"] {
+        assert!(!found(&replica, typed).contains(&"朱时来".to_owned()), "{typed}");
+    }
+}
+
+#[test]
+fn a_number_leads_to_its_card_for_as_long_as_it_has_it() {
+    let mut replica = with_cards();
+    let ids = |replica: &Replica, number: &str| replica.cards(number).map(|record| record.id).collect::<Vec<_>>();
+    let card = RecordId::from_bytes(fixture::id_bytes(60));
+    assert_eq!(ids(&replica, "W01-8000"), [card]);
+    assert_eq!(ids(&replica, "W02-008000"), []);
+    // A card that was taken back has none.
+    let edit = Edit { kind: Key::of("membership"), ..person_edit(60, vec![("withdrawn", Op::Latest(true.into()))]) };
+    let stamp = Stamp::at(fixture::NOW.plus(99));
+    replica.append(crate::change::Ranked { stamp, device: DeviceNumber(7), change: fixture::change(99, vec![edit]) });
+    assert_eq!(ids(&replica, "W01-8000"), []);
 }
