@@ -14,6 +14,7 @@ mod house;
 mod idle;
 mod ladder;
 mod lease;
+mod numbers;
 mod pass;
 mod pictures;
 mod work;
@@ -36,6 +37,7 @@ use yingke_core::{
     form::Draft,
     id::{ChangeId, DeviceNumber, RecordId, StaffId},
     journal::{AppendError, Journal},
+    number::Numbers,
     pack::{Pack, VenueKind},
     phone::PhoneNumber,
     record::Record,
@@ -234,6 +236,8 @@ pub struct Roster {
     status: RwSignal<Status>,
     minute: RwSignal<Millis>,
     update_ready: RwSignal<bool>,
+    /// What the journal keeps of numbers.
+    numbers: RwSignal<Numbers>,
 }
 
 struct Inner {
@@ -308,6 +312,7 @@ impl Roster {
             status: RwSignal::new(status),
             minute: RwSignal::new(clock::now()),
             update_ready: RwSignal::new(updates::update_ready()),
+            numbers: RwSignal::default(),
         };
         spawn_local(roster.open());
         roster
@@ -583,6 +588,7 @@ impl Roster {
         let known_phones = browser.vault().known_phones().await;
         inner.known_phones.replace(known_phones.and_then(|bytes| Filter::read_with_key(&bytes).ok()));
         self.count_unsent().await;
+        self.read_numbers().await;
         // What the tablet heard while it was locked says nothing about what this person may see.
         self.status.update(|status| {
             status.sync = SyncState::Unknown;
@@ -868,12 +874,17 @@ impl Roster {
         let id = header.id;
         let names_pictures = edits.iter().any(|edit| !blob::named(edit).is_empty());
         let change = Change::new(header, edits, &mut Web);
+        let gives_numbers = Numbers::are_given_by(&change);
         let stamp = inner.stamper.borrow_mut().next(made_at.plus(clock_offset_ms));
         let ranked = Ranked::provisional(stamp, change);
         let kept = match takes {
             None => browser.journal().append(&ranked).await.map(Ok),
             Some(use_record) => browser.journal().append_taking(&ranked, use_record).await,
         };
+        if gives_numbers {
+            // Where another tab gave one of them meanwhile, the next try has others.
+            self.read_numbers().await;
+        }
         let failure = kept.as_ref().err().cloned();
         if self.status.with_untracked(|status| status.save_failure != failure) {
             self.status.update(|status| status.save_failure = failure);
@@ -1030,6 +1041,7 @@ impl Roster {
             self.read_tray().await;
         }
         self.count_unsent().await;
+        self.read_numbers().await;
         inner.wake.wake();
     }
 
@@ -1195,7 +1207,10 @@ impl Roster {
             }
         }
         self.count_unsent().await;
-        if !(news.accepted.is_empty() && news.refused.is_empty() && news.pulled.is_empty()) {
+        if news.numbers.is_some() {
+            self.read_numbers().await;
+        }
+        if !(news.accepted.is_empty() && news.refused.is_empty() && news.pulled.is_empty() && news.numbers.is_none()) {
             browser.tabs().tell_written();
         }
         let new_keys = self.agree_on_audiences(&news, session).await;

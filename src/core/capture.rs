@@ -26,6 +26,8 @@ pub struct Scene<'a> {
     /// What somebody does at this venue; `None` if they are not of its staff.
     pub role_of: &'a dyn Fn(StaffId) -> Option<Role>,
     pub pack: &'a Pack,
+    /// The number of the next paper that this device makes.
+    pub paper_number: Option<&'a str>,
 }
 
 impl std::fmt::Debug for Scene<'_> {

@@ -89,6 +89,28 @@ fn codes(typed: &str) -> impl Iterator<Item = &str> {
     typed.split(',').map(str::trim).filter(|code| !code.is_empty())
 }
 
+/// The card numbers that a device knows of.
+pub trait CardBook {
+    /// The next one that it may give.
+    fn next(&self) -> Option<String>;
+    /// The card that has a number, or the agreement that has it for one, but for what is about this record.
+    fn holder(&self, number: &str, but: Option<RecordId>) -> Option<RecordId>;
+}
+
+/// Card numbers, where a form may give one.
+#[derive(Clone, Copy)]
+pub struct Cards<'a> {
+    pub book: &'a dyn CardBook,
+    /// The record that is changed: the number that it has is its own.
+    pub of: Option<RecordId>,
+}
+
+impl fmt::Debug for Cards<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cards").field("of", &self.of).finish_non_exhaustive()
+    }
+}
+
 /// Where and when a form is filled in, and by whom.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
@@ -101,6 +123,7 @@ pub struct Context<'a> {
     /// The venue that the tablet belongs to.
     pub venue: Option<VenueId>,
     pub pack: &'a Pack,
+    pub cards: Option<Cards<'a>>,
 }
 
 /// A form that can be saved: every value is valid by its type.
@@ -245,6 +268,10 @@ pub enum ProblemCode {
     },
     /// More than what is left of it.
     MoreThanRest,
+    /// This card or agreement has the number.
+    CardTaken {
+        holder: RecordId,
+    },
     /// It was not signed, or what was taken is no picture.
     NotTaken,
 }
@@ -386,6 +413,7 @@ fn check_where(
                 code_by_field.get(&field.key).cloned().or_else(missing).or_else(|| {
                     field.rules().find_map(|rule| check_rule(rule, values.get(&field.key), &values, context))
                 });
+            let code = code.or_else(|| check_card(field, values.get(&field.key), context));
             problems.extend(code.map(|code| Problem { field: field.key.clone(), code }));
         }
     }
@@ -607,6 +635,9 @@ fn default_value(field: &Field, default: &DefaultValue, context: &Context<'_>) -
         DefaultValue::Yes => true.into(),
         DefaultValue::No => false.into(),
         DefaultValue::Venue => context.venue?.to_string().into(),
+        // A number is given when the card is, not with the draft.
+        DefaultValue::Card if field.required == Required::Later => return None,
+        DefaultValue::Card => context.cards?.book.next()?.as_str().into(),
         DefaultValue::Code(code) => (&**code).into(),
     })
 }
@@ -651,6 +682,15 @@ fn check_present(field: &Field, value: Option<&Value>, pack: &Pack) -> Option<Pr
         return (missing > 0).then_some(ProblemCode::NotTicked { missing });
     }
     value.is_none().then_some(ProblemCode::Required)
+}
+
+/// A new card's number is nobody else's.
+fn check_card(field: &Field, value: Option<&Value>, context: &Context<'_>) -> Option<ProblemCode> {
+    if field.default != Some(DefaultValue::Card) {
+        return None;
+    }
+    let (number, cards) = (value?.as_text()?, context.cards?);
+    cards.book.holder(number, cards.of).map(|holder| ProblemCode::CardTaken { holder })
 }
 
 fn check_rule(

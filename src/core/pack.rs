@@ -515,6 +515,8 @@ pub enum DefaultValue {
     No,
     /// The venue that the tablet belongs to.
     Venue,
+    /// The number of a new card: the next one that the device keeps, and one that nobody has.
+    Card,
     /// A code, or the key of a route.
     Code(Box<str>),
 }

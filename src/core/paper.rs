@@ -14,7 +14,8 @@ use crate::{
     form::{Draft, Filled},
     id::{ChangeId, ENDPOINT_DEVICE, RecordId},
     merge,
-    pack::{Field, FieldType, Form, ListOf, Pack, Required, Rule, Section},
+    number::PAPERS,
+    pack::{DefaultValue, Field, FieldType, Form, ListOf, Pack, Required, Rule, Section},
     permit::{Matter, masked_id},
     reckon,
     record::{CellTag, Record},
@@ -309,7 +310,8 @@ pub fn prefill(form: &Form, about: &[&Record], draft: &mut Draft) {
     for record in about {
         let kind = record.kind().as_str();
         for field in form.fields() {
-            if !draft.get(field.key.as_str()).is_empty() {
+            // A new card has a number of its own.
+            if !draft.get(field.key.as_str()).is_empty() || field.default == Some(DefaultValue::Card) {
                 continue;
             }
             if let FieldType::Ref(reference) = field.kind
@@ -355,6 +357,7 @@ pub fn begin(
     let mut values: BTreeMap<Key, Value> = filled.values().map(|(key, value)| (key.clone(), value.clone())).collect();
     relate(kind, &mut values, about, ground);
     reckon_rest(kind, form, &mut values, scene, ground);
+    values.extend(number(kind, |key| values.contains_key(key), scene));
     let person = person_of(&values, about, ground);
     let numbers = keep_numbers(form.fields(), id, person.as_deref(), &mut values, scene, ids);
     let audience = audience_for_paper(kind, person.as_deref(), scene);
@@ -412,6 +415,8 @@ pub fn correct(filled: &Filled, known: &Record, scene: &Scene<'_>, ground: &Grou
     let mut draw = Draw::new(kind.key, known.id, known.audience().clone());
     draw.copy_differing(filled, known, scene.pack);
     let mut edit = draw.done();
+    let numbered = number(kind.key, |key| known.get(key).is_some(), scene);
+    edit.writes.extend(numbered.map(|(key, number)| schema::write(kind.key, key.as_str(), number)));
     // A number that stands masked on the paper is not asked again, and what is not asked is not emptied.
     let is_number = |key: &Key| form.field(key.as_str()).is_some_and(is_identity);
     edit.writes.retain(|write| !(is_number(&write.key) && write.op == Op::Latest(Value::Empty)));
@@ -513,6 +518,8 @@ pub fn step(
     let person = person_of_record(record, ground);
     let forms = scene.pack.forms.iter().filter(|form| &*form.record == kind).flat_map(Form::fields);
     let numbers = keep_numbers(forms, record.id, person.as_deref(), &mut typed, scene, ids);
+    let numbered = number(kind, |key| record.get(key).is_some(), scene);
+    typed.extend(numbered);
     let posts = posts(scene);
     let mut edits = with_facts(record, &typed, reason, scene, ground, |facts| {
         let passed = by_clock(ground.work, machine, state_of(machine, record), facts);
@@ -860,6 +867,14 @@ fn reckon_rest(kind: &str, form: &Form, values: &mut BTreeMap<Key, Value>, scene
     }
 }
 
+/// The number of a paper of a kind that is numbered and has none yet. No other device gives it, so it is final at once.
+/// Source: R-160, domain catalogue 18.3.
+fn number(kind: &str, has: impl Fn(&str) -> bool, scene: &Scene<'_>) -> Option<(Key, Value)> {
+    let (_, key) = PAPERS.into_iter().find(|(of, _)| *of == kind)?;
+    let number = scene.paper_number.filter(|_| !has(key))?;
+    Some((Key::of(key), number.into()))
+}
+
 /// The leave that a card is on, by what the clock has done since it was approved.
 fn running_leave(values: &BTreeMap<Key, Value>, scene: &Scene<'_>, ground: &Ground<'_>) -> Option<Record> {
     let card = values.get("membership")?.as_id()?;
@@ -972,6 +987,8 @@ fn goes_along(
     };
     let typed = typed.into_iter().collect();
     let machines = ground.work.machines.iter().filter(|machine| runs(machine, record.kind().as_str()));
+    // The number is for the paper itself.
+    let scene = &Scene { paper_number: None, ..*scene };
     for machine in machines {
         for key in steps {
             if let Ok(edits) = step(&record, machine, key, &typed, None, scene, ground, ids) {

@@ -80,6 +80,7 @@ pub fn begin(visit: &Record, scene: &Scene<'_>, ground: &Ground<'_>, ids: Ids<'_
         outing: None,
         venue: Some(scene.venue),
         pack: scene.pack,
+        cards: None,
     };
     let mut draft = form::begin(form, &context);
     paper::prefill(form, &[visit], &mut draft);

@@ -400,6 +400,7 @@ impl<'a> Judge<'a> {
             me: self.into.author.id,
             role_of: &role_of,
             pack: self.pack,
+            paper_number: None,
         };
         let audience: Audience = capture::audience_for(owner, &scene);
         let mut chance = SystemChance;

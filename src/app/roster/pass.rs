@@ -104,8 +104,8 @@ impl Roster {
         draft.set(&Key::of("source"), source);
         draft.set(&Key::of("valid_until"), format!("{year:04}-{month:02}-{day:02}T23:59"));
         let offset_minutes = me.venue.utc_offset_minutes;
-        let context =
-            Context { now: self.now(), offset_minutes, me: me.id, outing: None, venue: Some(me.venue.id), pack };
+        let (now, venue) = (self.now(), Some(me.venue.id));
+        let context = Context { now, offset_minutes, me: me.id, outing: None, venue, pack, cards: None };
         let filled = form::check(form, &draft, &context).map_err(|_| Refusal::Unknown)?;
         let person = person.and_then(|id| untrack(|| self.record(id)));
         let about: Vec<&Record> = person.iter().collect();

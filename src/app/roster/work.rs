@@ -57,10 +57,13 @@ impl Roster {
         let pack = self.pack();
         let (now, offset_minutes) = (self.now(), me.venue.utc_offset_minutes);
         let today = now.day(offset_minutes);
-        let scene = Scene { now, offset_minutes, venue: me.venue.id, me: me.id, role_of: &role_of, pack };
         self.ask(kinds, |_| ());
         Some(self.ask(&["parameter"], |replica| {
             let parameters = parameters_of(replica);
+            let paper_number = self.next_paper(&parameters, today);
+            let paper_number = paper_number.as_deref();
+            let (venue, role_of) = (me.venue.id, &role_of);
+            let scene = Scene { now, offset_minutes, venue, me: me.id, role_of, pack, paper_number };
             let number = |key: &str| parameters.number(pack, key, today);
             let lookup = |id: RecordId| replica.record(id);
             let find = |kind: &str, field: &str, value: &Value| {

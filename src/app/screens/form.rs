@@ -32,7 +32,7 @@ use leptos::{ev, wasm_bindgen::JsCast, web_sys};
 use yingke_core::{
     capture::{Ids, Scene},
     change::{Edit, Key},
-    form::{Context, Draft, Filled, Problem, begin, check, check_sections, draft_of},
+    form::{Cards, Context, Draft, Filled, Problem, begin, check, check_sections, draft_of},
     id::RecordId,
     journal::AppendError,
     pack::{Field as FormField, Form, Required},
@@ -73,7 +73,7 @@ pub struct Saved {
 #[must_use]
 pub fn begun(roster: Roster, form_key: &str, typed: &[(&'static str, String)]) -> Draft {
     let Some(me) = roster.actor_now() else { return Draft::default() };
-    let context = context(roster, &me, None);
+    let context = context(&roster, &me, None, None);
     let mut draft = context.pack.form(form_key).map(|form| begin(form, &context)).unwrap_or_default();
     typed.iter().for_each(|(key, text)| draft.set(&Key::of(key), text.as_str()));
     draft
@@ -83,7 +83,7 @@ pub fn begun(roster: Roster, form_key: &str, typed: &[(&'static str, String)]) -
 #[must_use]
 pub fn of_record(roster: Roster, form_key: &str, record: &Record) -> Draft {
     let Some(me) = roster.actor_now() else { return Draft::default() };
-    let context = context(roster, &me, None);
+    let context = context(&roster, &me, None, None);
     context.pack.form(form_key).map(|form| draft_of(form, record, &context)).unwrap_or_default()
 }
 
@@ -91,7 +91,7 @@ pub fn of_record(roster: Roster, form_key: &str, record: &Record) -> Draft {
 #[must_use]
 pub fn of_fields(roster: Roster, form: &Form, record: &Record) -> Draft {
     let Some(me) = roster.actor_now() else { return Draft::default() };
-    let context = context(roster, &me, None);
+    let context = context(&roster, &me, None, None);
     let mut draft = draft_of(form, record, &context);
     let begun = begin(form, &context);
     for field in form.fields().filter(|field| draft.get(field.key.as_str()).is_empty()).collect::<Vec<_>>() {
@@ -144,6 +144,7 @@ pub fn in_scene(roster: Roster, decide: impl FnOnce(&Scene<'_>, Ids<'_>) -> Vec<
         me: me.id,
         role_of: &role_of,
         pack: roster.pack(),
+        paper_number: None,
     };
     decide(&scene, &mut || roster.new_id())
 }
@@ -159,9 +160,10 @@ pub fn save_failed(words: Words, error: &AppendError) -> &'static str {
     }
 }
 
-fn context(roster: Roster, me: &Me, outing: Option<RecordId>) -> Context<'static> {
+fn context<'a>(roster: &'a Roster, me: &Me, outing: Option<RecordId>, of: Option<RecordId>) -> Context<'a> {
     let (offset_minutes, venue) = (me.venue.utc_offset_minutes, Some(me.venue.id));
-    Context { now: roster.now(), offset_minutes, me: me.id, outing, venue, pack: roster.pack() }
+    let cards = Some(Cards { book: roster, of });
+    Context { now: roster.now(), offset_minutes, me: me.id, outing, venue, pack: roster.pack(), cards }
 }
 /// A form of the pack, section by section, with its draft, its problems and its save button.
 #[component]
@@ -189,6 +191,9 @@ pub fn PackForm(
     /// The person whose own record is changed: their own number is no double.
     #[prop(optional)]
     is_about: Option<RecordId>,
+    /// The record that is changed: the card number that it has is its own.
+    #[prop(optional)]
+    of: Option<RecordId>,
     /// The outing that is under way.
     #[prop(optional)]
     outing: Option<RecordId>,
@@ -224,7 +229,7 @@ pub fn PackForm(
             field.required = Required::No;
         }
     }
-    let start = start.unwrap_or_else(|| begin(&form, &context(roster, &me, outing)));
+    let start = start.unwrap_or_else(|| begin(&form, &context(&roster, &me, outing, of)));
 
     let draft = RwSignal::new(start.clone());
     let restored = RwSignal::new(false);
@@ -240,7 +245,7 @@ pub fn PackForm(
     let me = StoredValue::new(me);
     let due = StoredValue::new(sections.clone());
     let read = move |draft: &Draft| {
-        let context = context(roster, &me.get_value(), outing);
+        let context = context(&roster, &me.get_value(), outing, of);
         form.with_value(|form| {
             due.with_value(|due| match due.as_slice() {
                 [] => check(form, draft, &context),

@@ -546,6 +546,7 @@ fn compile_default(at: usize, field: &Field, names: &Names) -> Result<String, Fa
         "venue" => kind == "ref(venue)",
         "one" => is_int,
         "yes" | "no" => kind == "bool",
+        "card" => kind.starts_with("text("),
         code => {
             let list = kind.strip_suffix(')').and_then(|kind| kind.strip_prefix("enum("));
             let known = match list {
@@ -554,7 +555,7 @@ fn compile_default(at: usize, field: &Field, names: &Names) -> Result<String, Fa
             };
             expect(at, known, || {
                 format!(
-                    "`{code}` is no default: now, today, me, outing, venue, one, yes, no or a code of the field's list"
+                    "`{code}` is no default: now, today, me, outing, venue, one, yes, no, card or a code of the field's list"
                 )
             })?;
             return Ok(format!("={code}"));

@@ -30,6 +30,7 @@ fn scene(me: u8) -> Scene<'static> {
         me: fixture::staff(me),
         role_of: &role_of,
         pack: Pack::of(VenueKind::Fitness),
+        paper_number: None,
     }
 }
 
@@ -42,6 +43,7 @@ fn context(me: u8) -> Context<'static> {
         outing,
         venue: Some(fixture::venue()),
         pack: Pack::of(VenueKind::Fitness),
+        cards: None,
     }
 }
 

@@ -10,6 +10,7 @@ fn context(kind: VenueKind) -> Context<'static> {
         outing: Some(RecordId::from_bytes(fixture::id_bytes(40))),
         venue: Some(fixture::venue()),
         pack: Pack::of(kind),
+        cards: None,
     }
 }
 
@@ -310,4 +311,49 @@ fn any_draft_is_answered_and_what_is_filled_fits_the_schema() {
         }
         Ok(())
     });
+}
+
+/// A tablet that keeps one number, and knows of one card and its agreement.
+struct Book;
+
+const CARD: u8 = 50;
+const AGREEMENT: u8 = 51;
+
+impl CardBook for Book {
+    fn next(&self) -> Option<String> {
+        Some("W01-000051".into())
+    }
+
+    fn holder(&self, number: &str, but: Option<RecordId>) -> Option<RecordId> {
+        let id = |number| RecordId::from_bytes(fixture::id_bytes(number));
+        (number == "W01-000001" && but != Some(id(AGREEMENT))).then_some(id(CARD))
+    }
+}
+
+#[test]
+fn a_new_card_has_the_devices_next_number_or_one_that_nobody_has() {
+    let of = |number| Some(RecordId::from_bytes(fixture::id_bytes(number)));
+    let problem = |typed: &str, of: Option<RecordId>| {
+        let context = Context { cards: Some(Cards { book: &Book, of }), ..context(VenueKind::Sports) };
+        let form = form_of("F-11", VenueKind::Sports);
+        let mut draft = begin(form, &context);
+        assert_eq!(draft.get("card_no"), "W01-000051");
+        draft.set(&Key::of("card_no"), typed);
+        let problems = check(form, &draft, &context).unwrap_err();
+        problems.into_iter().find(|problem| problem.field.as_str() == "card_no").map(|problem| problem.code)
+    };
+    assert_eq!(problem("W01-000051", None), None);
+    assert_eq!(problem("A1024", None), None);
+    assert_eq!(problem("W01-000001", None), Some(ProblemCode::CardTaken { holder: of(CARD).unwrap() }));
+    // The agreement's own number is no double.
+    assert_eq!(problem("W01-000001", of(AGREEMENT)), None);
+    assert_eq!(problem("", None), Some(ProblemCode::Required));
+    // A draft of an agreement takes none: the card is issued once it is paid. Nor does a leave, which names one.
+    let context = Context { cards: Some(Cards { book: &Book, of: None }), ..context(VenueKind::Fitness) };
+    for form in ["F-10", "F-14"] {
+        assert_eq!(begin(form_of(form, VenueKind::Fitness), &context).get("card_no"), "", "{form}");
+    }
+    let step =
+        Field { required: Required::Yes, ..form_of("F-10", VenueKind::Fitness).field("card_no").unwrap().clone() };
+    assert_eq!(default_value(&step, &DefaultValue::Card, &context), Some("W01-000051".into()));
 }

@@ -276,6 +276,7 @@ fn default_value(text: &str) -> Option<DefaultValue> {
         "yes" => DefaultValue::Yes,
         "no" => DefaultValue::No,
         "venue" => DefaultValue::Venue,
+        "card" => DefaultValue::Card,
         _ => DefaultValue::Code(text.strip_prefix('=')?.into()),
     })
 }

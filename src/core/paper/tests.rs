@@ -6,8 +6,9 @@ use crate::{
     change::{Change, Ranked},
     fixture,
     form::{self, Context},
-    id::StaffId,
+    id::{DeviceNumber, StaffId},
     merge::Records,
+    number::Numbers,
     pack::{ListOf, Reference, Required, VenueKind},
     review::{self, Fault, Written},
     schema::check_change,
@@ -40,6 +41,7 @@ struct Club {
     next: Cell<u8>,
     changes: u8,
     written: BTreeMap<(ChangeId, RecordId), Written>,
+    numbers: Numbers,
 }
 
 impl Club {
@@ -53,6 +55,7 @@ impl Club {
             next: Cell::new(100),
             changes: 0,
             written: BTreeMap::new(),
+            numbers: Numbers::default(),
         }
     }
 
@@ -64,11 +67,13 @@ impl Club {
             outing: None,
             venue: Some(fixture::venue()),
             pack: self.pack,
+            cards: None,
         }
     }
 
     /// Asks a question as `me`, with the club as its ground.
     fn ask<T>(&self, me: u8, question: impl FnOnce(&Scene<'_>, &Ground<'_>) -> T) -> T {
+        let paper_number = self.numbers.next_paper("W01", DeviceNumber(7), self.now.day(480));
         let scene = Scene {
             now: self.now,
             offset_minutes: 480,
@@ -76,6 +81,7 @@ impl Club {
             me: fixture::staff(me),
             role_of: &role_of,
             pack: self.pack,
+            paper_number: Some(&paper_number),
         };
         let number = |key: &str| match key {
             "transfer.fee" => Some(20_000),
@@ -129,6 +135,7 @@ impl Club {
         let mut change: Change = fixture::change(self.changes, edits);
         change.header.author = fixture::staff(me);
         assert_eq!(check_change(&change), Ok(()));
+        self.numbers.note(&change).unwrap();
         // What the app lets somebody do the endpoint takes.
         assert_eq!(self.review(&change), Ok(()));
         self.written.extend(review::states_written(&change).map(|(edit, values, replaces)| {
@@ -346,6 +353,28 @@ fn a_guest_becomes_a_member_step_by_step() {
 }
 
 #[test]
+fn papers_are_numbered_by_the_device_that_makes_them() {
+    let mut club = Club::new(VenueKind::Fitness);
+    let (person, product) = (club.person(1), club.product("12"));
+    let first = agreement(&mut club, person, product);
+    let slip = [("kind", "full"), ("amount", "3600"), ("method", "cash")];
+    let slip = club.begin("F-31", 6, &[person], &slip);
+    let number = |club: &Club, id: RecordId, key: &str| club.records[&id].text(key).map(str::to_owned);
+    assert_eq!(number(&club, first, "agreement_no").as_deref(), Some("W01-7-261122-01"));
+    assert_eq!(number(&club, slip, "slip_no").as_deref(), Some("W01-7-261122-02"));
+    // What was numbered stays so, whoever goes on with it and on whichever day.
+    club.now = club.now.plus(DAY_MS);
+    club.step(first, "sign", 1, &[]);
+    club.step(first, "pay", 6, &[("paid_amount", 360_000.into()), ("payment_slip_no", "W01-7-261122-02".into())]);
+    assert_eq!(number(&club, first, "agreement_no").as_deref(), Some("W01-7-261122-01"));
+    let second = agreement(&mut club, person, product);
+    assert_eq!(number(&club, second, "agreement_no").as_deref(), Some("W01-7-261123-01"));
+    // A visit is no paper that has a number.
+    let scene = |club: &Club| club.ask(1, |scene, _| super::number("visit", |_| false, scene));
+    assert_eq!(scene(&club), None);
+}
+
+#[test]
 fn a_talk_that_ends_in_yes_leaves_a_contract_to_fill_in() {
     let mut club = Club::new(VenueKind::Fitness);
     let (person, product) = (club.person(1), club.product("12"));
@@ -387,6 +416,7 @@ fn a_talk_that_ends_in_yes_leaves_a_contract_to_fill_in() {
     club.save(1, edits);
     let record = &club.records[&contract];
     assert_eq!(record.text("id_no"), Some("110***********002X"));
+    assert_eq!(record.text("agreement_no"), Some("W01-7-261122-01"));
     // What nobody types is reckoned as if the form had begun it, and what was signed is not signed again.
     assert_eq!(record.get("negotiation"), Some(&talk.into()));
     assert_eq!(record.get("term_months"), Some(&Value::Int(12)));

@@ -164,7 +164,7 @@ impl Club {
             let start = reckon::plus_days(club.today, -back);
             let end = reckon::term_end(start, months);
             let deal = price - price / 20 * club.chance.below(3) as i64;
-            let number = format!("W01-{:05}", 8_000 + club.cards);
+            let number = format!("W01-{:06}", 8_000 + club.cards);
             club.cards += 1;
             let (contract, card) = (club.record(at), club.record(at));
             let fields: Vec<(&str, Value)> = vec![
@@ -423,7 +423,7 @@ impl Club {
             let desk = club.staff("马骏");
             let loaded = [100_000, 200_000, 200_000, 500_000][club.chance.below(4) as usize];
             club.cards += 1;
-            let number = format!("W02-{:05}", 5_000 + club.cards);
+            let number = format!("W02-{:06}", 5_000 + club.cards);
             let (contract, card) = (club.record(at), club.record(at));
             let fields: Vec<(&str, Value)> = vec![
                 ("person", guest.record.into()),

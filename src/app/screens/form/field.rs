@@ -4,7 +4,7 @@ use crate::view::prelude::*;
 use leptos::{ev, wasm_bindgen::JsCast, web_sys};
 use yingke_core::{
     change::Key,
-    pack::{Field as FormField, FieldType, ListOf, Reference, Required, Rule},
+    pack::{DefaultValue, Field as FormField, FieldType, ListOf, Reference, Required, Rule},
     phone::{PhoneNumber, Region},
 };
 
@@ -124,9 +124,14 @@ fn control(sheet: Sheet, field: FormField, person_of: PersonOf) -> View {
     };
     let note = {
         let (note, is_now) = (field.note.clone(), field.required == Required::Auto && field.default.is_some());
+        let is_card = field.default == Some(DefaultValue::Card) && field.required != Required::Later;
         Signal::derive(move || match &note {
             Some(note) => note.in_language(w.get().0).to_owned(),
             None if is_now => w.get().form_now_if_empty().to_owned(),
+            None if is_card => match roster.next_card() {
+                Some(number) => w.get().form_card_next(number),
+                None => w.get().form_card_none().to_owned(),
+            },
             None => String::new(),
         })
     };

@@ -86,6 +86,7 @@ pub(super) fn problem_words(
         ProblemCode::OneOfTwoNeeded { field } => w.problem_one_of_two(label(field)),
         ProblemCode::NotAfterField { field } => w.problem_not_after_other(label(field)),
         ProblemCode::MoreThanRest => w.problem_more_than_rest().into(),
+        ProblemCode::CardTaken { .. } => w.problem_card_taken().into(),
         ProblemCode::NotAnEmail => w.problem_not_an_email().into(),
         ProblemCode::NotATimeOfDay => w.problem_not_a_time().into(),
         ProblemCode::NotAMonth => w.problem_not_a_month().into(),

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     roster::{Me, Roster},
+    screens::record_title::title_of,
     words::Words,
 };
 
@@ -68,15 +69,16 @@ impl Sheet {
 
     /// A field with a condition appears when that holds; what was typed into it never hides.
     pub(super) fn is_shown(self, field: &Field) -> bool {
-        self.form.with_value(|form| self.draft.with(|draft| is_asked(form, field, draft, &self.context())))
+        self.form.with_value(|form| self.draft.with(|draft| self.in_context(|now| is_asked(form, field, draft, now))))
     }
 
     pub(super) fn may_stay_empty(self, field: &Field) -> bool {
-        self.form.with_value(|form| self.draft.with(|draft| may_stay_empty(form, field, draft, &self.context())))
+        self.form
+            .with_value(|form| self.draft.with(|draft| self.in_context(|now| may_stay_empty(form, field, draft, now))))
     }
 
-    fn context(self) -> Context<'static> {
-        self.me.with_value(|me| context(self.roster, me, None))
+    fn in_context<T>(self, question: impl FnOnce(&Context<'_>) -> T) -> T {
+        self.me.with_value(|me| question(&context(&self.roster, me, None, None)))
     }
 
     /// What is wrong with a field, once it was left or a save was tried. Empty is wrong only for a save.
@@ -108,6 +110,14 @@ impl Sheet {
             |kind: &FieldType| matches!(kind, FieldType::Photo | FieldType::File | FieldType::List(ListOf::Photos));
         if field.as_ref().is_some_and(|field| is_picture(&field.kind)) && *code == ProblemCode::Required {
             return self.w.get().picture_missing().to_owned();
+        }
+        if let ProblemCode::CardTaken { holder } = code {
+            let record = untrack(|| self.roster.record(*holder)).filter(|record| self.roster.may_see(record));
+            let whose = record.map(|record| title_of(self.roster, self.w.get(), &record));
+            return match whose {
+                Some(whose) => self.w.get().problem_card_of(self.get(key), whose),
+                None => self.w.get().problem_card_taken().to_owned(),
+            };
         }
         let is_signed = field.is_some_and(|field| field.kind == FieldType::Signature);
         let code = if is_signed && *code == ProblemCode::Required { &ProblemCode::NotTaken } else { code };

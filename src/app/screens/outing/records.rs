@@ -70,7 +70,8 @@ pub fn with_context<T>(roster: Roster, outing: Option<RecordId>, f: impl FnOnce(
     let me = roster.me_now()?;
     let offset_minutes = roster.utc_offset_minutes();
     let venue = Some(me.venue.id);
-    Some(f(&Context { now: roster.now(), offset_minutes, me: me.id, outing, venue, pack: pack(roster) }))
+    let (now, pack) = (roster.now(), pack(roster));
+    Some(f(&Context { now, offset_minutes, me: me.id, outing, venue, pack, cards: None }))
 }
 
 // ---- The card ---------------------------------------------------------------------------------------------------

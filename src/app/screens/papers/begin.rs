@@ -238,7 +238,7 @@ fn Correct(id: RecordId, form_id: String) -> impl IntoView {
     let draft_key = format!("{form_key}:{id}");
     view! {
         <FormPage title=move || form.title.in_language(w.get().0).to_owned() whom on_back=back>
-            <PackForm form_key draft_key start without edits=decide on_saved=saved/>
+            <PackForm form_key draft_key start without of=id edits=decide on_saved=saved/>
         </FormPage>
     }
 }
