@@ -11,6 +11,7 @@ use yingke_core::{
     probe,
     replica::Replica,
     stamp::Rank,
+    value::Value,
 };
 
 use crate::{reckon, world::World};
@@ -26,6 +27,7 @@ pub fn all(world: &mut World) -> Checked {
     nothing_was_said_that_may_not_be(world)?;
     let ledger: Vec<Ranked> = world.club.rows().into_iter().map(|row| row.ranked).collect();
     nothing_is_lost_or_doubled(world, &ledger)?;
+    numbers_are_unique(world)?;
     later_edits_win(world, &ledger)?;
     conflicts_are_surfaced_and_none_invented(world, &ledger)?;
     the_endpoint_is_right(world, &ledger)?;
@@ -59,6 +61,23 @@ fn nothing_is_lost_or_doubled(world: &World, ledger: &[Ranked]) -> Checked {
         }
     }
     probe::note("branch: a refused change waits in the tray", !in_trays.is_empty());
+    Ok(())
+}
+
+/// No card and no paper has the number of another, whichever tablet gave it and whatever became of the endpoint.
+fn numbers_are_unique(world: &World) -> Checked {
+    if world.facts.went_back {
+        return Ok(());
+    }
+    let mut given: BTreeMap<&str, RecordId> = BTreeMap::new();
+    let edits = world.facts.saves.values().flat_map(|save| save.ranked.change.edits());
+    for edit in edits.filter(|edit| edit.kind.as_str() == "agreement") {
+        for number in edit.writes.iter().flat_map(|write| write.op.values()).filter_map(Value::as_text) {
+            if *given.entry(number).or_insert(edit.record) != edit.record {
+                return Err(format!("{number} was given twice"));
+            }
+        }
+    }
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use yingke_core::{
     change::{Edit, Key, Op, Write},
     conflict, fixture,
     id::{RecordId, StaffId},
+    journal::Journal,
     probe,
     replica::Replica,
     schema,
@@ -16,7 +17,7 @@ use yingke_core::{
 };
 use yingke_server::house::House;
 
-use crate::tablet::Tablet;
+use crate::tablet::{Tablet, quietly};
 
 /// A kind of record and a field of each merge kind that this version's schema does not know: a newer app wrote it.
 pub const LATER_KIND: &str = "from_a_later_version";
@@ -59,7 +60,21 @@ pub fn draw(house: &House, tablet: &Tablet, tab: usize, author: StaffId, dice: &
         let writes = writes(replica, record, &kind, dice);
         edits.push(Edit { record, kind, audience, salt: [0; 8], writes });
     }
+    if dice.below(6) == 0 {
+        edits.push(numbered(tablet, tab, audience(house, tablet, author, dice)?, dice));
+    }
     Some(edits)
+}
+
+/// An agreement with the numbers that the tablet gives next: its own, and a card's while any is left.
+fn numbered(tablet: &Tablet, tab: usize, audience: Audience, dice: &mut Seeded) -> Edit {
+    let numbers = quietly(&tablet.disk, tablet.tabs[tab].journal.numbers()).unwrap_or_default();
+    let card = numbers.next_card(|_| false);
+    probe::note("branch: a card has its number", card.is_some());
+    let paper = numbers.next_paper("W01", tablet.number, fixture::NOW.day(0));
+    let mut writes = vec![schema::write("agreement", "agreement_no", paper)];
+    writes.extend(card.map(|card| schema::write("agreement", "card_no", card)));
+    Edit { record: RecordId::new(fixture::NOW, dice), kind: Key::of("agreement"), audience, salt: [0; 8], writes }
 }
 
 fn audience(house: &House, tablet: &Tablet, author: StaffId, dice: &mut Seeded) -> Option<Audience> {

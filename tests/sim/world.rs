@@ -49,6 +49,8 @@ pub struct Facts {
     pub restored: bool,
     /// What the endpoint answered, and may not.
     pub faults: Vec<String>,
+    /// A profile was put back as it had been: until that is noticed it gives numbers that it has given.
+    pub went_back: bool,
     /// How far the ledger was looked through for [`Facts::ranks`].
     rows_known: u64,
 }
@@ -393,6 +395,7 @@ impl World {
             Err(TurnError::Endpoint(Trouble::Cloned)) => {
                 // A copy gets a number of its own.
                 self.tablets[place].number = self.club.new_device();
+                self.tablets[place].disk.forget_numbers();
                 probe::note("fault: a copy was renumbered", true);
             }
             Err(TurnError::Endpoint(Trouble::NotUnderstood { .. })) => probe::note("fault: a reply cut short", true),
@@ -565,6 +568,7 @@ impl World {
         let before: BTreeSet<ChangeId> = self.tablets[place].disk.all_own().into_iter().collect();
         let restored = self.tablets[place].restore_profile();
         probe::note("fault: profile restored", restored);
+        self.facts.went_back |= restored;
         let after: BTreeSet<ChangeId> = self.tablets[place].disk.all_own().into_iter().collect();
         self.facts.excused.extend(before.difference(&after));
     }
