@@ -376,7 +376,7 @@ fn whatever_is_typed_search_answers() {
 fn with_cards() -> Replica {
     let mut replica = replica(&PEOPLE);
     let person = |number: u8| Value::Id(RecordId::from_bytes(fixture::id_bytes(number)));
-    let papers: [(u8, &'static str, Vec<(&'static str, Op)>); 3] = [
+    let papers = [
         (
             60,
             "membership",
