@@ -6,6 +6,7 @@
 
 mod approval;
 mod board;
+mod copy;
 mod doctor;
 mod farewell;
 mod fill;
@@ -63,6 +64,7 @@ use crate::browser::{
 
 pub use crate::browser::storage::Persistence;
 pub use board::{Board, Counted};
+pub use copy::Mended;
 pub use doctor::Finding;
 pub use farewell::Farewell;
 pub use handover::{HandOverError, HandedIn, Way};
@@ -155,6 +157,8 @@ pub struct Status {
     pub storage: Option<StorageFacts>,
     /// Without contact for longer than the venue lends reading: only capture is open.
     pub lease_over: bool,
+    /// What came back from the second copy when the page was opened, if somebody has to hear of it.
+    pub mended: Option<Mended>,
 }
 
 impl Status {
@@ -182,6 +186,7 @@ impl Status {
             restored_ms: None,
             storage: None,
             lease_over: false,
+            mended: None,
         }
     }
 }
@@ -440,7 +445,7 @@ impl Roster {
 
     async fn open(self) {
         let inner = self.inner();
-        match inner.browser.open().await {
+        match self.open_database().await {
             Ok(()) => {}
             Err(OpenError::WrittenLater { .. }) => return self.door.set(Door::WrittenLater),
             Err(error) => return self.door.set(Door::Damaged { detail: error.to_string() }),
@@ -455,20 +460,32 @@ impl Roster {
             });
             self.minute.set(self.now());
         }
+        let read = self.read_tablet().await;
+        let farewell = inner.browser.journal().farewell().await;
+        let opened = match (read, farewell) {
+            (Ok(true), _) if inner.browser.database().lost_stores().is_empty() => {
+                spawn_local(self.heal_behind_the_door());
+                Ok(true)
+            }
+            (Ok(false), Ok(Some(farewell))) => {
+                inner.browser.copy().forget().await;
+                self.clear_files(&farewell).await;
+                return self.door.set(Door::Wiped(farewell));
+            }
+            // The browser may have lost it all.
+            (Ok(_), Ok(_)) => {
+                self.heal().await;
+                self.read_tablet().await
+            }
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        };
         self.count_unsent().await;
-        match self.read_tablet().await {
+        match opened {
             Ok(true) => {
                 self.door.set(Door::Locked);
                 spawn_local(self.sync_forever());
             }
-            Ok(false) => match inner.browser.journal().farewell().await {
-                Ok(Some(farewell)) => {
-                    self.clear_files(&farewell).await;
-                    self.door.set(Door::Wiped(farewell));
-                }
-                Ok(None) => self.door.set(Door::Enrol),
-                Err(error) => self.door.set(Door::Damaged { detail: error.to_string() }),
-            },
+            Ok(false) => self.door.set(Door::Enrol),
             Err(error) => self.door.set(Door::Damaged { detail: error.to_string() }),
         }
     }
@@ -499,6 +516,7 @@ impl Roster {
         self.heard(enrolled.server_time);
         browser.vault().keep_device(&enrolled).await.map_err(DoorError::Storage)?;
         self.read_tablet().await.map_err(DoorError::Storage)?;
+        self.copy_anew();
         browser.tabs().tell_written();
         self.door.set(Door::Locked);
         spawn_local(self.sync_forever());
@@ -1011,6 +1029,7 @@ impl Roster {
         clock::each_minute(move || {
             self.minute.set(self.now());
             self.end_reading_when_due();
+            self.keep_copy_up();
         });
         let again = inner.wake.clone();
         signs::on_network(move |online| {
@@ -1032,6 +1051,7 @@ impl Roster {
         if self.has_left().await {
             return;
         }
+        self.copy_anew();
         if self.door.get_untracked() == Door::Enrol && self.read_tablet().await.unwrap_or(false) {
             self.door.set(Door::Locked);
             spawn_local(self.sync_forever());
@@ -1207,6 +1227,7 @@ impl Roster {
             }
         }
         self.count_unsent().await;
+        self.keep_copy_up();
         if news.numbers.is_some() {
             self.read_numbers().await;
         }

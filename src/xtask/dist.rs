@@ -97,10 +97,10 @@ impl<'a> Builder<'a> {
         precache::rename_by_digest(&mut site, "boot.js", "boot", &[PAGE])?;
         if let Some(binary) = self.workspace.unlock_worker() {
             let name = self.unlock_worker(&mut site, binary)?;
-            let meta = format!("<meta name=\"unlock-worker\" content=\"/{name}\">\n</head>");
-            let page = precache::text_of(&site, PAGE)?.replacen("</head>", &meta, 1);
-            site.insert(PAGE.to_owned(), page.into_bytes());
+            name_worker(&mut site, "unlock", &name)?;
         }
+        let name = precache::rename_by_digest(&mut site, "copy.js", "copy", &[])?;
+        name_worker(&mut site, "copy", &name)?;
         precache::fill_worker(&mut site)?;
         Ok(site)
     }
@@ -220,6 +220,14 @@ const early = [];
 self.onmessage = (event) => early.push(event);
 wasm_bindgen({ module_or_path: \"/unlock_bg.wasm\" }).then(() => early.forEach((event) => self.onmessage(event)));
 ";
+
+/// Says in the page where a worker's file is: the client asks there.
+fn name_worker(site: &mut Site, worker: &str, file: &str) -> Outcome<()> {
+    let meta = format!("<meta name=\"{worker}-worker\" content=\"/{file}\">\n</head>");
+    let page = precache::text_of(site, PAGE)?.replacen("</head>", &meta, 1);
+    site.insert(PAGE.to_owned(), page.into_bytes());
+    Ok(())
+}
 
 /// All files under `folder`, by their path within it. Type declarations are for editors, not for browsers.
 fn read(folder: &Path) -> Outcome<Site> {

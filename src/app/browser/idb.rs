@@ -21,7 +21,7 @@ use web_sys::{
 };
 use yingke_core::journal::AppendError;
 
-use super::{storage, updates};
+use super::{copy::Name, rows, storage, updates};
 
 /// What the app's database is called; the boot script opens it under the same name.
 pub const NAME: &str = "yingke";
@@ -53,7 +53,7 @@ const STEPS: &[Step] = &[|database| {
 /// The format of rows and meta that this program writes, as other versions know it. In format 2 blocks are of codec 2.
 const FORMAT: u32 = 2;
 /// The meta row that says so.
-const FORMAT_ROW: &str = "format";
+pub(super) const FORMAT_ROW: &str = "format";
 
 /// Which versions of the app may touch a database. Kept in it, in clear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,6 +148,19 @@ struct Inner {
     access: Cell<Access>,
     /// Told when a newer version in another tab asked for the database: this page must be reloaded.
     on_replaced: RefCell<Option<Rc<dyn Fn()>>>,
+    /// Told what each transaction wrote, once it is on the disk.
+    on_written: RefCell<Option<OnWritten>>,
+}
+
+type OnWritten = Rc<dyn Fn(Vec<Written>)>;
+
+/// What a transaction did to a row that the second copy has too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Written {
+    Put(Name, Vec<u8>),
+    Gone(Name),
+    /// All of them went: the tablet was wiped.
+    Wiped,
 }
 
 struct Connection {
@@ -165,6 +178,7 @@ impl Database {
             connection: RefCell::new(None),
             access: Cell::new(Access::ReadWrite),
             on_replaced: RefCell::new(None),
+            on_written: RefCell::new(None),
         };
         Self { inner: Rc::new(inner) }
     }
@@ -205,8 +219,15 @@ impl Database {
     /// Whether the layout lacks a step of this version; [`Database::raise`] takes it.
     #[must_use]
     pub fn lacks_steps(&self) -> bool {
+        !self.lost_stores().is_empty()
+    }
+
+    /// Stores that are not there, though every version of the app lays them out.
+    #[must_use]
+    pub fn lost_stores(&self) -> Vec<&'static str> {
         let connection = self.inner.connection.borrow();
-        connection.as_ref().is_some_and(|open| STORES.iter().any(|name| !open.raw.object_store_names().contains(name)))
+        let names = connection.as_ref().map(|open| open.raw.object_store_names());
+        names.map_or_else(Vec::new, |names| STORES.into_iter().filter(|name| !names.contains(name)).collect())
     }
 
     /// Takes the schema's missing steps. Only after a first good start, so that the generation before can go on with
@@ -229,6 +250,11 @@ impl Database {
     /// page should say so and reload.
     pub fn on_replaced(&self, call: impl Fn() + 'static) {
         *self.inner.on_replaced.borrow_mut() = Some(Rc::new(call));
+    }
+
+    /// Calls back with what each transaction wrote, once it is complete. One listener: the second copy.
+    pub(super) fn on_written(&self, call: impl Fn(Vec<Written>) + 'static) {
+        *self.inner.on_written.borrow_mut() = Some(Rc::new(call));
     }
 
     /// Lets go of the connection. The next transaction opens another.
@@ -338,11 +364,16 @@ impl Database {
         work: &impl AsyncFn(&Tx) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let raw = self.connection().await?;
-        let tx = Tx::begin(&raw, stores, mode)?;
+        let on_written = self.inner.on_written.borrow().clone();
+        let tx = Tx::begin(&raw, stores, mode, on_written.is_some())?;
         match work(&tx).await {
             Ok(done) => {
                 tx.commit();
                 tx.completed().await?;
+                let written = tx.written();
+                if let Some(call) = on_written.filter(|_| !written.is_empty()) {
+                    call(written);
+                }
                 Ok(done)
             }
             Err(error) => {
@@ -442,7 +473,15 @@ extern "C" {
 pub(super) struct Tx {
     raw: IdbTransaction,
     end: Rc<RefCell<End>>,
+    /// What it does to rows that the second copy has; `None` where there is none.
+    noted: Option<RefCell<Vec<Noted>>>,
     _listeners: [Closure<dyn FnMut()>; 2],
+}
+
+enum Noted {
+    Written(Written),
+    /// Its key is in the answer.
+    Added(IdbRequest, Vec<u8>),
 }
 
 #[derive(Default)]
@@ -452,7 +491,7 @@ struct End {
 }
 
 impl Tx {
-    fn begin(database: &IdbDatabase, stores: &[&str], mode: &str) -> Result<Self, StoreError> {
+    fn begin(database: &IdbDatabase, stores: &[&str], mode: &str, noting: bool) -> Result<Self, StoreError> {
         let names: Array = stores.iter().map(|name| JsValue::from_str(name)).collect();
         let options = js_sys::Object::new();
         let _ = js_sys::Reflect::set(&options, &"durability".into(), &"strict".into());
@@ -476,7 +515,8 @@ impl Tx {
         });
         raw.set_oncomplete(Some(on_complete.as_ref().unchecked_ref()));
         raw.set_onabort(Some(on_abort.as_ref().unchecked_ref()));
-        Ok(Self { raw, end, _listeners: [on_complete, on_abort] })
+        let noted = noting.then(RefCell::default);
+        Ok(Self { raw, end, noted, _listeners: [on_complete, on_abort] })
     }
 
     fn store(&self, name: &str) -> Result<IdbObjectStore, StoreError> {
@@ -486,21 +526,40 @@ impl Tx {
     /// Appends a row where keys count up by themselves; the reply is its key.
     pub fn add(&self, store: &str, row: &[u8]) -> Result<Reply, StoreError> {
         let request = self.store(store)?.add(&Uint8Array::from(row)).map_err(|error| meaning_of(&error))?;
+        if rows::is_tail(row) {
+            self.note(|| Noted::Added(request.clone(), row.to_vec()));
+        }
         Ok(Reply::new(request))
     }
 
     /// Puts a row under a key. It needs no reply: if it fails, so does the transaction.
     pub fn put(&self, store: &str, key: impl Into<JsValue>, row: &[u8]) -> Result<(), StoreError> {
-        let put = self.store(store)?.put_with_key(&Uint8Array::from(row), &key.into());
-        put.map(drop).map_err(|error| meaning_of(&error))
+        let key = key.into();
+        let put = self.store(store)?.put_with_key(&Uint8Array::from(row), &key);
+        put.map_err(|error| meaning_of(&error))?;
+        if let Some(name) = copied(store, &key) {
+            // A change that the endpoint has is no part of the copy any more.
+            let stays = store != JOURNAL || rows::is_tail(row);
+            self.note(|| Noted::Written(if stays { Written::Put(name, row.to_vec()) } else { Written::Gone(name) }));
+        }
+        Ok(())
     }
 
     pub fn delete(&self, store: &str, key: impl Into<JsValue>) -> Result<(), StoreError> {
-        self.store(store)?.delete(&key.into()).map(drop).map_err(|error| meaning_of(&error))
+        let key = key.into();
+        self.store(store)?.delete(&key).map_err(|error| meaning_of(&error))?;
+        if let Some(name) = copied(store, &key) {
+            self.note(|| Noted::Written(Written::Gone(name)));
+        }
+        Ok(())
     }
 
     pub fn clear(&self, store: &str) -> Result<(), StoreError> {
-        self.store(store)?.clear().map(drop).map_err(|error| meaning_of(&error))
+        self.store(store)?.clear().map_err(|error| meaning_of(&error))?;
+        if store == META {
+            self.note(|| Noted::Written(Written::Wiped));
+        }
+        Ok(())
     }
 
     pub fn get(&self, store: &str, key: impl Into<JsValue>) -> Result<Reply, StoreError> {
@@ -528,6 +587,22 @@ impl Tx {
     pub fn keys(&self, store: &str, range: &Range) -> Result<Reply, StoreError> {
         let request = self.store(store)?.get_all_keys_with_key(&range.value()?);
         Ok(Reply::new(request.map_err(|error| meaning_of(&error))?))
+    }
+
+    fn note(&self, what: impl FnOnce() -> Noted) {
+        if let Some(noted) = &self.noted {
+            noted.borrow_mut().push(what());
+        }
+    }
+
+    /// What it did to rows that the second copy has, once it is complete.
+    fn written(&self) -> Vec<Written> {
+        let noted = self.noted.as_ref().map(RefCell::take).unwrap_or_default();
+        let written = |noted| match noted {
+            Noted::Written(written) => Some(written),
+            Noted::Added(request, row) => Some(Written::Put(copied(JOURNAL, &request.result().ok()?)?, row)),
+        };
+        noted.into_iter().filter_map(written).collect()
     }
 
     fn commit(&self) {
@@ -561,6 +636,14 @@ impl Drop for Tx {
     fn drop(&mut self) {
         self.raw.set_oncomplete(None);
         self.raw.set_onabort(None);
+    }
+}
+
+/// What the second copy calls the row under a key.
+fn copied(store: &str, key: &JsValue) -> Option<Name> {
+    match key.as_string() {
+        Some(key) => Name::of(store, key),
+        None => (store == JOURNAL).then(|| Name::Tail(key.as_f64().unwrap_or_default() as u64)),
     }
 }
 

@@ -10,7 +10,10 @@ mod handover;
 mod pass;
 mod pictures;
 
+pub(super) use farewell::FAREWELL_ROW;
 pub use farewell::{Farewell, UnsentWork};
+pub(super) use pass::{PASS_NUMBER_ROW, PASS_TAKEN_ROWS};
+pub(super) use pictures::SEND_ROWS;
 
 use std::{
     cell::{Cell, RefCell},
@@ -34,7 +37,6 @@ use yingke_core::{
     wire::v1::{Refusal, SealedChange, StreamMark, base64_text},
 };
 
-use self::farewell::FAREWELL_ROW;
 use super::{
     chance, clock,
     drafts::Drafts,
@@ -46,11 +48,11 @@ use super::{
 };
 
 const EPOCH_ROW: &str = "epoch";
-const PUSH_COUNTER_ROW: &str = "push_counter";
+pub(super) const PUSH_COUNTER_ROW: &str = "push_counter";
 const CONTACT_ROW: &str = "contact";
 const LEADER_ROW: &str = "leader";
-const CORRECTED_ROW: &str = "corrected";
-const CHECKPOINT_ROW: &str = "checkpoint";
+pub(super) const CORRECTED_ROW: &str = "corrected";
+pub(super) const CHECKPOINT_ROW: &str = "checkpoint";
 pub(super) const NUMBERS_ROW: &str = "numbers";
 const MARK_ROWS: &str = "mark:";
 /// Own rows that blocks hold, for an endpoint that may be restored: `kept:SEQUENCE:HEARD`, when it was last heard then.
@@ -370,6 +372,28 @@ impl BrowserJournal {
         Ok(summary)
     }
 
+    /// Reads in one transaction, with every row of the tail as it lies there.
+    pub(super) async fn read_with_tail<T>(
+        &self,
+        stores: &[&str],
+        work: impl AsyncFn(&Tx, Vec<(u64, Vec<u8>)>) -> Result<T, StoreError>,
+    ) -> Result<T, AppendError> {
+        let read = self.database.read(stores, async |tx| {
+            let found = self.find_tail(tx, usize::MAX, usize::MAX).await?;
+            let tail = found.rows.iter().map(|(sequence, row, _)| (*sequence, row.bytes())).collect();
+            Ok((work(tx, tail).await?, found))
+        });
+        let (done, found) = read.await?;
+        self.note_found(&found);
+        Ok(done)
+    }
+
+    /// The database was healed: rows of the tail may lie where none were found before.
+    pub(super) fn find_tail_anew(&self) {
+        self.tail.borrow_mut().clear();
+        self.tail_known_to.set(0);
+    }
+
     /// The last time that the endpoint answered; `None` for never.
     ///
     /// # Errors
@@ -620,8 +644,7 @@ impl BrowserJournal {
 
     /// What this tab remembers of a database that was wiped.
     fn forget_all(&self) {
-        self.tail.borrow_mut().clear();
-        self.tail_known_to.set(0);
+        self.find_tail_anew();
         self.let_go();
         self.damages.borrow_mut().clear();
     }
@@ -976,8 +999,7 @@ impl Journal for BrowserJournal {
             tx.put(META, EPOCH_ROW, epoch.as_bytes())
         });
         write.await?;
-        self.tail.borrow_mut().clear();
-        self.tail_known_to.set(0);
+        self.find_tail_anew();
         Ok(())
     }
 
@@ -1331,7 +1353,7 @@ fn mark_of(bytes: &[u8]) -> Option<StreamMark> {
     Some(StreamMark { number, count, digest })
 }
 
-fn number(row: Option<Vec<u8>>) -> u64 {
+pub(super) fn number(row: Option<Vec<u8>>) -> u64 {
     row.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes)
 }
 

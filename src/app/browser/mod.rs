@@ -11,18 +11,21 @@
 //! settings language, theme, label                                  trace    the console
 //! handover unsent changes as one sealed file                       files    share sheet, download, picked files
 //! pass     trial passes: signed and checked                        camera   what a code before the camera says
-//! pictures scaled down, and shown
+//! pictures scaled down, and shown                                  copy     unsent work a second time, and healing from it
+//! opfs     the worker that writes its files
 //! ```
 
 pub mod camera;
 pub mod chance;
 pub mod clock;
+pub mod copy;
 pub mod drafts;
 pub mod files;
 pub mod handover;
 pub mod http;
 pub mod idb;
 pub mod journal;
+pub mod opfs;
 pub mod pass;
 pub mod pictures;
 pub mod rows;
@@ -41,6 +44,7 @@ mod tests;
 
 pub use idb::OpenError;
 
+use copy::{Mended, SecondCopy};
 use http::HttpEndpoint;
 use idb::Database;
 use journal::BrowserJournal;
@@ -56,6 +60,7 @@ pub struct Browser {
     journal: BrowserJournal,
     http: HttpEndpoint,
     tabs: Tabs,
+    copy: SecondCopy,
 }
 
 impl Browser {
@@ -65,7 +70,8 @@ impl Browser {
         let vault = Vault::new(database.clone());
         let journal = BrowserJournal::new(database.clone(), vault.clone());
         let http = HttpEndpoint::new(vault.clone());
-        Self { database, vault, journal, http, tabs: Tabs::new() }
+        let copy = SecondCopy::of(database.clone());
+        Self { database, vault, journal, http, tabs: Tabs::new(), copy }
     }
 
     /// Opens the database and reads whose tablet this is.
@@ -73,8 +79,30 @@ impl Browser {
     /// # Errors
     /// [`OpenError`]
     pub async fn open(&self) -> Result<(), OpenError> {
+        if let Some(url) = unlock::worker_url("copy") {
+            self.copy.start(&url);
+        }
         self.database.open().await?;
         self.vault.reload().await.map_err(|error| OpenError::Damaged { detail: error.to_string() })
+    }
+
+    /// Puts back what the database has lost and the second copy has; what that was. Then the copy goes on from there.
+    ///
+    /// # Errors
+    /// [`AppendError`]; database and copy are as they were.
+    pub async fn heal(&self) -> Result<Mended, AppendError> {
+        let mended = self.copy.heal().await?;
+        if mended.rows > 0 {
+            self.journal.find_tail_anew();
+            self.vault.reload().await?;
+        }
+        self.copy_anew().await;
+        Ok(mended)
+    }
+
+    /// Brings the second copy to what the database holds.
+    pub async fn copy_anew(&self) {
+        self.copy.look(&self.journal).await;
     }
 
     /// Done when this tab leads, and its journal says so: what a leader before it still writes fails.
@@ -123,6 +151,11 @@ impl Browser {
     #[must_use]
     pub fn tabs(&self) -> &Tabs {
         &self.tabs
+    }
+
+    #[must_use]
+    pub fn copy(&self) -> &SecondCopy {
+        &self.copy
     }
 }
 

@@ -42,6 +42,8 @@ use super::{
     vault::{UnlockError, Vault},
 };
 
+mod copy;
+
 wasm_bindgen_test_configure!(run_in_browser);
 
 // ---- A tablet of its own for each test ----------------------------------------------------------------------

@@ -42,7 +42,8 @@ pub struct WorkerError {
 pub async fn derive(salt: &[u8], mut pin: Vec<u8>, hardness: Hardness) -> Result<Vec<u8>, WorkerError> {
     let typed = Uint8Array::from(pin.as_slice());
     forget(&mut pin);
-    let worker = Worker::new(&worker_url()?).map_err(|error| worker_error(&error))?;
+    let url = worker_url("unlock").ok_or_else(|| WorkerError { detail: "the page does not name it".into() })?;
+    let worker = Worker::new(&url).map_err(|error| worker_error(&error))?;
     let (tell, told) = oneshot::channel();
     let tell = Rc::new(RefCell::new(Some(tell)));
     let answer = |outcome: fn(&JsValue) -> Result<Vec<u8>, WorkerError>| {
@@ -90,11 +91,8 @@ fn worker_error(error: &JsValue) -> WorkerError {
     WorkerError { detail: detail.unwrap_or_default() }
 }
 
-/// The build names the worker's file by its content and says the name in the page.
-fn worker_url() -> Result<String, WorkerError> {
-    web_sys::window()
-        .and_then(|window| window.document())
-        .and_then(|document| document.query_selector("meta[name=unlock-worker]").ok().flatten())
-        .and_then(|meta| meta.get_attribute("content"))
-        .ok_or_else(|| WorkerError { detail: "the page does not name it".into() })
+/// The build names a worker's file by its content and says the name in the page.
+pub(super) fn worker_url(worker: &str) -> Option<String> {
+    let document = web_sys::window()?.document()?;
+    document.query_selector(&format!("meta[name={worker}-worker]")).ok()??.get_attribute("content")
 }

@@ -23,6 +23,7 @@ use yingke_core::{
 
 use super::{
     chance, clock,
+    copy::Owner,
     idb::{Database, META, Range},
     journal::NUMBERS_ROW,
     pass::Passes,
@@ -143,12 +144,12 @@ struct Inner {
     may_try_ms: RefCell<BTreeMap<StaffId, i64>>,
 }
 
-const DEVICE_ROW: &str = "device";
-const DIRECTORY_ROW: &str = "directory";
+pub(super) const DEVICE_ROW: &str = "device";
+pub(super) const DIRECTORY_ROW: &str = "directory";
 const KNOWN_PHONES_ROW: &str = "known_phones";
 const KNOWN_PHONES_VERSION_ROW: &str = "known_phones_version";
-const STAFF_ROWS: &str = "staff:";
-const TRIES_ROWS: &str = "tries:";
+pub(super) const STAFF_ROWS: &str = "staff:";
+pub(super) const TRIES_ROWS: &str = "tries:";
 /// What HKDF is told for the key round hand-over files.
 const HAND_OVER_INFO: &[u8] = b"yingke hand-over 1";
 /// The version of what is sealed under a PIN's key.
@@ -632,6 +633,16 @@ async fn begin(staff: StaffId, signed_in: SignedIn, wrapping_key: Key) -> Result
     texts.into_values().chain([text]).for_each(|text| forget(&mut text.into_bytes()));
     let session = Session { staff, keys: RefCell::new(keys), own_key, passes, wrapping_key, token, expires_at };
     Ok(Rc::new(session))
+}
+
+/// Whose tablet it is by these rows, if they can be read.
+pub(super) fn owner_of(device: &[u8], directory: &[u8]) -> Option<Owner> {
+    let device: DeviceRow = serde_json::from_slice(device).ok()?;
+    Some(Owner { organisation: organisation_of(directory)?, device: device.device })
+}
+
+pub(super) fn organisation_of(directory: &[u8]) -> Option<OrganisationId> {
+    serde_json::from_slice(directory).ok().map(|directory: Directory| directory.organisation)
 }
 
 fn staff_row(staff: StaffId) -> String {

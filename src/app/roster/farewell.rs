@@ -6,7 +6,7 @@ use yingke_core::{
     wire::v1::SealedChange,
 };
 
-use leptos::prelude::*;
+use leptos::{prelude::*, task::spawn_local};
 
 use super::{Door, Roster};
 use crate::browser::{clock, journal::UnsentWork, settings, trace, updates};
@@ -44,6 +44,7 @@ impl Roster {
         };
         trace::warn(&format!("this tablet was revoked: {} changes handed in, and wiped", farewell.handed_in));
         settings::forget_all();
+        browser.copy().forget().await;
         self.clear_files(&farewell).await;
         self.show_farewell(farewell);
         browser.tabs().tell_written();
@@ -84,6 +85,7 @@ impl Roster {
     pub(super) fn show_farewell(self, farewell: Farewell) {
         let inner = self.inner();
         self.lock();
+        spawn_local(async move { self.inner().browser.copy().forget().await });
         inner.directory.replace(None);
         inner.device.replace(None);
         inner.last_person.set(None);

@@ -89,6 +89,31 @@ fn Doorpost() -> impl IntoView {
     }
 }
 
+/// What came back from the second copy when the page was opened.
+#[component]
+pub fn CameBack() -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let mended = Memo::new(move |_| roster.status().mended);
+    move || {
+        let mended = mended.get()?;
+        let told = move || {
+            let words = w.get();
+            match mended.changes {
+                0 if mended.tablet => words.mended_tablet_none().to_owned(),
+                changes if mended.tablet => words.mended_tablet(changes),
+                0 => words.mended_elsewhere().to_owned(),
+                changes => words.mended_changes(changes),
+            }
+        };
+        let refused = move || match mended.refused {
+            0 => String::new(),
+            refused => w.get().mended_refused(refused),
+        };
+        Some(view! { <Banner tone=Tone::Unsent icon=Icon::Info text=told second=refused/> })
+    }
+}
+
 #[component]
 fn Unlock() -> impl IntoView {
     let w = use_words();
@@ -108,6 +133,7 @@ fn Unlock() -> impl IntoView {
             door=slot(view! { <Doorpost/> })
             people=slot(
                 view! {
+                    <CameBack/>
                     <h1 class="unlock__title">{t!(w, who_title)}</h1>
                     <Faces
                         staff=Signal::derive(move || roster.staff())
@@ -208,6 +234,7 @@ fn Enrol() -> impl IntoView {
                     <form class="enrol" autocomplete="off" on:submit=move |event| event.prevent_default()>
                         <h1 class="enrol__title">{t!(w, enrol_title)}</h1>
                         <p class="enrol__text">{t!(w, enrol_text)}</p>
+                        <CameBack/>
                         {banner}
                         <Field
                             id="enrol-code"

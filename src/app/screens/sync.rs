@@ -13,7 +13,7 @@ use yingke_core::{
 
 mod hand_over;
 
-use super::{papers::who, shell::Pill};
+use super::{door::CameBack, papers::who, shell::Pill};
 use crate::{
     format,
     roster::{Finding, Refused, Risk, Roster, Rung, Status, SyncState, use_roster},
@@ -337,6 +337,7 @@ fn ThisTablet(status: Memo<Status>) -> impl IntoView {
         Some(view! { <Banner tone icon text=move || rung_words(w.get(), rung)/> })
     };
     view! {
+        <CameBack/>
         {damaged}
         <Section title=t!(w, tablet_title) aside=move || roster.tablet().0>
             <dl class="fact-list">

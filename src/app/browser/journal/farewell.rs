@@ -11,7 +11,7 @@ use crate::browser::{
     rows::{self, OwnRow, Row, TrayRow},
 };
 
-pub(super) const FAREWELL_ROW: &str = "farewell";
+pub(in crate::browser) const FAREWELL_ROW: &str = "farewell";
 /// The credential of a tablet that was wiped and has not had its storage cleared: it is good for that and nothing else.
 const LAST_WORD_ROW: &str = "last_word";
 

@@ -7,8 +7,8 @@ use yingke_core::{change::Ranked, id::RecordId, journal::AppendError, time::Mill
 use super::{BrowserJournal, number};
 use crate::browser::idb::META;
 
-const NUMBER_ROW: &str = "pass_number";
-const TAKEN_ROWS: &str = "pass:";
+pub(in crate::browser) const PASS_NUMBER_ROW: &str = "pass_number";
+pub(in crate::browser) const PASS_TAKEN_ROWS: &str = "pass:";
 
 impl BrowserJournal {
     /// The number of the next pass of this tablet, never given again.
@@ -17,8 +17,8 @@ impl BrowserJournal {
     /// [`AppendError`]; after 65,535 there are none left.
     pub async fn next_pass_number(&self) -> Result<u16, AppendError> {
         let write = self.database.write(&[META], async |tx| {
-            let next = number(tx.get(META, NUMBER_ROW)?.bytes().await?) + 1;
-            tx.put(META, NUMBER_ROW, &next.to_be_bytes())?;
+            let next = number(tx.get(META, PASS_NUMBER_ROW)?.bytes().await?) + 1;
+            tx.put(META, PASS_NUMBER_ROW, &next.to_be_bytes())?;
             Ok(next)
         });
         let next = write.await?;
@@ -52,5 +52,5 @@ impl BrowserJournal {
 }
 
 fn taken_row(use_record: RecordId) -> String {
-    format!("{TAKEN_ROWS}{use_record}")
+    format!("{PASS_TAKEN_ROWS}{use_record}")
 }

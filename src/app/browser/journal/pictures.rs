@@ -27,7 +27,7 @@ use crate::browser::{
     seal::Key,
 };
 
-pub(super) const SEND_ROWS: &str = "send:";
+pub(in crate::browser) const SEND_ROWS: &str = "send:";
 const HELD_ROWS: &str = "held:";
 const KEPT_ROWS: &str = "kept:";
 const SENT_ROWS: &str = "sent:";
