@@ -8,6 +8,7 @@
 
 mod calls;
 mod colleagues;
+mod copy;
 mod courts;
 mod crash;
 mod day;
