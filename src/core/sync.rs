@@ -461,6 +461,8 @@ mod tests {
         refuse: Option<ChangeId>,
         skip: bool,
         lose_reply: bool,
+        /// Says that the device is a copy of another.
+        cloned: Cell<bool>,
         /// Of before there were cuts: knows the marks of each stream and nothing else.
         old: bool,
         /// Changes in one page, and in one block.
@@ -516,6 +518,9 @@ mod tests {
 
         async fn sync(&self, push: Push) -> Result<Answer, Trouble> {
             self.told_in_short.borrow_mut().push(push.at.is_some());
+            if self.cloned.get() {
+                return Err(Trouble::Cloned);
+            }
             let mut ledger = self.ledger.borrow_mut();
             let mut verdicts = Vec::new();
             for change in push.changes {
@@ -747,6 +752,22 @@ mod tests {
         let error = now_or_never(filling.next(&other)).unwrap_err();
         assert!(matches!(error, TurnError::Incomplete { .. }), "{error:?}");
         assert_eq!((other.kept().accepted.len(), other.kept().since), (3, news.streams));
+    }
+
+    #[test]
+    fn a_copy_keeps_its_work_until_it_has_a_number_of_its_own() {
+        let endpoint = Little { cloned: Cell::new(true), ..Little::default() };
+        let journal = journal_with(&[1, 2]);
+        let before = journal.kept();
+        assert_eq!(now_or_never(turn(&journal, &endpoint)), Err(TurnError::Endpoint(Trouble::Cloned)));
+        let after = journal.kept();
+        assert_eq!((after.tail, after.tray, after.since), (before.tail.clone(), before.tray, before.since));
+        assert_eq!(after.push_counter, before.push_counter + 1, "what is asked for a number counts on from here");
+        endpoint.cloned.set(false);
+        let news = now_or_never(turn(&journal, &endpoint)).unwrap();
+        let sent: Vec<ChangeId> = news.accepted.iter().map(|accepted| accepted.id).collect();
+        assert_eq!(sent, before.tail.iter().map(|ranked| ranked.change.id()).collect::<Vec<_>>());
+        assert!(news.accepted.iter().zip(&before.tail).all(|(it, ranked)| it.device == ranked.change.header.device));
     }
 
     #[test]

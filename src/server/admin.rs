@@ -237,7 +237,9 @@ pub async fn device(command: settings::Device, now: Millis) -> Result<String, Ad
                 let wiped = device.wiped_at.map_or(", not wiped yet".into(), |at| format!(", wiped {}", when(at)));
                 let revoked = device.revoked_at.map_or(String::new(), |at| format!(", revoked {}{wiped}", when(at)));
                 let venue = venue.map_or("?", |venue| venue.name.as_str());
-                format!("{} {} {venue}, last seen {}{revoked}\n", device.number.0, device.name, when(device.seen_at))
+                let copy = device.copy_of.map_or(String::new(), |origin| format!(", a copy of {}", origin.0));
+                let (number, seen) = (device.number.0, when(device.seen_at));
+                format!("{number} {} {venue}{copy}, last seen {seen}{revoked}\n", device.name)
             };
             Ok(devices.iter().map(line).collect())
         }

@@ -45,7 +45,8 @@ use yingke_core::{
     time::{DAY_MS, Millis},
     wire::v1::{
         Answer, BLOCKS, BODY_BYTES_MAX, BlobKept, Directory, Enrol, Enrolled, HandIn, HandedIn, HouseAsk, HouseDeed,
-        HouseDone, Me, PUSH_CHANGES_MAX, Push, SignIn, SignedIn, Staff, Tablets, VERSION, Verdict, base64_text,
+        HouseDone, Me, PUSH_CHANGES_MAX, Push, Renumber, SignIn, SignedIn, Staff, Tablets, VERSION, Verdict,
+        base64_text,
     },
 };
 
@@ -241,6 +242,10 @@ routes! {
         comment now and then. A hint may be late or lost; the pull is the truth.").by(Who::Tablet).streams();
     post "/v1/enrol" enrol, About::new("A tablet presents the code that a supervisor was given, and gets its number and \
         token.").takes::<Enrol>().gives::<Enrolled>().or(&[403, 429]);
+    post "/v1/renumber" renumber, About::new("A tablet whose push was answered with `cloned` gets a number and a token of \
+        its own. What it has made stays as it is, and people's tokens and keys on it stay good. 409 for one that is not \
+        behind what was pushed in its name, or of which there are too many copies.").by(Who::Tablet).takes::<Renumber>()
+        .gives::<Enrolled>().or(&[409]);
     post "/v1/sign-in" sign_in, About::new("A person's first unlock on a tablet, or a renewal. Wrong PINs cost a wait \
         that grows.").by(Who::Tablet).takes::<SignIn>().gives::<SignedIn>().or(&[403, 429]);
     post "/v1/sign-out" sign_out, About::new("Takes the person's token back.").by(Who::Person).gives_nothing();
@@ -462,6 +467,31 @@ async fn enrol(
     let device = enrolled.ok_or_else(Problem::code)?;
     app.code_tries.succeeded(&address);
     tracing::info!(device = device.number.0, "enrolled device {}", device.number.0);
+    enrolled_as(&app, device, token, now).await
+}
+
+/// Two tablets with one number would give out the same numbers: the one that is behind goes on under another.
+async fn renumber(
+    device: Device,
+    State(app): State<App>,
+    Message(asked): Message<Renumber>,
+) -> Result<Json<Enrolled>, Problem> {
+    let (now, before) = (app.now(), device.0);
+    let (token, token_hash) = keys::new_token();
+    let renumbered = app.register.renumber(&before, asked.push_counter, token_hash, now).await?;
+    let device = renumbered.ok_or_else(Problem::not_cloned)?;
+    let (number, copied) = (device.number.0, before.number.0);
+    tracing::warn!(device = number, copied, "a copy of device {copied} goes on as device {number}");
+    enrolled_as(&app, device, token, now).await
+}
+
+/// What a tablet is told of itself.
+async fn enrolled_as(
+    app: &App,
+    device: register::Device,
+    token: String,
+    now: Millis,
+) -> Result<Json<Enrolled>, Problem> {
     let house = app.register.house(device.organisation).await?;
     Ok(Json(Enrolled {
         device: device.number,
@@ -508,8 +538,8 @@ async fn sign_in(
     Ok(Json(SignedIn {
         token,
         expires_at,
-        keys: secrets.audience_keys(device.number, held.iter()),
-        own_key: base64_text(&secrets.own_key(device.number, person.id)),
+        keys: secrets.audience_keys(device.origin, held.iter()),
+        own_key: base64_text(&secrets.own_key(device.origin, person.id)),
         passes: Some(secrets.pass_keys(device.organisation, device.number)),
         server_time: now,
     }))
@@ -535,7 +565,7 @@ async fn me(device: Device, person: Option<Person>, State(app): State<App>) -> R
         let written = app.ledger.heads(device.organisation).await?;
         let secrets = app.register.secrets(device.organisation).await?;
         me.staff = Some(person.id);
-        me.keys = secrets.audience_keys(device.number, house.held(person, written.keys()).iter());
+        me.keys = secrets.audience_keys(device.origin, house.held(person, written.keys()).iter());
     }
     Ok(Json(me))
 }
@@ -688,7 +718,7 @@ impl FromRequestParts<App> for Person {
         let hash = keys::token_hash(text.trim());
         let token = app.register.token(device.organisation, hash).await?.ok_or_else(Problem::person)?;
         let house = app.register.house(device.organisation).await?;
-        let is_good = token.device == device.number
+        let is_good = (token.device == device.number || token.device == device.origin)
             && token.expires_at > app.now()
             && house.active(token.staff).is_some_and(|person| person.venue == device.venue);
         if is_good { Ok(Self { token, hash, house }) } else { Err(Problem::person()) }

@@ -49,6 +49,12 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, "device_enrolled", "this device was not revoked, so it syncs")
     }
 
+    /// Only a tablet that is behind what it pushed before gets another number, and only so often.
+    #[must_use]
+    pub fn not_cloned() -> Self {
+        Self::new(StatusCode::CONFLICT, "not_cloned", "this device is no copy, or there are too many copies of it")
+    }
+
     /// A revoked tablet's storage is not cleared before it has handed in all.
     #[must_use]
     pub fn not_handed_in() -> Self {

@@ -19,9 +19,14 @@ use crate::{
 pub struct Device {
     pub organisation: OrganisationId,
     pub number: DeviceNumber,
+    /// The tablet that it was copied from, or itself: what lies sealed on it was sealed with that one's keys.
+    pub origin: DeviceNumber,
     pub venue: VenueId,
     pub name: String,
 }
+
+/// Copies that one tablet may have. A profile that is restored again and again is somebody's mistake or worse.
+pub const DEVICE_COPIES_MAX: u32 = 20;
 
 /// Whose token it is that came with a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +49,8 @@ pub struct DeviceRow {
     pub revoked_at: Option<Millis>,
     /// When it had handed in all that it held unsent; it wipes itself then.
     pub wiped_at: Option<Millis>,
+    /// The tablet that it was copied from.
+    pub copy_of: Option<DeviceNumber>,
 }
 
 /// What a person's token stands for.
@@ -86,6 +93,15 @@ pub trait Register: Send + Sync + std::fmt::Debug {
         &self,
         code_hash: [u8; 32],
         name: &str,
+        token_hash: [u8; 32],
+        now: Millis,
+    ) -> Result<Option<Device>, LedgerError>;
+    /// Gives a tablet whose push counter fell back to this a number and a credential of its own, under its name. `None` if
+    /// it has not fallen back, was revoked, or there are [`DEVICE_COPIES_MAX`] already.
+    async fn renumber(
+        &self,
+        device: &Device,
+        push_counter: u64,
         token_hash: [u8; 32],
         now: Millis,
     ) -> Result<Option<Device>, LedgerError>;

@@ -5,6 +5,7 @@
 mod bad_input;
 mod blobs;
 mod clock;
+mod clones;
 mod copies;
 mod durable;
 mod erase;

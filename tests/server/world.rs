@@ -21,18 +21,23 @@ use tokio::{
 };
 use yingke_core::{
     audience::{Audience, Role},
-    chance::Seeded,
+    chance::{Chance, Seeded},
     change::{Change, Edit, Header, Ranked},
     codec, fixture,
     id::{ChangeId, DeviceNumber, OrganisationId, RecordId, StaffId, VenueId},
-    journal::{Journal, memory::MemoryJournal},
+    journal::{
+        Journal,
+        memory::{Disk, DiskCopy, MemoryJournal},
+    },
     merge::{self, Records},
     schema,
     stamp::{Stamp, Stamper},
     sync::{Blocks, Endpoint, Filling, News, Trouble, TurnError, turn},
     time::Millis,
     value::Value,
-    wire::v1::{Answer, Block, Enrol, Enrolled, Problem, Push, SignIn, SignedIn, Staff, VERSION, WireChange, hex_text},
+    wire::v1::{
+        Answer, Block, Enrol, Enrolled, Problem, Push, Renumber, SignIn, SignedIn, Staff, VERSION, WireChange, hex_text,
+    },
 };
 use yingke_server::{
     admin::{self, new_venue},
@@ -358,6 +363,36 @@ impl Tablet {
             takes_cuts: Cell::new(false),
             last_bytes: Cell::default(),
         }
+    }
+
+    /// Another tablet with this one's profile as it was copied.
+    pub fn cloned(&self, profile: &DiskCopy) -> Self {
+        let disk = Arc::new(Disk::default());
+        disk.restore(profile);
+        Self {
+            address: self.address,
+            enrolled: self.enrolled.clone(),
+            signed_in: self.signed_in.clone(),
+            journal: MemoryJournal::on(disk),
+            chance: Seeded::new(self.chance.borrow_mut().next_u64()).into(),
+            stamper: Stamper::default().into(),
+            cut_percent: Cell::new(0),
+            cuts: Cell::new(0),
+            takes_cuts: Cell::new(false),
+            last_bytes: Cell::default(),
+        }
+    }
+
+    pub async fn try_renumber(&self) -> Reply {
+        let asked = Renumber { version: VERSION, push_counter: self.journal.kept().push_counter };
+        post(self.address, "/v1/renumber", &[("authorization", &self.bearer())], &asked).await.unwrap()
+    }
+
+    /// Is told that it is a copy, and goes on as a tablet of its own.
+    pub async fn renumber(&mut self) {
+        let reply = self.try_renumber().await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        self.enrolled = reply.json();
     }
 
     pub async fn sign_in(&mut self, staff: u8) {

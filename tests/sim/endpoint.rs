@@ -124,8 +124,13 @@ impl Club {
             return Err(Trouble::SignIn);
         }
         let push: Push = serde_json::from_slice(body).expect("what core pushes can be read");
-        let device =
-            Device { organisation: self.house.organisation, number: device, venue: place, name: "A-01".into() };
+        let device = Device {
+            organisation: self.house.organisation,
+            number: device,
+            origin: device,
+            venue: place,
+            name: "A-01".into(),
+        };
         let caller = Caller { device: &device, person };
         let run = exchange::run(&self.ledger, &self.house, &self.secrets, caller, push, Versions::default(), now);
         match now_or_never(run) {

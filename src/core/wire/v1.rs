@@ -401,6 +401,16 @@ pub struct Enrolled {
     pub directory: Directory,
 }
 
+/// `POST /v1/renumber`, with the token of a tablet that is a copy of another: it gets a number and a token of its own, as
+/// [`Enrolled`] says them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
+pub struct Renumber {
+    pub version: u32,
+    /// Its last: behind what was pushed in its name.
+    pub push_counter: u64,
+}
+
 /// `POST /v1/sign-in`, with the device's token: a person's first unlock on a tablet, or a renewal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]

@@ -678,7 +678,8 @@ mod copies {
         from.add_staff(organisation, &staff, "hash").await.unwrap();
         let token = PersonToken { staff: staff.id, device: DEVICE, expires_at: Millis(i64::MAX) };
         from.keep_token(organisation, [3; 32], token, fixture::NOW).await.unwrap();
-        let tablet = Device { organisation, number: DEVICE, venue: fixture::venue(), name: "A-01".into() };
+        let tablet =
+            Device { organisation, number: DEVICE, origin: DEVICE, venue: fixture::venue(), name: "A-01".into() };
         let change = ChangeId::from_bytes(fixture::id_bytes(77));
         let handed = Handed { id: change, author: staff.id, sender: [4; 65], nonce: [5; 12], sealed: vec![6; 20] };
         assert!(from.hand_in(&tablet, &[handed], true, fixture::NOW).await.unwrap().is_some());
@@ -694,6 +695,10 @@ mod copies {
         assert!(from.keep_blob(organisation, DEVICE, hash, &picture, fixture::NOW).await.unwrap());
         let piece = Piece { offset: 0, length: 9, bytes: &other };
         from.take_piece(organisation, DEVICE, BlobHash::of(&other), piece, fixture::NOW).await.unwrap();
+        // A copy of the tablet, which was told apart.
+        let pushed = Batch { pushed: Some((DEVICE, 5)), ..batch([named(6_051, own(), now_stamp(6_051))]) };
+        from.append(organisation, pushed).await.unwrap();
+        assert!(from.renumber(&tablet, 4, [8; 32], fixture::NOW).await.unwrap().is_some());
         // What is there already goes.
         to.append(organisation, batch([named(5_000, own(), now_stamp(1))])).await.unwrap();
         let rows = all(from).await;
@@ -709,7 +714,7 @@ mod copies {
         assert_eq!(to.epoch(organisation).await.unwrap(), "e2");
         assert_eq!(verify::run(to, organisation).await.unwrap().faults, Vec::<String>::new());
         let next = to.append(organisation, batch([named(9_000, own(), now_stamp(1))])).await.unwrap();
-        assert_eq!(number_of(&next[0]), 1_002 + kinds.len() as u64);
+        assert_eq!(number_of(&next[0]), 1_003 + kinds.len() as u64);
         // The clock looks at all that it may owe something, and at nothing else.
         let watched = to.watched(organisation, fixture::NOW, 1_000).await.unwrap();
         assert_eq!(watched.iter().map(|record| record.kind().as_str()).collect::<Vec<_>>(), kinds);

@@ -49,6 +49,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/postgres/003_look_at.sql"),
     include_str!("migrations/postgres/004_handed_in.sql"),
     include_str!("migrations/postgres/005_blobs.sql"),
+    include_str!("migrations/postgres/006_device_copies.sql"),
     include_str!("migrations/postgres/007_numbers.sql"),
 ];
 /// Connections of one process: batches of one organisation wait for each other in any case.

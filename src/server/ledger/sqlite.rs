@@ -44,6 +44,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/sqlite/004_look_at.sql"),
     include_str!("migrations/sqlite/005_handed_in.sql"),
     include_str!("migrations/sqlite/006_blobs.sql"),
+    include_str!("migrations/sqlite/007_device_copies.sql"),
     include_str!("migrations/sqlite/008_numbers.sql"),
 ];
 /// The name of the file in the data folder.

@@ -193,6 +193,7 @@ pub const TABLES: &[Table] = &[
         columns: &[("organisation", Bytes), ("device", Int), ("hash", Bytes), ("start", Int), ("bytes", Bytes)],
         keys: 4,
     },
+    Table { name: "device_copy", columns: &[("organisation", Bytes), ("number", Int), ("origin", Int)], keys: 2 },
     Table { name: "number_series", columns: &[("organisation", Bytes), ("series", Text), ("given", Int)], keys: 2 },
     Table {
         name: "number_block",

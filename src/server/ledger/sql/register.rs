@@ -14,7 +14,7 @@ use crate::{
     house::House,
     keys::Secrets,
     ledger::LedgerError,
-    register::{Bearer, Device, DeviceRow, PersonToken, Register},
+    register::{Bearer, DEVICE_COPIES_MAX, Device, DeviceRow, PersonToken, Register},
 };
 use yingke_core::{
     audience::Role,
@@ -22,6 +22,44 @@ use yingke_core::{
     time::Millis,
     wire::v1::{Staff, Venue},
 };
+
+/// A row for a new tablet, and its number.
+async fn add_device(
+    tx: &mut DbConnection,
+    organisation: OrganisationId,
+    venue: VenueId,
+    name: &str,
+    token_hash: [u8; 32],
+    now: Millis,
+) -> Result<DeviceNumber, LedgerError> {
+    // The organisation's row is locked until the end, and a number is given once. 0 is the endpoint's own.
+    let number: i64 =
+        sqlx::query_scalar("update organisation set devices = devices + 1 where id = $1 returning devices")
+            .bind(&organisation.bytes()[..])
+            .fetch_one(&mut *tx)
+            .await?;
+    sqlx::query(
+        "insert into device (organisation, number, venue, name, token_hash, enrolled_at, seen_at) \
+         values ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(&organisation.bytes()[..])
+    .bind(number)
+    .bind(&venue.bytes()[..])
+    .bind(name)
+    .bind(&token_hash[..])
+    .bind(now.0)
+    .bind(now.0)
+    .execute(&mut *tx)
+    .await?;
+    Ok(DeviceNumber(u32::try_from(number).map_err(|_| damaged("a device number"))?))
+}
+
+/// Of which tablet a row's is a copy.
+fn origin(row: &DbRow) -> Result<Option<DeviceNumber>, LedgerError> {
+    let number = row.try_get::<Option<i64>, _>("origin")?;
+    let number = number.map(u32::try_from).transpose().map_err(|_| damaged("a device number"))?;
+    Ok(number.map(DeviceNumber))
+}
 
 fn venue_of(row: &DbRow) -> Result<Venue, LedgerError> {
     Ok(Venue {
@@ -216,39 +254,64 @@ impl Register for ThisLedger {
         let Some(code) = code else { return Ok(None) };
         let organisation = OrganisationId::from_bytes(array(&code, "organisation")?);
         let venue = VenueId::from_bytes(array(&code, "venue")?);
-        // The organisation's row is locked until the end, and a number is given once. 0 is the endpoint's own.
-        let number: i64 =
-            sqlx::query_scalar("update organisation set devices = devices + 1 where id = $1 returning devices")
-                .bind(&organisation.bytes()[..])
-                .fetch_one(&mut *tx)
-                .await?;
-        sqlx::query(
-            "insert into device (organisation, number, venue, name, token_hash, enrolled_at, seen_at) \
-             values ($1, $2, $3, $4, $5, $6, $7)",
+        let number = add_device(&mut tx, organisation, venue, name, token_hash, now).await?;
+        tx.commit().await?;
+        Ok(Some(Device { organisation, number, origin: number, venue, name: name.into() }))
+    }
+
+    async fn renumber(
+        &self,
+        device: &Device,
+        push_counter: u64,
+        token_hash: [u8; 32],
+        now: Millis,
+    ) -> Result<Option<Device>, LedgerError> {
+        let mut tx = self.write().await?;
+        // Its row is locked until the end: whoever revokes it comes before this, or sees the copy.
+        let fell_back = sqlx::query(
+            "update device set seen_at = $1 \
+             where organisation = $2 and number = $3 and revoked_at is null and push_counter > $4",
         )
-        .bind(&organisation.bytes()[..])
-        .bind(number)
-        .bind(&venue.bytes()[..])
-        .bind(name)
-        .bind(&token_hash[..])
         .bind(now.0)
-        .bind(now.0)
+        .bind(&device.organisation.bytes()[..])
+        .bind(i64::from(device.number.0))
+        .bind(bits(push_counter))
         .execute(&mut *tx)
         .await?;
+        if fell_back.rows_affected() == 0 {
+            return Ok(None);
+        }
+        let copies: i64 =
+            sqlx::query_scalar("select count(*) from device_copy where organisation = $1 and origin = $2")
+                .bind(&device.organisation.bytes()[..])
+                .bind(i64::from(device.origin.0))
+                .fetch_one(&mut *tx)
+                .await?;
+        if copies >= i64::from(DEVICE_COPIES_MAX) {
+            return Ok(None);
+        }
+        let number = add_device(&mut tx, device.organisation, device.venue, &device.name, token_hash, now).await?;
+        sqlx::query("insert into device_copy (organisation, number, origin) values ($1, $2, $3)")
+            .bind(&device.organisation.bytes()[..])
+            .bind(i64::from(number.0))
+            .bind(i64::from(device.origin.0))
+            .execute(&mut *tx)
+            .await?;
         tx.commit().await?;
-        let number = DeviceNumber(u32::try_from(number).map_err(|_| damaged("a device number"))?);
-        Ok(Some(Device { organisation, number, venue, name: name.into() }))
+        Ok(Some(Device { number, ..device.clone() }))
     }
 
     async fn bearer(&self, token_hash: [u8; 32]) -> Result<Bearer, LedgerError> {
-        let row = sqlx::query("select organisation, number, venue, name, revoked_at from device where token_hash = $1")
-            .bind(&token_hash[..])
-            .fetch_optional(&self.readers)
-            .await?;
+        let select = "select device.*, device_copy.origin from device left join device_copy \
+                      on device_copy.organisation = device.organisation and device_copy.number = device.number \
+                      where token_hash = $1";
+        let row = sqlx::query(select).bind(&token_hash[..]).fetch_optional(&self.readers).await?;
         let Some(row) = row else { return Ok(Bearer::Unknown) };
+        let number = device(&row, "number")?;
         let device = Device {
             organisation: OrganisationId::from_bytes(array(&row, "organisation")?),
-            number: device(&row, "number")?,
+            number,
+            origin: origin(&row)?.unwrap_or(number),
             venue: VenueId::from_bytes(array(&row, "venue")?),
             name: row.try_get("name")?,
         };
@@ -257,9 +320,11 @@ impl Register for ThisLedger {
     }
 
     async fn devices(&self, organisation: OrganisationId) -> Result<Vec<DeviceRow>, LedgerError> {
-        let select = "select device.*, farewell.said_at from device left join farewell \
+        let select = "select device.*, farewell.said_at, device_copy.origin from device left join farewell \
                       on farewell.organisation = device.organisation and farewell.device = device.number \
-                      where device.organisation = $1 order by number";
+                      left join device_copy \
+                      on device_copy.organisation = device.organisation and device_copy.number = device.number \
+                      where device.organisation = $1 order by device.number";
         sqlx::query(select)
             .bind(&organisation.bytes()[..])
             .fetch_all(&self.readers)
@@ -274,6 +339,7 @@ impl Register for ThisLedger {
                     seen_at: Millis(row.try_get("seen_at")?),
                     revoked_at: row.try_get::<Option<i64>, _>("revoked_at")?.map(Millis),
                     wiped_at: row.try_get::<Option<i64>, _>("said_at")?.map(Millis),
+                    copy_of: origin(row)?,
                 })
             })
             .collect()
