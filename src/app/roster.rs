@@ -568,15 +568,13 @@ impl Roster {
         const RENEW_BEFORE_MS: i64 = 7 * DAY_MS;
         let expires = self.inner().browser.vault().person_token().map(|(_, expires_at)| expires_at);
         let is_due = expires.is_some_and(|expires_at| expires_at.since(self.now()) <= RENEW_BEFORE_MS);
-        // A sign-in of before there were trial passes opens none.
-        let lacks_passes = self.inner().browser.vault().passes().is_none();
-        if !is_due && !lacks_passes {
-            return;
-        }
         let session = self.inner().session.get();
         spawn_local(async move {
             let inner = self.inner();
             let browser = &inner.browser;
+            if !is_due && self.signs_passes().await {
+                return;
+            }
             if let Ok(signed_in) = browser.http().sign_in(staff, &pin).await
                 && inner.session.get() == session
             {
@@ -1052,6 +1050,7 @@ impl Roster {
             return;
         }
         self.copy_anew();
+        self.hear_number().await;
         if self.door.get_untracked() == Door::Enrol && self.read_tablet().await.unwrap_or(false) {
             self.door.set(Door::Locked);
             spawn_local(self.sync_forever());
@@ -1121,6 +1120,7 @@ impl Roster {
             Ok(leading) => leading,
             Err(why) => return self.status.update(|status| status.sync = SyncState::Storage { why }),
         };
+        self.hear_number().await;
         browser.http().listen_for_hints(inner.wake.clone());
         // What cannot be dropped now is so the next time.
         drop(browser.journal().tidy_pictures().await);
@@ -1142,6 +1142,14 @@ impl Roster {
                     browser.tabs().tell_written();
                     clock::now()
                 }
+                Err(TurnError::Endpoint(Trouble::Cloned)) => match self.renumber().await {
+                    Ok(()) => clock::now(),
+                    Err(error) => {
+                        trace::warn(&format!("this tablet is a copy and was given no number of its own: {error}"));
+                        failures += 1;
+                        self.failed(&TurnError::Endpoint(Trouble::Cloned), failures)
+                    }
+                },
                 Err(TurnError::Endpoint(Trouble::Revoked)) => match self.leave().await {
                     Ok(()) => return,
                     Err(error) => {
@@ -1161,6 +1169,34 @@ impl Roster {
             } else {
                 clock::breathe().await;
             }
+        }
+    }
+
+    /// The same profile is in use on another tablet, or was put back as it had been: this one goes on under a number of its
+    /// own. What was saved here stays as it is.
+    async fn renumber(self) -> Result<(), TurnError> {
+        let inner = self.inner();
+        let browser = &inner.browser;
+        let enrolled = browser.http().renumber(browser.journal().push_counter().await?).await?;
+        self.heard(enrolled.server_time);
+        browser.vault().keep_device(&enrolled).await?;
+        self.read_tablet().await?;
+        self.copy_anew();
+        browser.tabs().tell_written();
+        Ok(())
+    }
+
+    /// Another tab may have been told another number for this tablet.
+    async fn hear_number(self) {
+        let inner = self.inner();
+        let vault = inner.browser.vault();
+        let number = |device: &DeviceFacts| device.number;
+        let before = inner.device.borrow().as_ref().map(number);
+        if before.is_some()
+            && vault.reload().await.is_ok()
+            && vault.device().await.is_ok_and(|device| device.as_ref().map(number) != before)
+        {
+            drop(self.read_tablet().await);
         }
     }
 

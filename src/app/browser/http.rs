@@ -14,7 +14,7 @@ use yingke_core::{
     sync::{Blocks, Endpoint, Trouble, retry_at},
     wire::v1::{
         Answer, BLOCKS, BlobKept, Block, Directory, Enrol, Enrolled, HandIn, HandedIn, HouseAsk, HouseDeed, HouseDone,
-        KnownTablet, Me, Problem, Push, SealedChange, SignIn, SignedIn, Tablets, VERSION,
+        KnownTablet, Me, Problem, Push, Renumber, SealedChange, SignIn, SignedIn, Tablets, VERSION,
     },
 };
 
@@ -168,6 +168,14 @@ impl HttpEndpoint {
     /// [`Trouble`]
     pub async fn enrol(&self, code: &str, name: &str) -> Result<Enrolled, Trouble> {
         self.post("/v1/enrol", &Enrol { version: VERSION, code: code.into(), name: name.into() }, As::Nobody).await
+    }
+
+    /// This tablet is a copy of another, and asks for a number of its own.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    pub async fn renumber(&self, push_counter: u64) -> Result<Enrolled, Trouble> {
+        self.post("/v1/renumber", &Renumber { version: VERSION, push_counter }, As::Tablet).await
     }
 
     /// A person's first unlock here, or a renewal. A PIN that is not taken is [`Trouble::SignIn`]; after too many,

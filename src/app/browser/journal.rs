@@ -394,6 +394,15 @@ impl BrowserJournal {
         self.tail_known_to.set(0);
     }
 
+    /// How many pushes this tablet has begun.
+    ///
+    /// # Errors
+    /// [`AppendError`]
+    pub async fn push_counter(&self) -> Result<u64, AppendError> {
+        let row = self.database.read(&[META], async |tx| tx.get(META, PUSH_COUNTER_ROW)?.bytes().await).await?;
+        Ok(number(row))
+    }
+
     /// The last time that the endpoint answered; `None` for never.
     ///
     /// # Errors

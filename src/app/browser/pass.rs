@@ -7,7 +7,7 @@ use js_sys::{Promise, Uint8Array};
 use wasm_bindgen::{JsCast, prelude::*};
 use web_sys::CryptoKey;
 use yingke_core::{
-    id::OrganisationId,
+    id::{DeviceNumber, OrganisationId},
     pass::{Code, POINT_BYTES, PROOF_BYTES, Pass, PassFault, SIGNATURE_BYTES, Shown, SignedPass, certified},
     wire::v1::{PassKeys, base64_bytes},
 };
@@ -77,7 +77,15 @@ impl Passes {
         Ok(Code { pass, proof: *proof })
     }
 
-    /// What the QR of a pass of this tablet carries.
+    /// Whether these are the keys of a tablet. One that was given another number since its sign-in has none of its own.
+    ///
+    /// # Errors
+    /// [`SealError::Unavailable`]
+    pub async fn are_of(&self, organisation: OrganisationId, device: DeviceNumber) -> Result<bool, SealError> {
+        is_by(&self.authority, &self.certificate, &certified(organisation, device, &self.point)).await
+    }
+
+    /// What the QR of a pass carries that was given out under these keys ([`Passes::are_of`]).
     ///
     /// # Errors
     /// [`SealError::Unavailable`]

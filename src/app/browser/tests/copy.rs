@@ -407,6 +407,32 @@ async fn a_file_is_begun_anew_before_what_is_outdated_outgrows_the_rest() {
 }
 
 #[wasm_bindgen_test]
+async fn a_tablet_that_gets_another_number_keeps_its_work_and_its_copy() {
+    let copied = Copied::enrolled("renumbered", 112).await;
+    copied.tablet.unlock(1).await;
+    let saved = lead("甲");
+    copied.save(&saved).await;
+    copied.tablet.journal.begin_push(9).await.unwrap();
+    let counter = copied.tablet.journal.push_counter().await.unwrap();
+    let renumbered = Enrolled { device: DeviceNumber(113), token: "another".into(), ..enrolled() };
+    copied.tablet.vault.keep_device(&renumbered).await.unwrap();
+    // Whoever is unlocked stays so, and what they saved goes out as it was made.
+    assert_eq!(copied.tablet.tail().await, [TailChange::Open(saved.clone())]);
+    assert_eq!(copied.tablet.journal.push_counter().await, Ok(counter + 1));
+    copied.look().await;
+    let owner = |device| Owner { organisation: fixture::organisation(), device: DeviceNumber(device) };
+    assert!(!copied.holds(&owner(112).head()).await, "the file of the number before went");
+    let name = copied.close();
+    delete_database(&name).await;
+    let copied = Copied::with(Tablet::start(&name).await);
+    assert_eq!(copied.heal().await.changes, 1);
+    assert_eq!(copied.tablet.vault.device().await.unwrap().map(|device| device.number), Some(DeviceNumber(113)));
+    copied.tablet.unlock(1).await;
+    assert_eq!(copied.tablet.tail().await, [TailChange::Open(saved)]);
+    copied.copy.forget().await;
+}
+
+#[wasm_bindgen_test]
 async fn without_such_files_everything_goes_on_without_a_copy() {
     let tablet = Tablet::enrolled("no copy").await;
     let copy = SecondCopy::of(tablet.database.clone());
