@@ -89,8 +89,8 @@ async fn a_deleted_database_comes_back_with_every_lead_and_the_keys_to_them() {
     }
 
     tablet.open().await;
-    tablet.status("本机的数据库没了，已用本机的第二份副本找回").shown().await;
-    tablet.status(&format!("没发的{}条改动都在", LEADS + 1)).shown().await;
+    tablet.status("本机的数据库没了，已用本机的第二份副本恢复").shown().await;
+    tablet.status(&format!("没发的{}条改动已找回", LEADS + 1)).shown().await;
     tablet.unlock(LIN_YUE).await;
     all_are_there(&tablet, &afternoon).await;
     // What came back is as safe as what was saved: it is there after a kill.
@@ -102,6 +102,56 @@ async fn a_deleted_database_comes_back_with_every_lead_and_the_keys_to_them() {
     server.start().await;
     tablet.button("全部已送达").shown_in_minutes(3).await;
     assert_eq!(server.verified_changes().await, before + LEADS + 1, "each arrives, and once");
+}
+
+#[tokio::test]
+async fn a_profile_on_two_tablets_goes_on_under_two_numbers() {
+    let mut server = Server::club().await;
+    let mut one = Tablet::of(LIN_YUE, "A-09", &server).await;
+    one.button("全部已送达").shown().await;
+    let before = server.verified_changes().await;
+    let numbers = ["13805712296", "13805713311", "13805714422", "13805715533", "13805716644"];
+    let leads = numbers.map(Lead::in_a_hurry);
+    // Unsent on both.
+    server.kill().await;
+    leads::begin_outing(&one).await;
+    capture(&one, &leads[0]).await;
+    one.end().await;
+    let mut two = one.cloned();
+    server.start().await;
+    one.open().await;
+    one.unlock(LIN_YUE).await;
+    go_on_outing(&one).await;
+    for lead in &leads[1..3] {
+        capture(&one, lead).await;
+        one.button("全部已送达").shown_in_minutes(3).await;
+    }
+
+    // The other one is told at its first contact, and nobody there is asked for anything.
+    two.open().await;
+    two.unlock(LIN_YUE).await;
+    go_on_outing(&two).await;
+    capture(&two, &leads[3]).await;
+    two.button("全部已送达").shown_in_minutes(3).await;
+    capture(&one, &leads[4]).await;
+    one.button("全部已送达").shown_in_minutes(3).await;
+    let listed = server.run(&["device", "list"]).await;
+    let lines: Vec<&str> = listed.lines().collect();
+    assert!(lines.len() == 2 && lines[1].starts_with("2 A-09") && lines[1].contains("a copy of 1"), "{listed}");
+    assert_eq!(server.verified_changes().await, before + 1 + leads.len(), "the outing and each lead, once");
+    all_are_there(&two, &leads).await;
+    all_are_there(&one, &leads).await;
+}
+
+async fn capture(tablet: &Tablet, lead: &Lead) {
+    leads::capture_fast(tablet, lead).await;
+    leads::ticked(tablet, lead).await;
+}
+
+async fn go_on_outing(tablet: &Tablet) {
+    tablet.link("外拓").tap().await;
+    tablet.button("接着记").tap().await;
+    tablet.group("联系电话").shown().await;
 }
 
 #[tokio::test]

@@ -277,6 +277,27 @@ impl Tablet {
         driver.kill().await.unwrap();
     }
 
+    /// Another tablet with the profile as it is now. It is of this one, which must be closed.
+    pub fn cloned(&self) -> Self {
+        assert!(self.open.is_none(), "it is open");
+        let profile = tempfile::tempdir().unwrap();
+        let mut folders = vec![self.profile.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            let place = folder.strip_prefix(self.profile.path()).unwrap();
+            fs::create_dir_all(profile.path().join(place)).unwrap();
+            for entry in fs::read_dir(&folder).unwrap().flatten() {
+                match entry.file_type().unwrap() {
+                    kind if kind.is_dir() => folders.push(entry.path()),
+                    kind if kind.is_file() => {
+                        fs::copy(entry.path(), profile.path().join(place).join(entry.file_name())).unwrap();
+                    }
+                    _ => {} // the lock that says which process uses it
+                }
+            }
+        }
+        Self { name: self.name.clone(), profile, address: self.address.clone(), size: self.size, open: None }
+    }
+
     /// The files of the profile in which these bytes lie, as they are or as UTF-16.
     pub fn files_with(&self, bytes: &[u8]) -> Vec<PathBuf> {
         let wide: Vec<u8> = bytes.iter().flat_map(|byte| [*byte, 0]).collect();

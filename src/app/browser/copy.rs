@@ -177,6 +177,8 @@ impl SecondCopy {
         let opfs = {
             let mut state = self.inner.state.borrow_mut();
             state.file = None;
+            // What a look that is under way has seen is not written any more.
+            state.looking.iter_mut().for_each(|looking| looking.meanwhile.push(Written::Wiped));
             state.opfs.clone()
         };
         let Some(opfs) = opfs else { return };
@@ -232,9 +234,15 @@ impl SecondCopy {
             state.looking = Some(Looking::default());
         }
         match seen {
+            Ok(_) if meanwhile.contains(&Written::Wiped) => {}
             Ok(Seen::Tablet { owner, rows, pictures }) => {
                 let goes_on = state.file.take().filter(|file| file.owner == owner && !file.is_outdated());
                 let is_new = goes_on.is_none();
+                if is_new && !pictures.is_empty() {
+                    // The file that held them was given up meanwhile.
+                    state.looking = Some(Looking { meanwhile, again: false });
+                    return true;
+                }
                 let mut file = goes_on.unwrap_or_else(|| File::begun(owner));
                 let mut bytes = if is_new { owner.head() } else { Vec::new() };
                 let is_there = |name: &Name| rows.contains_key(name) || pictures.contains(name);
