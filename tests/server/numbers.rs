@@ -130,7 +130,14 @@ async fn a_copy_that_is_put_back_gives_no_number_twice() {
     let (first, second) = (world.tablet().await, world.tablet().await);
     let before = given(&first, 1, "", 0).await.unwrap();
     let mut copy = Vec::new();
-    world.ledger.read_all(&mut |row| Ok(copy.push(row))).await.unwrap();
+    world
+        .ledger
+        .read_all(&mut |row| {
+            copy.push(row);
+            Ok(())
+        })
+        .await
+        .unwrap();
     let since = given(&second, 1, "", 0).await.unwrap();
     world.ledger.replace_all(&mut copy.into_iter().map(Ok), "e2", world.now()).await.unwrap();
     let again = given(&first, 2, "W01", before.to).await.unwrap();

@@ -28,13 +28,14 @@ const HEAD_BYTES: usize = TITLE.len() + 16 + 4;
 const DIGEST_BYTES: usize = 8;
 
 /// Rows of meta that a tablet cannot get back from the endpoint: who it is, whom it knows, what it has counted.
-pub(super) const META_ROWS: [&str; 6] = [
+pub(super) const META_ROWS: [&str; 7] = [
     idb::FORMAT_ROW,
     vault::DEVICE_ROW,
     vault::DIRECTORY_ROW,
     journal::PUSH_COUNTER_ROW,
     journal::CORRECTED_ROW,
     journal::PASS_NUMBER_ROW,
+    journal::NUMBERS_ROW,
 ];
 pub(super) const META_ROWS_UNDER: [&str; 3] = [vault::STAFF_ROWS, vault::TRIES_ROWS, journal::PASS_TAKEN_ROWS];
 
