@@ -32,7 +32,8 @@ async fn somebody_joins_books_plays_and_pays_offline_and_the_centre_gets_all_of_
     tablet.button("办理").tap().await;
     tablet.button("入会申请表").tap().await;
     tablet.group("会员卡类型").tap_inside("[role=radio]", "充值卡").await;
-    tablet.field("会员卡编号").fill("W02-90001").await;
+    // The tablet has the next number of its block ready: nobody types it.
+    tablet.text("本机预留的下一个号码是 W02-000001").shown().await;
     tablet.field("办理金额").fill("2000").await;
     tablet.group("性别").tap_inside("[role=radio]", "男").await;
     tablet.field("有效联系地址").fill("杭州市西湖区文三路 1 号").await;
@@ -76,6 +77,8 @@ async fn somebody_joins_books_plays_and_pays_offline_and_the_centre_gets_all_of_
     tablet.button("保存").tap().await;
     tablet.status("已存在本机：入场单与退场结算单").shown().await;
     tablet.text("已开单").shown().await;
+    // Its number says venue, tablet and day.
+    tablet.text("W02-1-").shown().await;
     for (step, state) in [("收单", "已收单"), ("带到场地", "场上")] {
         tablet.button("请身边的同事来办").tap().await;
         tablet.heading("同事当场办理").shown().await;
@@ -96,6 +99,19 @@ async fn somebody_joins_books_plays_and_pays_offline_and_the_centre_gets_all_of_
     tablet.button("刷卡结算").tap().await;
     tablet.text("已结算").shown().await;
     eye.look("52-ticket").await;
+
+    // A number that somebody has is refused where it is typed, however it is written.
+    tablet.link("客户").tap().await;
+    tablet.field("电话任意几位、姓名或拼音").fill("W02-000001").await;
+    tablet.button("顾清风").tap().await;
+    tablet.button("打开完整档案与往来").tap().await;
+    tablet.button("办理").tap().await;
+    tablet.button("入会申请表").tap().await;
+    tablet.text("本机预留的下一个号码是 W02-000002").shown().await;
+    tablet.field("会员卡编号").fill("w02-1").await;
+    tablet.field("办理金额").fill("2000").await;
+    tablet.text("w02-1 已属于：顾清风").shown().await;
+    eye.look("53-card-taken").await;
     eye.found_all_in_order();
 
     server.start().await;
