@@ -5,6 +5,7 @@
 //! runs in the browser, at the endpoint and in the simulator.
 
 pub mod audience;
+pub mod audit;
 pub mod blob;
 pub mod capture;
 pub mod card;

@@ -8,6 +8,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use crate::{
     audience::{Audience, circle},
+    audit,
     capture::{Draw, Ids, Scene, audience_of, may_write_here},
     card,
     change::{Edit, Key, Op, Write},
@@ -103,7 +104,7 @@ pub fn matter_of(kind: &str) -> Option<Matter> {
         "statement" | "performance" => Matter::Commission,
         "report" => Matter::Reports,
         "export" => Matter::BulkExport,
-        "incident" => Matter::AuditLog,
+        "incident" | "audit" => Matter::AuditLog,
         _ => return None,
     })
 }
@@ -498,7 +499,7 @@ fn reckoned_anew(
     now
 }
 
-/// The edits of a step, with what was typed for it and why it was taken.
+/// The edits of a step, with what was typed for it and why it was taken. One that decides is written down, R-152.
 ///
 /// # Errors
 /// Says why it cannot be taken; nothing is half done.
@@ -544,6 +545,7 @@ pub fn step(
         }
     }
     edits.extend(numbers);
+    edits.extend(machine.step(step).and_then(|step| audit::decided(record, step, reason, scene, ids)));
     if let Some(person) = &person {
         let to = machine.step(step).map(|step| &*step.to);
         let values = values_of(record, &typed);
@@ -730,7 +732,9 @@ fn relate(kind: &str, values: &mut BTreeMap<Key, Value>, about: &[&Record], grou
 const REACHES_PERSON: [&str; 11] =
     ["person", "party", "lead", "membership", "visit", "case", "negotiation", "booking", "contract", "subject", "pass"];
 
-fn person_id(record: &Record) -> Option<RecordId> {
+/// The person that a paper names.
+#[must_use]
+pub fn person_id(record: &Record) -> Option<RecordId> {
     ["person", "party", "lead"].iter().find_map(|key| record.get(key).and_then(Value::as_id))
 }
 

@@ -171,13 +171,13 @@ pub fn stands_above(role: Role, other: Role) -> bool {
     height(role) > height(other) || height(role) == 4
 }
 
-/// Whether looking at it is written down: every view of a full identity number and of health papers is. Source: R-152.
+/// Whether it is written down: every view of a full identity number and of health papers, every export and every
+/// approval. Source: R-152.
 #[must_use]
 pub fn is_logged(matter: Matter, doing: Doing) -> bool {
     match matter {
         Matter::FullId | Matter::Health | Matter::BulkExport => true,
-        Matter::Refund | Matter::LeaveSpecial | Matter::Requests | Matter::Contracts => doing == Doing::Approve,
-        _ => doing == Doing::Export,
+        _ => matches!(doing, Doing::Export | Doing::Approve),
     }
 }
 

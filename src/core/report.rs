@@ -166,8 +166,9 @@ impl Table {
 
 /// Kinds whose records have a time of their own, the first field that holds one. Others count from when they were made.
 /// A membership counts on the day it ends: reports of memberships look ahead.
-const OWN_TIMES: [(&str, &[&str]); 16] = [
+const OWN_TIMES: [(&str, &[&str]); 17] = [
     ("agreement", &["signed_on"]),
+    ("audit", &["at"]),
     ("case", &["received_at"]),
     ("consultation", &["captured_at"]),
     ("evaluation", &["month"]),

@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    audit,
     change::{Change, Key, Op, Write},
     id::{ChangeId, RecordId, StaffId},
     money::Money,
@@ -107,6 +108,10 @@ const fn latest(key: &'static str, holds: Holds) -> FieldSpec {
 
 const fn first(key: &'static str, holds: Holds) -> FieldSpec {
     FieldSpec { key, merge: CellTag::First, holds }
+}
+
+const fn once(key: &'static str, holds: Holds) -> FieldSpec {
+    FieldSpec { key, merge: CellTag::Once, holds }
 }
 
 const fn set(key: &'static str, holds: Holds) -> FieldSpec {
@@ -283,7 +288,7 @@ const CONSENT: &[FieldSpec] = &[
     first("captured_by", Holds::Staff),
     first("captured_at", Holds::At),
     latest("withdrawn_at", Holds::At),
-    FieldSpec { key: "sign", merge: CellTag::Once, holds: Holds::Signature },
+    once("sign", Holds::Signature),
 ];
 
 /// The number of an identity document, apart from the paper that shows it masked: in a circle of its own, R-146.
@@ -297,6 +302,20 @@ const IDENTITY: &[FieldSpec] = &[
     first("captured_at", Holds::At),
 ];
 
+/// An entry of the audit log: `audit.rs`. Once written, a field stays; a second value stands beside it and is seen.
+const AUDIT: &[FieldSpec] = &[
+    once("deed", Holds::Code),
+    once("by", Holds::Staff),
+    once("at", Holds::At),
+    once("of", Holds::Record),
+    once("of_kind", Holds::Code),
+    once("person", Holds::Record),
+    once("what", Holds::Code),
+    once("reason", Holds::Text { max: audit::REASON_CHARACTERS_MAX }),
+    once("owner_before", Holds::Staff),
+    once("owner_after", Holds::Staff),
+];
+
 /// Every kind of record that stands here.
 static OWN_KINDS: &[KindSpec] = &[
     KindSpec { key: "person", fields: PERSON },
@@ -306,6 +325,7 @@ static OWN_KINDS: &[KindSpec] = &[
     KindSpec { key: "interaction", fields: INTERACTION },
     KindSpec { key: "consent", fields: CONSENT },
     KindSpec { key: "identity", fields: IDENTITY },
+    KindSpec { key: audit::KIND, fields: AUDIT },
 ];
 
 /// Kinds of record that name their fields as the packs' forms do, made of the packs when the program is built.

@@ -22,8 +22,9 @@ use crate::ledger::{Ledger, LedgerError, mentions};
 
 /// The list's name in the data folder.
 pub const LIST: &str = "erasures";
-/// Kinds that law keeps for ten years. Source: domain catalogue 17.4: contract, payment, deposit, commission.
-const KEPT_BY_LAW: [&str; 4] = ["agreement", "payment", "deposit", "refund"];
+/// Kinds that law keeps for ten years, and the audit log, which holds ids only. Source: domain catalogue 17.4: contract,
+/// payment, deposit, commission.
+const KEPT_BY_LAW: [&str; 5] = ["agreement", "payment", "deposit", "refund", "audit"];
 /// Fields that say whom a record is about. One that has none is about whatever it belongs to.
 const SUBJECT: [&str; 3] = ["person", "party", "lead"];
 /// Records read at once.

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use yingke_core::{
     audience::Audience,
+    audit,
     change::Ranked,
     codec,
     id::{ChangeId, ENDPOINT_DEVICE, OrganisationId},
@@ -327,7 +328,7 @@ pub fn check(house: &House, ranked: &Ranked) -> Result<(), Refusal> {
             return Err(Refusal::NotAllowed { audience: edit.audience.to_string() });
         }
     }
-    schema::check_change(change).map_err(|fault| Refusal::Invalid {
+    schema::check_change(change).and_then(|()| audit::check(change)).map_err(|fault| Refusal::Invalid {
         record: fault.record,
         field: fault.field.to_string(),
         detail: fault.code.to_string(),

@@ -46,7 +46,7 @@ const REFERENCES: [&str; 20] = [
 const UNITS: [&str; 13] =
     ["s", "min", "h", "day", "month", "oclock", "time", "fen", "ppm", "percent", "deg", "times", "yes"];
 /// Kinds of record whose fields stand in the schema itself.
-const OWN_SCHEMA: [&str; 5] = ["person", "visit", "consultation", "outing", "consent"];
+const OWN_SCHEMA: [&str; 6] = ["person", "visit", "consultation", "outing", "consent", "audit"];
 
 type Words = [String; 3];
 

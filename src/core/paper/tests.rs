@@ -491,6 +491,11 @@ fn a_leave_runs_by_the_clock_and_its_return_moves_the_end() {
     assert_eq!(club.offered(leave, 3), ["sign_ordinary", "reject"]);
     club.step(leave, "sign_ordinary", 3, &[]);
     assert_eq!(club.state(leave), "approved");
+    // Who decided is written down, and nothing else is, R-152.
+    let entries: Vec<_> = club.of_kind(audit::KIND).into_iter().filter_map(audit::entry).collect();
+    assert_eq!(entries.len(), 1);
+    assert_eq!((&*entries[0].what, &*entries[0].by), ("sign_ordinary", &*fixture::staff(3).to_string()));
+    assert_eq!((entries[0].of, entries[0].person), (Some(leave), Some(person)));
     club.now = club.now.plus(12 * DAY_MS);
     // Nobody wrote it: the day has come.
     assert_eq!(club.state(leave), "running");
