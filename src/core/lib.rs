@@ -59,3 +59,4 @@ pub mod value;
 pub mod wire;
 pub mod work;
 pub mod workflow;
+pub mod xlsx;
