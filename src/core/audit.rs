@@ -206,6 +206,8 @@ pub struct Entry {
     pub what: Box<str>,
     pub reason: Box<str>,
     pub owners: [Option<Box<str>>; 2],
+    /// Who approved an export that another made.
+    pub approver: Option<Box<str>>,
     /// Somebody wrote to it a second time: it says two things.
     pub is_doubtful: bool,
 }
@@ -228,6 +230,7 @@ pub fn entry(record: &Record) -> Option<Entry> {
         what: text("what").unwrap_or_default(),
         reason: text("reason").unwrap_or_default(),
         owners: [text("owner_before"), text("owner_after")],
+        approver: None,
         is_doubtful: false,
     };
     match record.kind().as_str() {
@@ -248,6 +251,7 @@ pub fn entry(record: &Record) -> Option<Entry> {
                 by: text("author")?,
                 of: Some(record.id),
                 what: text("scope").unwrap_or_default(),
+                approver: text("approver").filter(|approver| Some(&**approver) != record.text("author")),
                 reason: text("reason_text").unwrap_or_default(),
                 ..entry
             })

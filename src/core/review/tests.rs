@@ -299,3 +299,18 @@ fn every_step_of_every_machine_is_open_to_its_posts_only() {
     }
     assert!(judged > 5_000, "{judged}");
 }
+
+/// Source: R-145.
+#[test]
+fn an_export_is_written_down_by_somebody_who_approves_exports() {
+    let house = House::new();
+    let done = offer(1, 1, "export", "executed", &[]);
+    for role in [Role::StoreManager, Role::Hq, Role::PrivacyOfficer] {
+        assert_eq!(house.judge(&done, role), Ok(()), "{role:?}");
+    }
+    for role in [Role::Consultant, Role::CsManager, Role::SystemAdmin] {
+        assert!(house.judge(&done, role).is_err(), "{role:?}");
+    }
+    // One that was only asked for is anybody's to begin.
+    assert_eq!(house.judge(&offer(2, 1, "export", "draft", &[]), Role::CsManager), Ok(()));
+}
