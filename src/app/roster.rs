@@ -5,6 +5,7 @@
 //! vault, the journal or the endpoint: they ask here.
 
 mod approval;
+mod audit;
 mod board;
 mod copy;
 mod doctor;

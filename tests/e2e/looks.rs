@@ -147,6 +147,10 @@ async fn every_screen_is_in_order_at_every_size() {
     tablet.heading("门店参数").shown().await;
     eye.look("25-parameters").await;
     tablet.link("更多").tap().await;
+    tablet.button("操作记录").tap().await;
+    tablet.heading("操作记录").shown().await;
+    eye.look("32-log").await;
+    tablet.link("更多").tap().await;
     tablet.button("同事与平板").tap().await;
     tablet.list("同事").shown().await;
     eye.look("26-colleagues").await;

@@ -119,10 +119,23 @@ async fn a_certificate_is_saved_with_its_leave_offline_and_seen_on_another_table
     let other = Tablet::of(LI_WEI, "D-02", &server).await;
     other.button("全部已送达").shown_in_minutes(2).await;
     other.place(leave.as_str().unwrap()).await;
+    look(&other).await;
     other.image("医院证明与书面申请，第1张").shown_in_minutes(2).await;
     assert_eq!(width(&other).await, 1_600);
     server.kill().await;
     other.place("/desk").await;
     other.place(leave.as_str().unwrap()).await;
+    look(&other).await;
     other.image("医院证明与书面申请，第1张").shown().await;
+    other.place("/log").await;
+    other.text("的就医材料").shown().await;
+    other.text("原因：办理手续").shown().await;
+}
+
+/// Medical papers are shown to who says what for, R-152.
+async fn look(tablet: &Tablet) {
+    tablet.button("看就医材料（1张）").shown_in_minutes(2).await;
+    assert_eq!(width(tablet).await, 0);
+    tablet.button("看就医材料（1张）").tap().await;
+    tablet.button("办理手续").tap().await;
 }

@@ -1,7 +1,7 @@
 //! Two consultants meet one guest on the same day, offline; a supervisor sees both sides, joins them and takes it back.
 
 use crate::{
-    house::{LIN_YUE, Person, Server, Tablet, VENUE, WU_SHAN},
+    house::{LI_WEI, LIN_YUE, Person, Server, Tablet, VENUE, WU_SHAN},
     leads::{self, Lead},
 };
 
@@ -55,6 +55,11 @@ async fn a_guest_who_was_captured_twice_becomes_one_and_two_again() {
     supervisor.text("并在这里的").shown().await;
     supervisor.button("全部已送达").shown_in_minutes(2).await;
     server.verified_changes().await;
+    // Whose it is now was written down, R-152.
+    let manager = Tablet::of(LI_WEI, "M-01", &server).await;
+    manager.place("/log").await;
+    manager.text("吴珊把一位客户从周凯转给林悦").shown_in_minutes(2).await;
+    manager.text("原因：对方先登记").shown().await;
     supervisor.button("拆开").tap().await;
     supervisor.status("已拆开").shown().await;
     supervisor.link("客户").tap().await;

@@ -6,6 +6,8 @@ mod courts;
 mod door;
 mod form;
 mod house;
+mod kept_back;
+mod log;
 mod outing;
 mod paper;
 mod papers;

@@ -1,21 +1,24 @@
 //! A record as its form on paper: section by section as it was filled in, to read on the screen and to sign on A4.
 //!
-//! What the house keeps to itself (`unprinted`) is left out; numbers of documents are masked; what is still to be
-//! filled in or signed stands as an empty line.
+//! What the house keeps to itself (`unprinted`) is left out; numbers of documents are masked, and whoever may see one
+//! whole asks for it; what is still to be filled in or signed stands as an empty line.
 
 use crate::view::prelude::*;
 use yingke_core::{
-    audience::Audience,
+    audience::{Audience, circle},
+    audit::Deed,
     blob::{self, BlobHash},
     id::RecordId,
     money::Money,
     pack::{Field, FieldType, Form, Language, ListOf, Required, Rule, Section},
+    paper::is_identity,
     record::Record,
     typed::{Mark, Signature},
     value::Value,
 };
 
 use super::{
+    kept_back::{AskPurpose, KeptBack, MaskedNumber, MedicalPapers},
     picture::Picture,
     record_title::{form_of, title_of},
     shell::Pill,
@@ -92,15 +95,19 @@ pub fn FilledSheet(
 ) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
+    let kept = KeptBack::of(record);
     let sheet = move || {
         let Some((form, record)) = roster.pack().form(&form_key).zip(roster.record(record)) else {
             return view! { <p>{t!(w, record_gone)}</p> };
         };
         let facts = paper_of(form, &record);
-        draw(roster, w.get(), form, facts)
+        draw(roster, w.get(), form, facts, kept)
     };
     // Where the sheet is wider than the screen it is scrolled, by the keyboard too.
-    view! { <div class="a4-stage" role="region" tabindex="0" aria-label=t!(w, paper_sheet)>{sheet}</div> }
+    view! {
+        <div class="a4-stage" role="region" tabindex="0" aria-label=t!(w, paper_sheet)>{sheet}</div>
+        <AskPurpose kept/>
+    }
 }
 
 /// What stands on the sheet, in order.
@@ -213,7 +220,7 @@ fn in_capitals(words: Words, field: &Field, value: &Value) -> Option<String> {
     }
 }
 
-fn draw(roster: Roster, words: Words, form: &Form, paper: Paper) -> View {
+fn draw(roster: Roster, words: Words, form: &Form, paper: Paper, kept: KeptBack) -> View {
     let language = words.0;
     let (_, venue, organisation) = roster.tablet();
     let shown = |field: &Field, value: &Value| {
@@ -232,6 +239,10 @@ fn draw(roster: Roster, words: Words, form: &Form, paper: Paper) -> View {
             let value = value.as_ref().map(|value| shown(field, value)).unwrap_or_default();
             let wide = is_wide(field, &value);
             let empty = value.is_empty();
+            let value = match is_identity(field) && value.contains('*') && roster.may_look(Deed::SawNumber) {
+                true => view! { <MaskedNumber kept field=field.clone() masked=value/> },
+                false => view! { {value} },
+            };
             view! {
                 <div class="a4__fact" class:a4__fact--wide=wide class:a4__fact--open=empty>
                     <dt>{field.label.in_language(language).to_owned()}</dt>
@@ -242,11 +253,20 @@ fn draw(roster: Roster, words: Words, form: &Form, paper: Paper) -> View {
         let facts = facts.collect::<View>();
         let pictures = part.pictures.into_iter().map(|(field, audience, hashes)| {
             let label = field.label.in_language(language).to_owned();
-            let tiles = hashes.into_iter().enumerate().map(|(place, hash)| {
-                let (name, audience) = (words.picture_of(&label, place + 1), audience.clone());
-                view! { <Picture hash audience label=name/> }
-            });
-            let tiles = tiles.collect::<View>();
+            let count = hashes.len();
+            let name = label.clone();
+            let is_medical = matches!(&audience, Audience::Circle(_, name) if &**name == circle::HEALTH);
+            let tiles = move || {
+                let tiles = hashes.iter().enumerate().map(|(place, hash)| {
+                    let (hash, name, audience) = (*hash, words.picture_of(&name, place + 1), audience.clone());
+                    view! { <Picture hash audience label=name/> }
+                });
+                tiles.collect::<View>()
+            };
+            let tiles = match is_medical && roster.may_look(Deed::SawHealth) {
+                true => view! { <MedicalPapers kept field count papers=Callback::new(move |()| tiles())/> },
+                false => tiles(),
+            };
             view! { <div class="a4__pictures"><dt>{label}</dt><dd>{tiles}</dd></div> }
         });
         let pictures = pictures.collect::<View>();

@@ -93,7 +93,8 @@ fn kind_words(pack: &Pack, words: Words, kind: &str) -> String {
     if let Some(form) = of_catalogue {
         return form.title.in_language(words.0).to_owned();
     }
-    if let Some(machine) = Work::of(pack.kind).machines_of(kind).next() {
+    // One machine runs several kinds of requests: there the form says which.
+    if let Some(machine) = Work::of(pack.kind).machines_of(kind).find(|machine| machine.records.len() == 1) {
         return machine.title.in_language(words.0).to_owned();
     }
     if let Some(form) = pack.forms.iter().find(|form| &*form.record == kind) {
@@ -101,6 +102,7 @@ fn kind_words(pack: &Pack, words: Words, kind: &str) -> String {
     }
     match kind {
         "interaction" => words.kind_contact(),
+        "audit" => words.log_title(),
         "visitor_pass" => words.kind_visitor_pass(),
         "performance" => words.kind_performance(),
         "pass_use" => words.kind_pass_use(),

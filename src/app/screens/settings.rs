@@ -63,6 +63,15 @@ pub fn More() -> impl IntoView {
                     on_open=Callback::new(move |()| route.go("/house"))
                 />
             })}
+            {roster.reads_log().then(|| view! {
+                <ListRow
+                    title=t!(w, log_title)
+                    second=slot(t!(w, log_more_text))
+                    face=slot(view! { <Glyph icon=Icon::Note/> })
+                    end=slot(view! { <Glyph icon=Icon::Forward/> })
+                    on_open=Callback::new(move |()| route.go("/log"))
+                />
+            })}
             <ListRow
                 title=t!(w, lock_now)
                 second=slot(move || Some(lock_minutes()).filter(|count| *count > 0).map(|count| w.get().settings_lock_text(count)))

@@ -3,8 +3,8 @@
 use crate::view::prelude::*;
 
 use super::{
-    board, calls, courts, house, outing, paper, papers, parameters, passes, people, reception, settings, sync, today,
-    tour,
+    board, calls, courts, house, log, outing, paper, papers, parameters, passes, people, reception, settings, sync,
+    today, tour,
 };
 use crate::{
     roster::{Status, SyncState, use_roster},
@@ -39,7 +39,7 @@ fn Frame() -> impl IntoView {
     let current = Signal::derive(move || {
         let first = route.part(0).unwrap_or_default();
         match first.as_str() {
-            "settings" | "sync" | "house" => "more".to_owned(),
+            "settings" | "sync" | "house" | "log" => "more".to_owned(),
             "record" | "form" | "paper" => "desk".to_owned(),
             "passes" => "reception".to_owned(),
             _ => first,
@@ -133,6 +133,7 @@ enum Screen {
     Form,
     More,
     House,
+    Log,
     Sync,
     Paper,
     CheckPass,
@@ -169,6 +170,7 @@ fn place_of(path: &str) -> Screen {
         ["form", _] => Screen::Form,
         ["more" | "settings"] => Screen::More,
         ["house"] => Screen::House,
+        ["log"] => Screen::Log,
         ["sync"] => Screen::Sync,
         ["paper", _] => Screen::Paper,
         ["passes"] => Screen::CheckPass,
@@ -206,6 +208,7 @@ fn screen(place: Screen) -> View {
         Screen::More => view! { <settings::More/> },
         Screen::Tour => view! { <tour::TourPage/> },
         Screen::House => view! { <house::HouseHome/> },
+        Screen::Log => view! { <log::LogHome/> },
         Screen::Sync => view! { <sync::SyncPage/> },
         Screen::Paper => view! { <paper::PaperPage/> },
         Screen::CheckPass => view! { <passes::CheckPass/> },
@@ -391,6 +394,7 @@ mod tests {
             ("/reception/visit/01jd/tour", Screen::Tour),
             ("/settings", Screen::More),
             ("/house", Screen::House),
+            ("/log", Screen::Log),
             ("/people/01jd/call", Screen::Call),
             ("/today", Screen::Today),
             ("/desk/leave", Screen::Work),

@@ -4,7 +4,8 @@
 use yingke_core::{
     id::{RecordId, VenueId},
     money::Money,
-    pack::{Field, FieldType, ListOf, Pack, Reference, Rule},
+    pack::{Field, FieldType, ListOf, Pack, Reference},
+    paper::is_identity,
     permit::masked_id,
     phone::PhoneNumber,
     record::Record,
@@ -56,10 +57,8 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     fn value(&self, field: &Field, value: &Value) -> String {
-        // Whoever looks at a whole number has to be written down, and nothing does that yet.
-        let is_document = matches!(field.kind, FieldType::ResidentId | FieldType::Passport)
-            || matches!(field.rule, Some(Rule::IdNumber | Rule::IdNumberOf(_)));
-        if is_document {
+        // Whoever wants to see a whole number asks for it, and is written down.
+        if is_identity(field) {
             return masked_id(value.as_text().unwrap_or_default());
         }
         match (&field.kind, value) {

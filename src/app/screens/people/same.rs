@@ -112,7 +112,9 @@ fn Compare(one: RecordId, other: RecordId, on_close: Callback<()>) -> impl IntoV
     });
     let may = may_write == Some(true) && (leads || !hands_over);
     let join = Callback::new(move |()| {
-        let edits = roster.ask(&["person"], |replica| duplicate::carry_out(replica, ruling));
+        let mut edits = roster.ask(&["person"], |replica| duplicate::carry_out(replica, ruling));
+        let kept_by = ruling.owner.filter(|_| hands_over);
+        edits.extend(kept_by.and_then(|owner| roster.owner_change(yields, owner, ruling.reason.key())));
         let undo = Callback::new(move |()| {
             let edit = roster.ask(&["person"], |replica| duplicate::part(replica, yields));
             save(roster, w, toaster, edit.into_iter().collect(), Words::same_parted, None);

@@ -1,0 +1,93 @@
+//! What is kept back, and the log of who looked at it: written down first, shown only then. Source.
+
+use yingke_core::{
+    audit::{self, Deed, Entry},
+    change::Edit,
+    duplicate,
+    id::{RecordId, StaffId},
+    journal::AppendError,
+    permit::{Doing, Matter, Reach, may},
+    value::Value,
+};
+
+use super::Roster;
+
+impl Roster {
+    /// Whether somebody of my post reads the log.
+    #[must_use]
+    pub fn reads_log(self) -> bool {
+        audit::reads(&self.posts())
+    }
+
+    /// Whether somebody of my post may see what such a look shows.
+    #[must_use]
+    pub fn may_look(self, deed: Deed) -> bool {
+        let matter = match deed {
+            Deed::SawNumber => Matter::FullId,
+            Deed::SawHealth => Matter::Health,
+            Deed::Decided | Deed::ChangedOwner | Deed::Exported => return false,
+        };
+        may(&self.posts(), matter, Doing::Read, Reach::Team)
+    }
+
+    /// The whole number of which a paper shows a part, once the look is written down; `None` where this tablet does not
+    /// have it, and then nobody has looked.
+    ///
+    /// # Errors
+    /// [`AppendError`]: the look could not be kept, so nothing is shown.
+    pub async fn whole_number(self, of: RecordId, field: &str, purpose: &str) -> Result<Option<String>, AppendError> {
+        let number = self.ask(&[], |replica| {
+            let mut numbers = replica.by_kind("identity").rev().filter_map(|id| replica.record(id));
+            let number = numbers.find(|number| {
+                number.get("of").and_then(Value::as_id) == Some(of) && number.text("field") == Some(field)
+            });
+            number.and_then(|number| number.text("number").map(str::to_owned))
+        });
+        if number.is_some() {
+            self.look(Deed::SawNumber, of, field, purpose).await?;
+        }
+        Ok(number)
+    }
+
+    /// Writes a look at a field of a record down.
+    ///
+    /// # Errors
+    /// [`AppendError`]: it could not be kept, so nothing may be shown.
+    pub async fn look(self, deed: Deed, of: RecordId, field: &str, purpose: &str) -> Result<(), AppendError> {
+        let id = self.new_id();
+        let edit = leptos::prelude::untrack(|| {
+            let record = self.record(of).filter(|_| self.may_look(deed))?;
+            self.papers(&[], |scene, _| audit::looked(deed, &record, field, purpose, id, scene))
+        });
+        let edit = edit.ok_or_else(|| AppendError::Aborted { detail: "nobody may look at this".into() })?;
+        self.save(audit::KIND, vec![edit]).await.map(drop)
+    }
+
+    /// The entry that belongs to a save by which a customer becomes a colleague's; `None` where they are already.
+    #[must_use]
+    pub fn owner_change(self, person: RecordId, to: StaffId, reason: &str) -> Option<Edit> {
+        let from = duplicate::owner(&leptos::prelude::untrack(|| self.record(person))?);
+        let id = self.new_id();
+        let edit = self.papers(&[], |scene, _| audit::changed_owner(person, from, to, reason, id, scene));
+        edit.filter(|_| from != Some(to))
+    }
+
+    /// Lines of the log that are wanted, newest first, and whether there are more than `limit`. Subscribes to it.
+    #[must_use]
+    pub fn log(self, is_wanted: impl Fn(&Entry) -> bool, limit: usize) -> (Vec<Entry>, bool) {
+        if !self.reads_log() {
+            return (Vec::new(), false);
+        }
+        let mut entries: Vec<Entry> = self.ask(&audit::KINDS, |replica| {
+            let of_kind = |kind: &&str| {
+                let all = replica.by_kind(kind).rev().filter_map(|id| audit::entry(&*replica.record(id)?));
+                all.filter(&is_wanted).take(limit + 1).collect::<Vec<_>>()
+            };
+            audit::KINDS.iter().flat_map(of_kind).collect()
+        });
+        entries.sort_by_key(|entry| std::cmp::Reverse((entry.at, entry.id)));
+        let more = entries.len() > limit;
+        entries.truncate(limit);
+        (entries, more)
+    }
+}
