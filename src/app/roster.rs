@@ -64,7 +64,7 @@ use crate::browser::{
 };
 
 pub use crate::browser::storage::Persistence;
-pub use board::{Board, Counted};
+pub use board::{Board, Counted, ExportFile};
 pub use copy::Mended;
 pub use doctor::Finding;
 pub use farewell::Farewell;

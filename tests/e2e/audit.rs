@@ -1,6 +1,16 @@
-//! A whole number is shown to who may see it, once that is written down; the log says so where it may be read.
+//! A whole number is shown to who may see it, once that is written down; a table leaves once somebody has approved it.
+//! The log says so where it may be read.
 
-use crate::house::{LI_WEI, Server, Tablet, WU_SHAN};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use calamine::{Reader, Xlsx, open_workbook};
+use serde_json::json;
+
+use crate::house::{LI_WEI, Person, Server, Tablet, VENUE, WU_SHAN};
 
 const NUMBER: &str = "11010519491231002X";
 const MASKED: &str = "110***********002X";
@@ -76,4 +86,58 @@ async fn a_whole_number_is_shown_once_the_look_is_written_down() {
     supervisor.text(NUMBER).shown().await;
     other.text("吴珊看了王雨桐的身份证件号码全号").shown_in_minutes(2).await;
     server.verified_changes().await;
+}
+
+#[tokio::test]
+async fn a_table_leaves_as_a_workbook_once_a_colleague_has_approved_it() {
+    let shen_yan = Person { name: "沈燕", role: "cs_manager", pin: "583920" };
+    let mut server = Server::club().await;
+    server.kill().await;
+    let Person { name, role, pin } = shen_yan;
+    server.run(&["staff", "add", "--name", name, "--role", role, "--venue", VENUE, "--pin", pin]).await;
+    server.start().await;
+    let tablet = Tablet::of(shen_yan, "C-01", &server).await;
+    let downloads = tempfile::tempdir().unwrap();
+    let allow = json!({ "behavior": "allow", "downloadPath": downloads.path() });
+    tablet.devtools("Browser.setDownloadBehavior", allow).await;
+    tablet.place("/board/RP-15").await;
+    tablet.button("导出表格").tap().await;
+    tablet.text("导出要有人批准").shown().await;
+    // Nobody approves what does not say what it is for.
+    tablet.radio(LI_WEI.name).tap().await;
+    tablet.text("写一句用途，再导出").shown().await;
+    tablet.field("用途").fill("十二月续卡安排").await;
+    tablet.radio(LI_WEI.name).tap().await;
+    tablet.type_digits(LI_WEI.pin).await;
+    tablet.status("已交给浏览器下载：续卡预测").shown().await;
+    // Whose tablet it is has not changed.
+    tablet.button(shen_yan.name).shown().await;
+
+    let file = downloaded(downloads.path()).await;
+    let mut book: Xlsx<_> = open_workbook(file).unwrap();
+    assert_eq!(book.sheet_names(), ["续卡预测"]);
+    let sheet = book.worksheet_range("续卡预测").unwrap();
+    let read = |row, column| sheet.get((row, column)).unwrap().to_string();
+    assert_eq!([read(0, 0), read(1, 0), read(1, 1)], ["续卡预测", "松风体育", VENUE]);
+
+    let manager = Tablet::of(LI_WEI, "M-01", &server).await;
+    manager.place("/log").await;
+    manager.text("沈燕导出了RP-15 续卡预测").shown_in_minutes(2).await;
+    manager.text("李卫批准").shown().await;
+    manager.text("原因：十二月续卡安排").shown().await;
+    server.verified_changes().await;
+}
+
+/// The workbook that the browser has put there; one that is still coming has another ending.
+async fn downloaded(folder: &Path) -> PathBuf {
+    let looked = async {
+        loop {
+            let mut files = fs::read_dir(folder).unwrap().flatten().map(|file| file.path());
+            match files.find(|file| file.extension().is_some_and(|ending| ending == "xlsx")) {
+                Some(file) => return file,
+                None => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), looked).await.expect("the browser downloads it")
 }

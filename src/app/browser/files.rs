@@ -18,25 +18,32 @@ extern "C" {
 /// How long a download may take to begin.
 const DOWNLOAD_MS: i64 = 60_000;
 
+const TEXT: &str = "text/plain";
+
 /// Whether this browser has a share sheet that takes a text file.
 #[must_use]
 pub fn shares_text() -> bool {
-    text_file("a.txt", "").is_some_and(|file| can_share(&shared(&file)).unwrap_or(false))
+    file_of("a.txt", TEXT, &[]).is_some_and(|file| can_share(&shared(&file)).unwrap_or(false))
 }
 
 /// Opens the share sheet; whether the file was handed to something. Needs a tap a moment before.
 pub async fn share_text(name: &str, text: &str) -> bool {
-    let Some(file) = text_file(name, text) else { return false };
+    let Some(file) = file_of(name, TEXT, text.as_bytes()) else { return false };
     match share(&shared(&file)) {
         Ok(promise) => JsFuture::from(promise).await.is_ok(),
         Err(_) => false,
     }
 }
 
-/// Begins a download; whether the browser took it.
+/// Begins a download of a text; whether the browser took it.
 pub fn download_text(name: &str, text: &str) -> bool {
+    download(name, TEXT, text.as_bytes())
+}
+
+/// Begins a download; whether the browser took it.
+pub fn download(name: &str, media: &str, bytes: &[u8]) -> bool {
     let started = || -> Option<String> {
-        let file = text_file(name, text)?;
+        let file = file_of(name, media, bytes)?;
         let url = Url::create_object_url_with_blob(&file).ok()?;
         let link = web_sys::window()?.document()?.create_element("a").ok()?;
         let link: HtmlAnchorElement = link.dyn_into().ok()?;
@@ -62,10 +69,11 @@ pub async fn read(file: &File, bytes_max: usize) -> Option<Vec<u8>> {
     Some(Uint8Array::new(&bytes).to_vec())
 }
 
-fn text_file(name: &str, text: &str) -> Option<File> {
+fn file_of(name: &str, media: &str, bytes: &[u8]) -> Option<File> {
     let options = FilePropertyBag::new();
-    options.set_type("text/plain");
-    File::new_with_str_sequence_and_options(&Array::of1(&text.into()), name, &options).ok()
+    options.set_type(media);
+    let bytes = Uint8Array::from(bytes);
+    File::new_with_u8_array_sequence_and_options(&Array::of1(&bytes), name, &options).ok()
 }
 
 fn shared(file: &File) -> JsValue {

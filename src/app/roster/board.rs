@@ -14,6 +14,7 @@ use yingke_core::{
     schema,
     time::DAY_MS,
     value::Value,
+    wire::v1::Staff,
     work::{Kpi, Report},
     workflow::PROGRESS,
 };
@@ -68,6 +69,14 @@ pub struct Board {
     pub prospects: Prospects,
 }
 
+/// A file that leaves the tablet.
+#[derive(Debug)]
+pub struct ExportFile {
+    pub name: String,
+    pub media: &'static str,
+    pub bytes: Vec<u8>,
+}
+
 /// Records by kind, read once for all that is counted from them.
 type Gathered = BTreeMap<&'static str, Vec<Record>>;
 
@@ -103,12 +112,23 @@ impl Roster {
             .collect()
     }
 
-    /// Whether I may take a table along as a file. Whoever approves exports needs nobody to ask. Source: R-145.
+    /// Whether I may take a table along as a file, by myself or with somebody's approval. Source: R-145.
     #[must_use]
     pub fn may_export(self) -> bool {
-        let posts = self.posts();
-        [Doing::Export, Doing::Approve].into_iter().any(|doing| reach(&posts, Matter::BulkExport, doing).is_some())
-            || reach(&posts, Matter::Reports, Doing::Export).is_some()
+        self.approves_exports() || reach(&self.posts(), Matter::BulkExport, Doing::Create).is_some()
+    }
+
+    /// Whether nobody has to approve what I export.
+    #[must_use]
+    pub fn approves_exports(self) -> bool {
+        self.me_now().is_some_and(|me| approves_exports(me.role))
+    }
+
+    /// Colleagues here who can approve what I export.
+    #[must_use]
+    pub fn export_approvers(self) -> Vec<Staff> {
+        let me = self.me_now().map(|me| me.id);
+        self.staff().into_iter().filter(|staff| Some(staff.id) != me && approves_exports(staff.role)).collect()
     }
 
     /// Subscribes to all that figures are counted from.
@@ -253,13 +273,17 @@ impl Roster {
         Some(gathered)
     }
 
-    /// Writes an export down, then hands the file to the downloads; whether the browser took it. Source.
+    /// Writes an export down, then hands the file to the downloads; whether the browser took it. It is kept under the name of
+    /// who approves it: a second person who has come for it, or whoever exports. Source.
     ///
     /// # Errors
     /// [`AppendError`]: it could not be written down, so nothing left the tablet.
-    pub async fn export(self, file: &str, text: &str, scope: &str, reason: &str) -> Result<bool, AppendError> {
-        let Some(me) = self.me_now() else { return Ok(false) };
-        let (by, now) = (me.id.to_string(), self.now());
+    pub async fn export(self, file: &ExportFile, scope: &str, reason: &str) -> Result<bool, AppendError> {
+        let (Some(me), Some(approver)) = (self.me_now(), self.actor_now()) else { return Ok(false) };
+        if !approves_exports(approver.role) {
+            return Err(AppendError::Aborted { detail: "nobody has approved it".into() });
+        }
+        let (by, now) = (approver.id.to_string(), self.now());
         let progress = BTreeMap::from([
             (Key::of("state"), "executed".into()),
             (Key::of("at"), Value::from(now)),
@@ -268,7 +292,7 @@ impl Roster {
         let writes = vec![
             schema::write("export", "scope", scope),
             schema::write("export", "reason_text", reason),
-            schema::write("export", "author", &*by),
+            schema::write("export", "author", me.id.to_string()),
             schema::write("export", "approver", &*by),
             schema::write("export", "done_at", now),
             schema::write_group("export", PROGRESS, progress, Vec::new()),
@@ -276,8 +300,12 @@ impl Roster {
         let audience = Audience::Circle(me.venue.id, circle::PRIVACY.into());
         let edit = Edit { record: self.new_id(), kind: Key::of("export"), audience, salt: [0; 8], writes };
         self.save("export", vec![edit]).await?;
-        Ok(files::download_text(file, text))
+        Ok(files::download(&file.name, file.media, &file.bytes))
     }
+}
+
+fn approves_exports(role: Role) -> bool {
+    reach(&[role.key()], Matter::BulkExport, Doing::Approve).is_some()
 }
 
 /// How many work in after-sales service.

@@ -1,7 +1,9 @@
-//! One report: its days, its figures, its tables; printed on A4, or taken along as a file by whoever may.
+//! One report: its days, its figures, its tables; printed on A4, or taken along as a workbook or text by whoever may,
+//! some of them with the approval of somebody who stands beside them.
 
 use leptos::task::spawn_local;
 use yingke_core::{
+    audit::Deed,
     money::Money,
     pack::{Field, FieldType, ListOf, Reference},
     paper::{field_of, is_identity},
@@ -10,7 +12,9 @@ use yingke_core::{
     report::{Days, Group, Span, Table as Found, csv, may_leave_the_screen},
     time::Day,
     value::Value,
+    wire::v1::Staff,
     work::{Kpi, Report, ReportPart},
+    xlsx::{self, Cell, Number, Row},
 };
 
 use super::{
@@ -18,13 +22,19 @@ use super::{
 };
 use crate::{
     format,
-    roster::{Board, Roster, use_roster},
+    roster::{Board, ExportFile, Roster, use_roster},
     route::use_route,
-    screens::{form::save_failed, record_title::title_of, shell::Pill},
+    screens::{
+        door::{Faces, PinPad},
+        form::save_failed,
+        log::deed_word,
+        record_title::title_of,
+        shell::Pill,
+    },
     t,
     ui::{
-        Button, ButtonKind, Column, EmptyState, Facts, Field as Box_, Icon, IconButton, PageHeader, Section, Sheet,
-        Table, Toast, Toaster, slot,
+        Button, ButtonKind, Choice, Column, EmptyState, Facts, Field as Box_, Icon, IconButton, PageHeader, Section,
+        Segmented, Sheet, SheetWidth, Table, Toast, Toaster, slot,
     },
     view::prelude::*,
     words::{Words, use_words},
@@ -387,7 +397,7 @@ fn label_of(roster: Roster, words: Words, part: &ReportPart, column: &str) -> St
     }
     match column {
         "person" => words.report_col_person(),
-        "staff" => words.report_col_staff(),
+        "staff" | "by" => words.report_col_staff(),
         "author" => words.report_col_author(),
         "approver" => words.report_col_approver(),
         "owner" => words.report_col_owner(),
@@ -396,6 +406,8 @@ fn label_of(roster: Roster, words: Words, part: &ReportPart, column: &str) -> St
         "minutes" => words.report_col_minutes(),
         "stage" => words.report_col_stage(),
         "done_at" | "done_on" => words.report_col_done(),
+        "at" => words.report_col_at(),
+        "deed" => words.log_kinds(),
         "due_at" | "due_on" => words.report_col_due(),
         "closed_at" => words.report_col_closed(),
         "customer_told_at" => words.report_col_told(),
@@ -439,9 +451,7 @@ fn cell_text(roster: Roster, words: Words, part: &ReportPart, column: &str, valu
         Value::Int(number) => match kind {
             Some(FieldType::Money) => money(*number),
             Some(FieldType::Decimal) => shown_number(*number),
-            None if matches!(column, "total" | "amount" | "deducted" | "final_amount" | "bonus_amount") => {
-                money(*number)
-            }
+            None if is_sum(column) => money(*number),
             _ => number.to_string(),
         },
         Value::List(values) => {
@@ -476,9 +486,29 @@ fn cell_text(roster: Roster, words: Words, part: &ReportPart, column: &str, valu
             if column == "stage" {
                 return stage_word(words, text);
             }
+            if let Some(deed) = Deed::from_key(text).filter(|_| column == "deed") {
+                return deed_word(words, deed).to_owned();
+            }
             first_letters(text)
         }
     }
+}
+
+/// The number or day that the words of a cell stand for, so that a spreadsheet can reckon with it.
+fn cell_number(roster: Roster, part: &ReportPart, column: &str, value: Option<&Value>) -> Option<Number> {
+    let kind = column_field(roster, part, column).map(|field| &field.kind);
+    match (value?, kind) {
+        (Value::Day(day), _) => Some(Number::Day(*day)),
+        (Value::Int(number), Some(FieldType::Money | FieldType::Decimal)) => Some(Number::Hundredths(*number)),
+        (Value::Int(number), None) if is_sum(column) => Some(Number::Hundredths(*number)),
+        (Value::Int(number), _) => Some(Number::Whole(*number)),
+        _ => None,
+    }
+}
+
+/// Columns of money that no form asks for.
+fn is_sum(column: &str) -> bool {
+    matches!(column, "total" | "amount" | "deducted" | "final_amount" | "bonus_amount")
 }
 
 fn stage_word(words: Words, stage: &str) -> String {
@@ -523,12 +553,22 @@ fn ExportSheet(
     let toaster = use_context::<Toaster>().expect("main.rs provides the toaster");
     let reason = RwSignal::new(String::new());
     let problem = RwSignal::new(None::<String>);
+    let form = RwSignal::new(XLSX.to_owned());
+    let forms = Signal::derive(move || {
+        vec![Choice::new(XLSX, w.get().report_export_xlsx()), Choice::new(CSV, w.get().report_export_csv())]
+    });
     let busy = StoredValue::new(false);
-    let save = move |()| {
-        let words = w.get_untracked();
-        if reason.with_untracked(|reason| reason.trim().is_empty()) {
-            problem.set(Some(words.report_export_reason_missing().to_owned()));
+    let is_ready = move || {
+        let is_missing = reason.with_untracked(|reason| reason.trim().is_empty());
+        if is_missing {
+            problem.set(Some(w.get_untracked().report_export_reason_missing().to_owned()));
             crate::ui::focus_on("export-reason");
+        }
+        !is_missing
+    };
+    let save = Callback::new(move |()| {
+        let words = w.get_untracked();
+        if !is_ready() {
             return;
         }
         let Some(made) = made.get_untracked() else { return };
@@ -538,83 +578,152 @@ fn ExportSheet(
         busy.set_value(true);
         let days = days.get_untracked();
         let title = report.title.in_language(words.0).to_owned();
-        let text = csv(&untrack(|| lines(roster, words, report, days, &made)));
-        let file = file_name(&title, days);
+        let rows = untrack(|| rows(roster, words, report, days, &made));
+        let file = file_of(&title, days, &form.get_untracked(), &rows);
         let scope = format!("{} {title} {}", report.id, days_text(words, days));
         let reason = reason.get_untracked();
         spawn_local(async move {
-            let told = match roster.export(&file, &text, &scope, reason.trim()).await {
-                Ok(true) => words.report_exported(&file),
+            let told = match roster.export(&file, &scope, reason.trim()).await {
+                Ok(true) => words.report_exported(&file.name),
                 Ok(false) => words.report_export_failed().to_owned(),
                 Err(error) => save_failed(words, &error).to_owned(),
             };
             let _ = busy.try_update_value(|busy| *busy = false);
+            roster.dismiss();
             toaster.tell(Toast::new(told));
             on_close.run(());
         });
-    };
-    let foot = slot(view! {
-        <Button label=t!(w, report_export_do) icon=Icon::Export kind=ButtonKind::Primary on_press=save/>
     });
+    let asked = view! {
+        <div class="stack">
+            <p class="note">{t!(w, report_export_text)}</p>
+            <Box_
+                id="export-reason"
+                label=t!(w, report_export_reason)
+                value=reason
+                on_input=move |typed: String| {
+                    problem.set(None);
+                    reason.set(typed);
+                }
+                lines=3
+                length_max=500
+                problem
+            />
+            <Segmented
+                label=t!(w, report_export_form)
+                options=forms
+                chosen=form
+                on_choose=move |key| form.set(key)
+            />
+        </div>
+    };
+    if roster.approves_exports() {
+        let foot = slot(view! {
+            <Button label=t!(w, report_export_do) icon=Icon::Export kind=ButtonKind::Primary on_press=save/>
+        });
+        return view! { <Sheet title=t!(w, report_export) close_label=t!(w, close) on_close foot>{asked}</Sheet> };
+    }
+    // First what for: whoever approves it reads that.
+    let approver = RwSignal::new(None::<Staff>);
+    let choose = Callback::new(move |staff| {
+        if is_ready() {
+            approver.set(Some(staff));
+        }
+    });
+    on_cleanup(move || roster.dismiss());
+    let approved = Callback::new(move |()| if is_ready() { save.run(()) } else { roster.dismiss() });
+    let approvers = Signal::derive(move || roster.export_approvers());
+    let nobody = move || approvers.with(Vec::is_empty).then(|| view! { <p>{t!(w, report_export_nobody)}</p> });
     view! {
-        <Sheet title=t!(w, report_export) close_label=t!(w, close) on_close foot>
-            <div class="stack">
-                <p class="note">{t!(w, report_export_text)}</p>
-                <Box_
-                    id="export-reason"
-                    label=t!(w, report_export_reason)
-                    value=reason
-                    on_input=move |typed: String| {
-                        problem.set(None);
-                        reason.set(typed);
-                    }
-                    lines=3
-                    length_max=500
-                    problem
-                />
+        <Sheet
+            title=t!(w, report_export)
+            second=t!(w, report_export_approval_text)
+            close_label=t!(w, close)
+            on_close
+            width=SheetWidth::Compare
+        >
+            <div class="approve">
+                <div class="approve__people">
+                    {asked}
+                    {nobody}
+                    <Faces
+                        staff=approvers
+                        chosen=Signal::derive(move || approver.get().map(|staff| staff.id))
+                        on_choose=choose
+                        label=t!(w, report_export_approval)
+                    />
+                </div>
+                <div class="approve__pin">
+                    <PinPad
+                        chosen=approver
+                        choose=t!(w, approve_choose)
+                        let_in=|roster, staff, pin| Box::pin(roster.admit(staff, pin))
+                        on_in=approved
+                    />
+                </div>
             </div>
         </Sheet>
     }
 }
 
-/// `客户满意度-2026-11-01-2026-11-30.csv`; letters that a file system may not like are left out.
-fn file_name(title: &str, days: Days) -> String {
+/// How a file may be written; these are its endings too.
+const XLSX: &str = "xlsx";
+const CSV: &str = "csv";
+
+fn file_of(title: &str, days: Days, form: &str, rows: &[Row]) -> ExportFile {
+    let name = file_name(title, days, form);
+    if form == XLSX {
+        return ExportFile { name, media: xlsx::MEDIA, bytes: xlsx::workbook(title, rows) };
+    }
+    let text = |row: &Row| row.cells.iter().map(|cell| cell.text.clone()).collect();
+    let lines: Vec<Vec<String>> = rows.iter().map(text).collect();
+    ExportFile { name, media: "text/csv", bytes: csv(&lines).into_bytes() }
+}
+
+/// `客户满意度-2026-11-01-2026-11-30.xlsx`; letters that a file system may not like are left out.
+fn file_name(title: &str, days: Days, form: &str) -> String {
     let title: String = title.chars().filter(|letter| letter.is_alphanumeric() || *letter == '-').collect();
     let of = |day: Day| day.to_string();
     if days.first == days.last {
-        format!("{title}-{}.csv", of(days.first))
+        format!("{title}-{}.{form}", of(days.first))
     } else {
-        format!("{title}-{}-{}.csv", of(days.first), of(days.last))
+        format!("{title}-{}-{}.{form}", of(days.first), of(days.last))
     }
 }
 
-/// The whole report as lines of cells: what it is, its figures, its tables with every row.
-fn lines(roster: Roster, words: Words, report: &'static Report, days: Days, made: &Made) -> Vec<Vec<String>> {
+/// The whole report as rows of cells: what it is, its figures, its tables with every row.
+fn rows(roster: Roster, words: Words, report: &'static Report, days: Days, made: &Made) -> Vec<Row> {
     let (_, venue, organisation) = roster.tablet();
     let title = report.title.in_language(words.0).to_owned();
-    let mut lines = vec![vec![title, days.first.to_string(), days.last.to_string()], vec![organisation, venue]];
+    let of_texts = |texts: Vec<String>, is_head| Row { cells: texts.into_iter().map(Cell::from).collect(), is_head };
+    let mut rows = vec![
+        of_texts(vec![title, days.first.to_string(), days.last.to_string()], true),
+        of_texts(vec![organisation, venue], false),
+    ];
     if !made.board.figures.is_empty() {
         let head = [words.report_figure(), words.report_value(), words.report_aim(), words.report_ground()];
-        lines.push(Vec::new());
-        lines.push(head.map(str::to_owned).to_vec());
-        lines.extend(figure_lines(words, made).into_iter().map(Vec::from));
+        rows.push(Row::default());
+        rows.push(of_texts(head.map(str::to_owned).to_vec(), true));
+        rows.extend(figure_lines(words, made).into_iter().map(|line| of_texts(line.to_vec(), false)));
     }
     for (part, found) in report.parts.iter().zip(&made.tables).filter(|(part, _)| may_leave_the_screen(&part.record)) {
-        lines.push(Vec::new());
+        rows.push(Row::default());
         let grouped = !part.group.is_empty();
         let of_group = grouped.then(|| label_of(roster, words, part, &part.group));
         let labels = found.columns.iter().map(|column| label_of(roster, words, part, column));
-        lines.push(of_group.into_iter().chain(labels).collect());
+        rows.push(of_texts(of_group.into_iter().chain(labels).collect(), true));
         for group in &found.groups {
-            let name = grouped.then(|| group_name(roster, words, part, group));
+            let name = grouped.then(|| Cell::from(group_name(roster, words, part, group)));
             for row in &group.rows {
-                let cells = found.columns.iter().zip(&row.cells);
-                let cells = cells.map(|(column, cell)| cell_text(roster, words, part, column, cell.as_ref()));
-                lines.push(name.clone().into_iter().chain(cells).collect());
+                let cells = found.columns.iter().zip(&row.cells).map(|(column, value)| Cell {
+                    text: cell_text(roster, words, part, column, value.as_ref()),
+                    number: cell_number(roster, part, column, value.as_ref()),
+                });
+                rows.push(Row { cells: name.clone().into_iter().chain(cells).collect(), is_head: false });
             }
         }
     }
-    lines
+    rows
 }
 
 #[cfg(test)]
@@ -625,9 +734,9 @@ mod tests {
     fn a_file_is_named_by_report_and_days() {
         let day = |text| Day::parse(text).unwrap();
         let days = Days { first: day("2026-11-01"), last: day("2026-11-30") };
-        assert_eq!(file_name("转卡、退卡/转店", days), "转卡退卡转店-2026-11-01-2026-11-30.csv");
+        assert_eq!(file_name("转卡、退卡/转店", days, CSV), "转卡退卡转店-2026-11-01-2026-11-30.csv");
         let days = Days { first: day("2026-11-22"), last: day("2026-11-22") };
-        assert_eq!(file_name("Daily enquiries", days), "Dailyenquiries-2026-11-22.csv");
+        assert_eq!(file_name("Daily enquiries", days, XLSX), "Dailyenquiries-2026-11-22.xlsx");
     }
 
     #[test]
