@@ -24,6 +24,7 @@ fn scene() -> Scene<'static> {
         me: fixture::staff(1),
         role_of: &role_of,
         pack: Pack::of(VenueKind::Fitness),
+        paper_number: None,
     }
 }
 
