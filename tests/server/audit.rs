@@ -53,6 +53,7 @@ fn look(world: &World, by: u8, entry: RecordId) -> Edit {
         me: fixture::staff(by),
         role_of: &role_of,
         pack: Pack::of(VenueKind::Fitness),
+        paper_number: None,
     };
     audit::changed_owner(RecordId::from_bytes([5; 16]), None, fixture::staff(2), "check_identity", entry, &scene)
 }
