@@ -699,6 +699,8 @@ mod copies {
         let pushed = Batch { pushed: Some((DEVICE, 5)), ..batch([named(6_051, own(), now_stamp(6_051))]) };
         from.append(organisation, pushed).await.unwrap();
         assert!(from.renumber(&tablet, 4, [8; 32], fixture::NOW).await.unwrap().is_some());
+        let ask = Ask { series: "W01", to: 0, count: 50, taken: &BTreeSet::new() };
+        from.give_numbers(organisation, DEVICE, &ask).await.unwrap();
         // What is there already goes.
         to.append(organisation, batch([named(5_000, own(), now_stamp(1))])).await.unwrap();
         let rows = all(from).await;
@@ -710,6 +712,11 @@ mod copies {
         expected[0].1[2] = Cell::Text("e2".into());
         expected[0].1[5] = Cell::Int(devices + 1_000);
         expected[0].1[6] = Cell::Int(fixture::NOW.0);
+        // An older copy may have given more numbers since it was made.
+        let series = TABLES.iter().position(|table| table.name == "number_series").unwrap();
+        let row = expected.iter_mut().find(|(place, _)| *place == series).unwrap();
+        let Cell::Int(given) = row.1[2] else { panic!() };
+        row.1[2] = Cell::Int(given + SKIPPED as i64);
         assert!(all(to).await == expected);
         assert_eq!(to.epoch(organisation).await.unwrap(), "e2");
         assert_eq!(verify::run(to, organisation).await.unwrap().faults, Vec::<String>::new());
