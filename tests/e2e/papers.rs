@@ -57,7 +57,7 @@ async fn papers_are_signed_taken_and_renewed_offline_and_reach_the_centre() {
     other.text("已响应").shown().await;
     // Whoever decided is in the log of those who read it, and so is what.
     other.place("/log").await;
-    other.text("黄丽处理请假单（").shown().await;
+    other.text("黄丽处理请假（").shown().await;
     other.text("）：前台主管签字").shown().await;
     server.verified_changes().await;
 }
