@@ -7,8 +7,8 @@ use yingke_core::{
     id::{OrganisationId, StaffId, VenueId},
     time::Millis,
     wire::v1::{
-        Answer, BlobKept, Block, Enrol, Enrolled, HouseAsk, HouseDeed, Push, SignIn, SignedIn, Staff, StreamMark,
-        Tablets, VERSION, Verdict, WireChange,
+        Answer, BlobKept, Block, Enrol, Enrolled, HouseAsk, HouseDeed, Push, Renumber, SignIn, SignedIn, Staff,
+        StreamMark, Tablets, VERSION, Verdict, WireChange,
     },
 };
 use yingke_server::{
@@ -99,6 +99,7 @@ async fn a_strangers_credentials_reach_nothing_by_any_route() {
             "/v1/enrol" => {
                 serde_json::to_vec(&Enrol { version: VERSION, code: CODE.into(), name: "x".into() }).unwrap()
             }
+            "/v1/renumber" => serde_json::to_vec(&Renumber { version: VERSION, push_counter: 9 }).unwrap(),
             // Somebody of ours, with the right PIN, from a tablet of theirs.
             "/v1/sign-in" => {
                 serde_json::to_vec(&SignIn { version: VERSION, staff: fixture::staff(1), pin: PIN.into() }).unwrap()
@@ -129,6 +130,8 @@ async fn a_strangers_credentials_reach_nothing_by_any_route() {
                 assert!(block.changes.is_empty() && block.head.streams.values().all(|mark| mark.count == 0));
                 assert_eq!((block.head.epoch.as_str(), block.head.last, block.head.more), ("e9", 0, false));
             }
+            // Ahead of its own counter; what ours have pushed says nothing about it.
+            "/v1/renumber" => assert_eq!(reply.problem(), (409, "not_cloned".into())),
             "/v1/sign-in" => assert_eq!(reply.problem(), (403, "pin".into())),
             "/v1/known-phones" => {
                 let filter = yingke_core::filter::Filter::read_with_key(&reply.body).unwrap();
