@@ -707,6 +707,7 @@ mod copies {
         let is_filled = |place: usize| rows.iter().any(|(other, _)| *other == place);
         assert!((0..TABLES.len()).all(is_filled), "each table has something to lose");
         to.replace_all(&mut rows.clone().into_iter().map(Ok), "e2", fixture::NOW).await.unwrap();
+        let again = rows.clone();
         let mut expected = rows;
         let Cell::Int(devices) = expected[0].1[5] else { panic!() };
         expected[0].1[2] = Cell::Text("e2".into());
@@ -720,6 +721,14 @@ mod copies {
         assert!(all(to).await == expected);
         assert_eq!(to.epoch(organisation).await.unwrap(), "e2");
         assert_eq!(verify::run(to, organisation).await.unwrap().faults, Vec::<String>::new());
+        // Put back a second time, it passes over what was given since the first.
+        let give = async |to_number| {
+            let ask = Ask { series: "W01", to: to_number, count: 50, taken: &BTreeSet::new() };
+            to.give_numbers(organisation, DEVICE, &ask).await.unwrap()
+        };
+        let given = give(50).await;
+        to.replace_all(&mut again.into_iter().map(Ok), "e2", fixture::NOW).await.unwrap();
+        assert!(give(50).await.first > given.last);
         let next = to.append(organisation, batch([named(9_000, own(), now_stamp(1))])).await.unwrap();
         assert_eq!(number_of(&next[0]), 1_003 + kinds.len() as u64);
         // The clock looks at all that it may owe something, and at nothing else.

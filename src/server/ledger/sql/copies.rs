@@ -44,6 +44,11 @@ impl Copies for ThisLedger {
         now: Millis,
     ) -> Result<(), LedgerError> {
         let mut tx = self.write().await?;
+        // The copy may have been put back before, and numbers given since.
+        let devices: Vec<(Vec<u8>, i64)> =
+            sqlx::query_as("select id, devices from organisation").fetch_all(&mut *tx).await?;
+        let given: Vec<(Vec<u8>, String, i64)> =
+            sqlx::query_as("select organisation, series, given from number_series").fetch_all(&mut *tx).await?;
         for table in TABLES.iter().rev() {
             sqlx::query(AssertSqlSafe(format!("delete from {}", table.name))).execute(&mut *tx).await?;
         }
@@ -60,6 +65,17 @@ impl Copies for ThisLedger {
             of = place;
             bytes += row.iter().map(|cell| if let Cell::Bytes(bytes) = cell { bytes.len() } else { 0 }).sum::<usize>();
             waiting.push(row);
+        }
+        for (organisation, devices) in devices {
+            let update = "update organisation set devices = $2 where id = $1 and devices < $2";
+            sqlx::query(update).bind(organisation).bind(devices).execute(&mut *tx).await?;
+        }
+        for (organisation, series, given) in given {
+            let insert = "insert into number_series (organisation, series, given) \
+                          select $1, $2, $3 where exists (select 1 from organisation where id = $1) \
+                          on conflict (organisation, series) do update set given = excluded.given \
+                          where number_series.given < excluded.given";
+            sqlx::query(insert).bind(organisation).bind(series).bind(given).execute(&mut *tx).await?;
         }
         // What the clock has to look at is in no copy: it looks at everything that it may owe something.
         sqlx::query(LOOK_AT_ALL).execute(&mut *tx).await?;
