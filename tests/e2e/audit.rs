@@ -1,12 +1,6 @@
 //! A whole number is shown to who may see it, once that is written down; a table leaves once somebody has approved it.
 //! The log says so where it may be read.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::Duration,
-};
-
 use calamine::{Reader, Xlsx, open_workbook};
 use serde_json::json;
 
@@ -113,7 +107,7 @@ async fn a_table_leaves_as_a_workbook_once_a_colleague_has_approved_it() {
     // Whose tablet it is has not changed.
     tablet.button(shen_yan.name).shown().await;
 
-    let file = downloaded(downloads.path()).await;
+    let file = tablet.downloaded(downloads.path(), "xlsx").await;
     let mut book: Xlsx<_> = open_workbook(file).unwrap();
     assert_eq!(book.sheet_names(), ["续卡预测"]);
     let sheet = book.worksheet_range("续卡预测").unwrap();
@@ -126,18 +120,4 @@ async fn a_table_leaves_as_a_workbook_once_a_colleague_has_approved_it() {
     manager.text("李卫批准").shown().await;
     manager.text("原因：十二月续卡安排").shown().await;
     server.verified_changes().await;
-}
-
-/// The workbook that the browser has put there; one that is still coming has another ending.
-async fn downloaded(folder: &Path) -> PathBuf {
-    let looked = async {
-        loop {
-            let mut files = fs::read_dir(folder).unwrap().flatten().map(|file| file.path());
-            match files.find(|file| file.extension().is_some_and(|ending| ending == "xlsx")) {
-                Some(file) => return file,
-                None => tokio::time::sleep(Duration::from_millis(50)).await,
-            }
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), looked).await.expect("the browser downloads it")
 }

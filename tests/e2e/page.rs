@@ -1,6 +1,10 @@
 //! What a person sees and does on a page: things have a role and a label, and one waits until they are there.
 
-use std::{fmt, path::Path, time::Duration};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use fantoccini::{Client, elements::Element, wd::WebDriverCompatibleCommand};
@@ -138,6 +142,15 @@ impl Page {
             input.send_keys(file.to_str()?).await.ok()
         };
         self.until(format_args!("{} cannot be picked", file.display()), picked).await;
+    }
+
+    /// The file with this ending that the browser has put into a folder; one that is still coming has another ending.
+    pub async fn downloaded(&self, folder: &Path, ending: &str) -> PathBuf {
+        let found = async || {
+            let files = std::fs::read_dir(folder).unwrap().flatten().map(|file| file.path());
+            files.into_iter().find(|file| file.extension().is_some_and(|other| other == ending))
+        };
+        self.until(format_args!("no .{ending} is downloaded"), found).await
     }
 
     /// Everything that can be read, on one line.
