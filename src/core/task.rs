@@ -6,7 +6,7 @@
 //! working all out anew would give. Source: domain catalogue 9, R-074, Q-30.
 
 use std::{
-    cell::RefCell,
+    cell::{OnceCell, RefCell},
     collections::{BTreeMap, BTreeSet},
 };
 
@@ -134,10 +134,14 @@ fn of_templates(record: &Record, until: Option<Millis>, ground: &Ground<'_>) -> 
     if record.is("withdrawn") || templates.peek().is_none() {
         return tasks;
     }
-    let state = state_by_clock(record, ground);
-    let read = |path: &str| match (path, state) {
-        ("state", Some(state)) => Some(state.into()),
-        _ => value_at(record, path, ground.lookup),
+    // Of most records no template asks for it.
+    let state = OnceCell::new();
+    let by_clock = |path: &str| {
+        if path == "state" { *state.get_or_init(|| state_by_clock(record, ground)) } else { None }
+    };
+    let read = |path: &str| match by_clock(path) {
+        Some(state) => Some(state.into()),
+        None => value_at(record, path, ground.lookup),
     };
     templates.for_each(|template| of_template(template, record, until, &read, ground, &mut tasks));
     tasks
