@@ -200,19 +200,24 @@ fn leads_elsewhere(call: &Call, facts: &Facts<'_>) -> bool {
     matches!(&*call.name, "is" | "not") && (facts.read)(call.argument(0)).is_some() && !workflow::holds(call, facts)
 }
 
+/// The steps that lead on from where a record stands, but those that it says already lead elsewhere.
+fn next_steps<'g>(record: &Record, scene: &Scene<'_>, ground: &Ground<'g>, facts: &Facts<'_>) -> Vec<&'g Step> {
+    let machines = ground.work.machines.iter().filter(|machine| runs(machine, record.kind().as_str()));
+    let from_here = machines.filter_map(|machine| Some((machine, state(machine, record, scene, ground)?)));
+    let steps =
+        from_here.flat_map(|(machine, state)| machine.steps.iter().filter(move |step| step.from.contains(&state.key)));
+    steps.filter(|step| !step.needs.iter().any(|call| leads_elsewhere(call, facts))).collect()
+}
+
 /// Whose turn it is: the posts that may go on with a record as it stands, each once.
 #[must_use]
 pub fn waits_for<'g>(record: &Record, scene: &Scene<'_>, ground: &Ground<'g>) -> Vec<&'g str> {
     let mut posts: Vec<&str> = Vec::new();
     with_facts(record, &BTreeMap::new(), None, scene, ground, |facts| {
-        for machine in ground.work.machines.iter().filter(|machine| runs(machine, record.kind().as_str())) {
-            let Some(state) = state(machine, record, scene, ground) else { continue };
-            let onward = machine.steps.iter().filter(|step| step.from.contains(&state.key));
-            let onward = onward.filter(|step| !step.needs.iter().any(|call| leads_elsewhere(call, facts)));
-            for post in onward.flat_map(|step| &step.by).filter(|post| &***post != "system") {
-                if !posts.contains(&&**post) {
-                    posts.push(post);
-                }
+        let steps = next_steps(record, scene, ground, facts);
+        for post in steps.into_iter().flat_map(|step| &step.by).filter(|post| &***post != "system") {
+            if !posts.contains(&&**post) {
+                posts.push(post);
             }
         }
     });
@@ -223,28 +228,24 @@ pub fn waits_for<'g>(record: &Record, scene: &Scene<'_>, ground: &Ground<'g>) ->
 /// a refund ended: the form's section, of which only the answer and what is written beside it.
 #[must_use]
 pub fn owed(record: &Record, scene: &Scene<'_>, ground: &Ground<'_>) -> Option<Section> {
-    let kind = record.kind().as_str();
     let posts = posts(scene);
     with_facts(record, &BTreeMap::new(), None, scene, ground, |facts| {
-        let may = |step: &Step| workflow::may(step, actor(scene, &posts), facts.read);
+        let may = |step: &&Step| workflow::may(step, actor(scene, &posts), facts.read);
         let is_open = |call: &&Call| &*call.name == "is" && (facts.read)(call.argument(0)).is_none();
-        ground.work.machines.iter().filter(|machine| runs(machine, kind)).find_map(|machine| {
-            let state = state_of(machine, record)?;
-            let onward = || machine.steps.iter().filter(|step| step.from.iter().any(|from| **from == *state));
-            if !onward().any(may) {
-                return None;
-            }
-            let answer = onward().filter(|step| !may(step)).flat_map(|step| &step.needs).find(is_open)?.argument(0);
-            let forms = scene.pack.forms.iter().filter(|form| &*form.record == kind);
-            let section = forms
-                .flat_map(|form| &form.sections)
-                .find(|section| section.fields.iter().any(|field| field.key.as_str() == answer))?;
-            let is_beside = |field: &&Field| {
-                field.key.as_str() == answer
-                    || matches!(field.kind, FieldType::LongText | FieldType::List(ListOf::Texts))
-            };
-            Some(Section { fields: section.fields.iter().filter(is_beside).cloned().collect(), ..section.clone() })
-        })
+        let (mine, others): (Vec<&Step>, Vec<&Step>) =
+            next_steps(record, scene, ground, facts).into_iter().partition(may);
+        if mine.is_empty() {
+            return None;
+        }
+        let answer = others.into_iter().flat_map(|step| &step.needs).find(is_open)?.argument(0);
+        let forms = scene.pack.forms.iter().filter(|form| *form.record == *record.kind().as_str());
+        let section = forms
+            .flat_map(|form| &form.sections)
+            .find(|section| section.fields.iter().any(|field| field.key.as_str() == answer))?;
+        let is_beside = |field: &&Field| {
+            field.key.as_str() == answer || matches!(field.kind, FieldType::LongText | FieldType::List(ListOf::Texts))
+        };
+        Some(Section { fields: section.fields.iter().filter(is_beside).cloned().collect(), ..section.clone() })
     })
 }
 
