@@ -903,6 +903,9 @@ impl Roster {
             self.read_numbers().await;
         }
         let failure = kept.as_ref().err().cloned();
+        if let Some(error) = &failure {
+            trace::warn(&format!("a save was not kept: {error}"));
+        }
         if self.status.with_untracked(|status| status.save_failure != failure) {
             self.status.update(|status| status.save_failure = failure);
         }
