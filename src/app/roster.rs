@@ -579,7 +579,7 @@ impl Roster {
             if let Ok(signed_in) = browser.http().sign_in(staff, &pin).await
                 && inner.session.get() == session
             {
-                drop(browser.vault().first_unlock(staff, &signed_in, &pin).await);
+                drop(browser.vault().renew(staff, &signed_in, &pin).await);
                 inner.wake.wake();
             }
         });

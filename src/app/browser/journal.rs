@@ -661,7 +661,7 @@ impl BrowserJournal {
     // ---- Inside: opening ------------------------------------------------------------------------------------
 
     fn open_now(&self) -> Result<(Rc<Session>, OrganisationId), AppendError> {
-        Ok((self.vault.session().ok_or_else(locked)?, self.vault.organisation().ok_or_else(locked)?))
+        Ok((self.vault.session().ok_or_else(locked)?, self.vault.organisation().ok_or_else(nobodys)?))
     }
 
     async fn opened(
@@ -795,7 +795,7 @@ impl BrowserJournal {
 
     async fn sealed(&self, change: &Ranked) -> Result<OwnRow, AppendError> {
         let header = &change.change.header;
-        let organisation = self.vault.organisation().ok_or_else(locked)?;
+        let organisation = self.vault.organisation().ok_or_else(nobodys)?;
         let session = self.vault.session_of(header.author).ok_or_else(locked)?;
         let audiences: BTreeSet<&Audience> = change.change.edits().map(|edit| &edit.audience).collect();
         let recovery = self.vault.recovery().await.map_err(not_sealed)?;
@@ -1377,6 +1377,11 @@ fn numbers_bytes(numbers: &Numbers) -> Vec<u8> {
 
 fn damaged_row(error: RowError) -> StoreError {
     StoreError::Damaged { detail: error.to_string() }
+}
+
+/// The rows that say whose tablet this is cannot be read.
+pub(super) fn nobodys() -> AppendError {
+    AppendError::Aborted { detail: "whose tablet this is, is not known".into() }
 }
 
 pub(super) fn locked() -> AppendError {

@@ -948,6 +948,21 @@ async fn one_persons_unlock_opens_nothing_of_anothers() {
 }
 
 #[wasm_bindgen_test]
+async fn whoever_works_saves_while_their_credential_is_renewed() {
+    let tablet = Tablet::enrolled("renewed").await;
+    tablet.unlock(1).await;
+    let (renewed, change) = (SignedIn { token: "renewed".into(), ..signed_in(1) }, lead("甲"));
+    let renewal = tablet.vault.renew(fixture::staff(1), &renewed, pin(1));
+    let (renewal, saved) = futures::join!(renewal, tablet.journal.append(&change));
+    assert_eq!((renewal, saved), (Ok(()), Ok(())));
+    assert_eq!(tablet.vault.person_token().map(|(token, _)| token).as_deref(), Some("renewed"));
+    // Who has locked meanwhile stays locked.
+    let renewal = tablet.vault.renew(fixture::staff(1), &renewed, pin(1));
+    let (renewal, ()) = futures::join!(renewal, async { tablet.vault.lock() });
+    assert_eq!((renewal, tablet.vault.unlocked()), (Ok(()), None));
+}
+
+#[wasm_bindgen_test]
 async fn a_second_person_saves_under_their_own_keys_and_opens_nothing_for_the_first() {
     let tablet = Tablet::enrolled("approval").await;
     let second = fixture::staff(2);

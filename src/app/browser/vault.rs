@@ -385,8 +385,8 @@ impl Vault {
         Ok(session)
     }
 
-    /// Keeps what the endpoint gave at a sign-in, sealed under the PIN, and unlocks: the first time on this tablet,
-    /// a renewal, or after the PIN was reset.
+    /// Keeps what the endpoint gave at a sign-in, sealed under the PIN, and unlocks: the first time on this tablet, or after
+    /// the PIN was reset.
     ///
     /// # Errors
     /// [`AppendError`]; nobody is unlocked then.
@@ -394,6 +394,19 @@ impl Vault {
         self.lock();
         let session = self.keep(staff, signed_in, pin).await?;
         *self.inner.session.borrow_mut() = Some(session);
+        Ok(())
+    }
+
+    /// The same for whoever is unlocked, behind their work: they stay so, and save, while the keys are wrapped anew.
+    ///
+    /// # Errors
+    /// [`AppendError`]; whoever is unlocked stays so, with what they had.
+    pub async fn renew(&self, staff: StaffId, signed_in: &SignedIn, pin: &str) -> Result<(), AppendError> {
+        let session = self.keep(staff, signed_in, pin).await?;
+        // Who has locked meanwhile stays locked.
+        if self.unlocked() == Some(staff) {
+            *self.inner.session.borrow_mut() = Some(session);
+        }
         Ok(())
     }
 

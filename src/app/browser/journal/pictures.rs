@@ -19,7 +19,7 @@ use yingke_core::{
     time::{DAY_MS, Millis},
 };
 
-use super::{BrowserJournal, EPOCH_ROW, locked, not_sealed, number};
+use super::{BrowserJournal, EPOCH_ROW, nobodys, not_sealed, number};
 use crate::browser::{
     clock,
     idb::{BLOBS, META, Range, StoreError, Tx},
@@ -108,7 +108,7 @@ impl BrowserJournal {
     }
 
     fn kept_bound_to(&self, hash: BlobHash, name: &str) -> Result<Vec<u8>, AppendError> {
-        let mut bound = hash.bound_to(self.vault.organisation().ok_or_else(locked)?);
+        let mut bound = hash.bound_to(self.vault.organisation().ok_or_else(nobodys)?);
         bound.push(Kind::Picture as u8);
         bound.extend_from_slice(name.as_bytes());
         Ok(bound)
@@ -116,7 +116,7 @@ impl BrowserJournal {
 
     /// Sender, nonce and seal, one after the other.
     async fn sealed_to_send(&self, hash: BlobHash, bytes: &[u8]) -> Result<Vec<u8>, AppendError> {
-        let organisation = self.vault.organisation().ok_or_else(locked)?;
+        let organisation = self.vault.organisation().ok_or_else(nobodys)?;
         let recovery = self.vault.recovery().await.map_err(not_sealed)?;
         let seal = recovery.seal(bytes, &hash.bound_to(organisation)).await.map_err(not_sealed)?;
         Ok([&seal.sender, seal.sealed.nonce.as_slice(), &seal.sealed.bytes].concat())
