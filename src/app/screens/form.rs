@@ -93,11 +93,19 @@ pub fn of_fields(roster: Roster, form: &Form, record: &Record) -> Draft {
     let Some(me) = roster.actor_now() else { return Draft::default() };
     let context = context(&roster, &me, None, None);
     let mut draft = draft_of(form, record, &context);
-    let begun = begin(form, &context);
-    for field in form.fields().filter(|field| draft.get(field.key.as_str()).is_empty()).collect::<Vec<_>>() {
-        draft.set(&field.key, begun.get(field.key.as_str()));
-    }
+    begin_rest(roster, form, &mut draft, |_| true);
     draft
+}
+
+/// The defaults of those fields in which nothing stands yet.
+pub fn begin_rest(roster: Roster, form: &Form, draft: &mut Draft, is_meant: impl Fn(&FormField) -> bool) {
+    let Some(me) = roster.actor_now() else { return };
+    let begun = begin(form, &context(&roster, &me, None, None));
+    for field in form.fields().filter(|field| is_meant(field)) {
+        if draft.get(field.key.as_str()).is_empty() {
+            draft.set(&field.key, begun.get(field.key.as_str()));
+        }
+    }
 }
 
 /// The draft of a form that goes on with a person.

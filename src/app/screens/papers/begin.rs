@@ -21,7 +21,7 @@ use crate::{
     roster::{Roster, use_roster},
     route::use_route,
     screens::{
-        form::{PackForm, PersonSearch, Ready, Saved, begun, of_record, tell_saved},
+        form::{PackForm, PersonSearch, Ready, Saved, begin_rest, begun, of_record, tell_saved},
         record_title::title_of,
     },
     t,
@@ -200,12 +200,7 @@ fn Correct(id: RecordId, form_id: String) -> impl IntoView {
     let about = around(roster, form, person_of(&record));
     paper::prefill(form, &about.iter().collect::<Vec<_>>(), &mut start);
     // What must be there and is not yet begins with its default, as on a form that nobody has filled in.
-    let begun = begun(roster, form_key, &[]);
-    for field in form.fields().filter(|field| field.required == Required::Yes) {
-        if start.get(field.key.as_str()).is_empty() {
-            start.set(&field.key, begun.get(field.key.as_str()));
-        }
-    }
+    begin_rest(roster, form, &mut start, |field| field.required == Required::Yes);
     // A number that stands masked on the paper is kept elsewhere and not typed twice. What was signed stays signed.
     let without: Vec<&'static str> = form
         .fields()
