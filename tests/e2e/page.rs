@@ -296,7 +296,15 @@ impl Page {
             if Instant::now() > deadline {
                 let picture = crate::house::screenshots().join(format!("failed-{}.png", self.tablet));
                 std::fs::write(&picture, self.picture().await).unwrap();
-                panic!("{}: {what}; see {}; the page reads: {}", self.tablet, picture.display(), self.reads().await);
+                let console: Vec<String> =
+                    self.log("browser").await.iter().map(|entry| format!("\n  {}", entry["message"])).collect();
+                panic!(
+                    "{}: {what}; see {}; the page reads: {}; its console:{}",
+                    self.tablet,
+                    picture.display(),
+                    self.reads().await,
+                    console.concat()
+                );
             }
             self.changes().await;
         }
