@@ -316,7 +316,15 @@ mod tests {
                     Write { key: Key::of(PROGRESS), op: Op::Guarded { values: progress, replaces: vec![] } },
                 ],
             ),
-            (3, "product", vec![write("product", "name", "健身年卡"), write("product", "list_price", 428_000)]),
+            (
+                3,
+                "product",
+                vec![
+                    write("product", "name", "健身年卡"),
+                    write("product", "term_months", 12),
+                    write("product", "list_price", 428_000),
+                ],
+            ),
             (4, "leave", vec![write("leave", "membership", id(2)), write("leave", "start_on", end)]),
             (
                 5,
@@ -354,7 +362,7 @@ mod tests {
         let today = fixture::NOW.day(480);
         let second = |number| read(&club, |around| around.second(words, &club[&id(number)], today));
         assert_eq!(second(2), ["会籍", "健身年卡", "W01-0042", "2027年11月21日到期"]);
-        assert_eq!(second(3), ["产品与价格", "¥4,280.00"]);
+        assert_eq!(second(3), ["12个月", "¥4,280.00"]);
         assert_eq!(second(4)[..2], ["请假单", "2027-11-21"]);
         assert_eq!(second(8)[0], "王雨桐");
         // Nobody is named: its form is the title and is not said twice.
