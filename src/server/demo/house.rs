@@ -50,6 +50,8 @@ const EQUIPMENT: [(&str, &str, &str); 7] = [
     ("E-031", "女更衣室热水阀", "更衣室"),
     ("E-041", "泳池循环泵", "泳池"),
 ];
+/// What came due longer ago was done: nobody's list begins with what was left undone for months.
+const FORGOTTEN_DAYS: i64 = 10;
 /// What it is about, category, severity, what was said, hours ago, state.
 const CASES: [(&str, &str, &str, &str, i64, &str); 5] = [
     ("更衣室热水时断时续", "facility", "normal", "周四、周五晚上八点洗澡，热水两次断了，前台只说在修。", 26, "solved"),
@@ -215,7 +217,8 @@ impl Club {
             ];
             membership.push(standing("membership", "active", at, consultant, group));
             let person = vec![schema::write("person", "contract", contract)];
-            let calls = club.calls_made(card, &guest.audience, &membership);
+            let mut calls = club.calls_made((contract, "agreement"), &guest.audience, &agreement);
+            calls.extend(club.calls_made((card, "membership"), &guest.audience, &membership));
             club.save(
                 at,
                 consultant,
@@ -244,15 +247,16 @@ impl Club {
         });
     }
 
-    /// The calls that came due for a card and were made, but for one in twelve: what is left is what people forget.
-    fn calls_made(&mut self, card: RecordId, audience: &Audience, writes: &[Write]) -> Vec<(Millis, Edit)> {
-        let edit = Edit {
-            record: card,
-            kind: Key::of("membership"),
-            audience: audience.clone(),
-            salt: [0; 8],
-            writes: writes.to_vec(),
-        };
+    /// The calls that came due for a paper or a card and were made, but for one in twelve of the last days: what is left is
+    /// what people forget.
+    fn calls_made(
+        &mut self,
+        (record, kind): (RecordId, &'static str),
+        audience: &Audience,
+        writes: &[Write],
+    ) -> Vec<(Millis, Edit)> {
+        let edit =
+            Edit { record, kind: Key::of(kind), audience: audience.clone(), salt: [0; 8], writes: writes.to_vec() };
         let rank = Rank { stamp: Stamp::at(self.now), device: ENDPOINT_DEVICE, change: ChangeId::from_bytes([0; 16]) };
         let mut record = merge::begin(rank, &edit);
         merge::apply(&mut record, rank, &edit);
@@ -269,7 +273,9 @@ impl Club {
                 now: self.now,
             },
         );
-        let made = due.into_iter().filter(|_| self.chance.below(12) > 0);
+        let mut was_made =
+            |task: &task::Task| self.now.since(task.due_at) > FORGOTTEN_DAYS * DAY_MS || self.chance.below(12) > 0;
+        let made = due.into_iter().filter(|task| was_made(task));
         let made = made.map(|task| {
             let at = task.due_at.plus(HOUR_MS);
             (at, task::deed_edit(&task, &record, Deed::Done, at))
