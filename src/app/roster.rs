@@ -244,6 +244,8 @@ pub struct Roster {
     update_ready: RwSignal<bool>,
     /// What the journal keeps of numbers.
     numbers: RwSignal<Numbers>,
+    /// Whose phone numbers are whole because the look was written down, until the tablet is locked.
+    phones_shown: RwSignal<BTreeSet<RecordId>>,
 }
 
 struct Inner {
@@ -319,6 +321,7 @@ impl Roster {
             minute: RwSignal::new(clock::now()),
             update_ready: RwSignal::new(updates::update_ready()),
             numbers: RwSignal::default(),
+            phones_shown: RwSignal::default(),
         };
         spawn_local(roster.open());
         roster
@@ -693,6 +696,8 @@ impl Roster {
             inner.last_person.set(Some(me.id));
         }
         self.forget_filling();
+        // Untold: what shows them goes with the door, and must not be asked once it has gone.
+        self.phones_shown.update_untracked(BTreeSet::clear);
         self.door.set(Door::Locked);
         inner.replica.replace(Replica::new());
         inner.fillings.set(inner.fillings.get() + 1);

@@ -32,6 +32,8 @@ const EXPORT: &str = "export";
 pub enum Deed {
     /// Looked at the whole number of an identity document.
     SawNumber,
+    /// Looked at the whole phone number of a guest who is not one of their own.
+    SawPhone,
     /// Looked at medical papers.
     SawHealth,
     /// Took a step that approves, refuses or decides.
@@ -42,13 +44,15 @@ pub enum Deed {
 }
 
 impl Deed {
-    pub const ALL: [Self; 5] = [Self::SawNumber, Self::SawHealth, Self::Decided, Self::ChangedOwner, Self::Exported];
+    pub const ALL: [Self; 6] =
+        [Self::SawNumber, Self::SawPhone, Self::SawHealth, Self::Decided, Self::ChangedOwner, Self::Exported];
 
     /// As it is written into a record.
     #[must_use]
     pub fn key(self) -> &'static str {
         match self {
             Self::SawNumber => "saw_number",
+            Self::SawPhone => "saw_phone",
             Self::SawHealth => "saw_health",
             Self::Decided => "decided",
             Self::ChangedOwner => "changed_owner",
@@ -62,8 +66,12 @@ impl Deed {
     }
 }
 
-/// For what somebody looks at a whole number: the look is bound to it. Source: R-146.
-pub const PURPOSES: [&str; 4] = ["check_identity", "do_paperwork", "guest_asked", "inquiry"];
+/// For what somebody may look: the look is bound to it. Source: R-146, domain catalogue 17.2.
+#[must_use]
+pub const fn purposes(deed: Deed) -> [&'static str; 4] {
+    let first = if matches!(deed, Deed::SawPhone) { "reach_guest" } else { "check_identity" };
+    [first, "do_paperwork", "guest_asked", "inquiry"]
+}
 
 // ---- Writing --------------------------------------------------------------------------------------------------
 

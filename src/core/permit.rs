@@ -171,6 +171,28 @@ pub fn stands_above(role: Role, other: Role) -> bool {
     height(role) > height(other) || height(role) == 4
 }
 
+/// How much of a guest's phone number somebody sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PhoneView {
+    Whole,
+    /// Masked, and whole once they have said what for and the look is written down.
+    Asked,
+    Masked,
+}
+
+/// How much of a guest's phone number somebody of these posts sees; whether the guest is one of their own, or has come to
+/// them today, is for the caller to say. Source: domain catalogue 3.7 and 17.2.
+#[must_use]
+pub fn phone_view(posts: &[&str], is_own: bool) -> PhoneView {
+    const ON_REQUEST: [&str; 2] = ["hq", "centre_director"];
+    match reach(posts, Matter::FullPhone, Doing::Read) {
+        Some(Reach::Own) if !is_own => PhoneView::Asked,
+        Some(_) => PhoneView::Whole,
+        None if posts.iter().any(|post| ON_REQUEST.contains(post)) => PhoneView::Asked,
+        None => PhoneView::Masked,
+    }
+}
+
 /// Whether it is written down: every view of a full identity number and of health papers, every export and every
 /// approval. Source: R-152.
 #[must_use]
@@ -185,12 +207,6 @@ pub fn is_logged(matter: Matter, doing: Doing) -> bool {
 #[must_use]
 pub fn may_share_prices() -> bool {
     false
-}
-
-/// A phone number as lists show it: `138****1234`. Source: domain catalogue 17.2.
-#[must_use]
-pub fn masked_phone(shown: &str) -> String {
-    masked(shown, 3, 4)
 }
 
 /// An identity number as forms show it: the first three and the last four. Source: domain catalogue 0.2, V-ID.
@@ -265,8 +281,25 @@ mod tests {
     }
 
     #[test]
+    fn a_phone_number_is_whole_for_whose_guest_it_is() {
+        for (post, own, another) in [
+            ("consultant", PhoneView::Whole, PhoneView::Asked),
+            ("front_desk", PhoneView::Whole, PhoneView::Asked),
+            ("pt_manager", PhoneView::Whole, PhoneView::Asked),
+            ("call_out", PhoneView::Whole, PhoneView::Whole),
+            ("cs_supervisor", PhoneView::Whole, PhoneView::Whole),
+            ("store_manager", PhoneView::Whole, PhoneView::Whole),
+            ("hq", PhoneView::Asked, PhoneView::Asked),
+            ("equipment_team", PhoneView::Masked, PhoneView::Masked),
+            ("finance", PhoneView::Masked, PhoneView::Masked),
+        ] {
+            assert_eq!((phone_view(&[post], true), phone_view(&[post], false)), (own, another), "{post}");
+        }
+        assert_eq!(phone_view(&[], true), PhoneView::Masked);
+    }
+
+    #[test]
     fn numbers_are_masked() {
-        assert_eq!(masked_phone("138 0013 8000"), "138****8000");
         assert_eq!(masked_id("11010519491231002X"), "110***********002X");
         assert_eq!(masked_id("G1234"), "*****");
         assert_eq!(masked_id(""), "");

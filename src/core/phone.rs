@@ -36,6 +36,8 @@ pub enum PhoneError {
 }
 
 const MOBILE_DIGITS: usize = 11;
+/// Fewer typed digits than these fit nearly every number, so they show none of one.
+const KNOWN_DIGITS_MIN: usize = 3;
 /// Of an international number with its country code. Source: V-PHONE; ITU-T E.164 for the upper end.
 const INTERNATIONAL_DIGITS: (usize, usize) = (6, 15);
 
@@ -119,6 +121,18 @@ impl PhoneNumber {
                 format!("+{}****{}", &digits[..2], &digits[digits.len() - tail..])
             }
         }
+    }
+
+    /// Masked but for the digits that somebody typed to find it, since they know those: `138*00**8000`.
+    #[must_use]
+    pub fn masked_but(&self, typed: &str) -> String {
+        let digits: String = typed.chars().filter(char::is_ascii_digit).collect();
+        let found = self.of_china().filter(|number| is_mobile(number) && digits.len() >= KNOWN_DIGITS_MIN);
+        let Some((mobile, at)) = found.and_then(|mobile| Some((mobile, mobile.find(&digits)?))) else {
+            return self.masked();
+        };
+        let is_shown = |place: usize| !(3..7).contains(&place) || (at..at + digits.len()).contains(&place);
+        mobile.char_indices().map(|(place, digit)| if is_shown(place) { digit } else { '*' }).collect()
     }
 
     /// The digits after +86, if it is a number of mainland China.
@@ -334,6 +348,24 @@ mod tests {
         ] {
             assert_eq!(parse(typed), Err(error), "{typed}");
         }
+    }
+
+    #[test]
+    fn what_somebody_typed_is_not_masked_to_them() {
+        let number = PhoneNumber::from_e164("+8613805716622").unwrap();
+        for (typed, shown) in [
+            ("", "138****6622"),
+            ("zhang", "138****6622"),
+            ("05", "138****6622"),
+            ("057", "138057*6622"),
+            ("7166", "138**716622"),
+            ("6622", "138****6622"),
+            ("138 0571", "13805716622"),
+            ("999", "138****6622"),
+        ] {
+            assert_eq!(number.masked_but(typed), shown, "{typed}");
+        }
+        assert_eq!(PhoneNumber::from_e164("+8657188888888").unwrap().masked_but("8888"), "0571-****8888");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use calamine::{Reader, Xlsx, open_workbook};
 use serde_json::json;
 
-use crate::house::{LI_WEI, Person, Server, Tablet, VENUE, WU_SHAN};
+use crate::house::{CHEN_XIAOTONG, LI_WEI, LIN_YUE, Person, Server, Tablet, VENUE, WU_SHAN};
 
 const NUMBER: &str = "11010519491231002X";
 const MASKED: &str = "110***********002X";
@@ -83,13 +83,63 @@ async fn a_whole_number_is_shown_once_the_look_is_written_down() {
 }
 
 #[tokio::test]
+async fn a_phone_number_is_whole_for_whose_guest_it_is() {
+    let mut server = Server::club_with(CHEN_XIAOTONG).await;
+    let consultant = Tablet::of(LIN_YUE, "C-01", &server).await;
+    consultant.place("/people/new").await;
+    consultant.field("姓名").fill("赵思琳").await;
+    consultant.field("联系电话").fill("139 5710 4826").await;
+    consultant.checkbox("同意电话联系").tap().await;
+    consultant.button("保存").tap().await;
+    consultant.text("139 5710 4826").shown().await;
+    consultant.link("拨打").shown().await;
+    consultant.button("全部已送达").shown_in_minutes(2).await;
+
+    let desk = Tablet::of(CHEN_XIAOTONG, "D-01", &server).await;
+    desk.place("/people").await;
+    desk.text("139****4826").shown_in_minutes(2).await;
+    server.kill().await;
+    // What somebody typed to find a guest they know.
+    desk.field("电话任意几位、姓名或拼音").fill("5710").await;
+    desk.text("13957104826").shown().await;
+    desk.button("赵思琳").tap().await;
+    desk.button("看电话").shown().await;
+    assert!(!desk.link("拨打").is_there().await && !desk.button("改资料").is_there().await);
+    let own_page = desk.run("return location.pathname", vec![]).await;
+    let own_page = own_page.as_str().unwrap().to_owned();
+    desk.place(&format!("{own_page}/edit")).await;
+    desk.text("这位客户由同事负责").shown().await;
+    desk.place(&format!("{own_page}/call")).await;
+    desk.text("139****4826").shown().await;
+    assert!(!desk.reads().await.contains("139 5710 4826"));
+    desk.place(&own_page).await;
+    desk.button("看电话").tap().await;
+    desk.heading("为什么要看电话号码？").shown().await;
+    desk.button("联系这位客户").tap().await;
+    desk.text("139 5710 4826").shown().await;
+    desk.link("拨打").shown().await;
+    desk.button("改资料").shown().await;
+    desk.lock(CHEN_XIAOTONG).await;
+    desk.unlock(CHEN_XIAOTONG).await;
+    desk.place(&own_page).await;
+    desk.button("看电话").shown().await;
+
+    server.start().await;
+    desk.button("全部已送达").shown_in_minutes(3).await;
+    let manager = Tablet::of(LI_WEI, "M-01", &server).await;
+    manager.place("/log").await;
+    manager.text("陈晓彤看了赵思琳的电话号码").shown_in_minutes(2).await;
+    manager.text("原因：联系这位客户").shown().await;
+    // Who answers for the venue is not asked.
+    manager.place(&own_page).await;
+    manager.text("139 5710 4826").shown().await;
+    server.verified_changes().await;
+}
+
+#[tokio::test]
 async fn a_table_leaves_as_a_workbook_once_a_colleague_has_approved_it() {
     let shen_yan = Person { name: "沈燕", role: "cs_manager", pin: "583920" };
-    let mut server = Server::club().await;
-    server.kill().await;
-    let Person { name, role, pin } = shen_yan;
-    server.run(&["staff", "add", "--name", name, "--role", role, "--venue", VENUE, "--pin", pin]).await;
-    server.start().await;
+    let server = Server::club_with(shen_yan).await;
     let tablet = Tablet::of(shen_yan, "C-01", &server).await;
     let downloads = tempfile::tempdir().unwrap();
     let allow = json!({ "behavior": "allow", "downloadPath": downloads.path() });

@@ -51,10 +51,19 @@ pub struct Server {
 impl Server {
     /// A club with nobody in its books yet, serving.
     pub async fn club() -> Self {
+        Self::club_of(&[LIN_YUE, WU_SHAN, LI_WEI]).await
+    }
+
+    /// The same with one colleague more.
+    pub async fn club_with(person: Person) -> Self {
+        Self::club_of(&[LIN_YUE, WU_SHAN, LI_WEI, person]).await
+    }
+
+    async fn club_of(staff: &[Person]) -> Self {
         let mut server = Self::new();
         server.run(&["init", "--organisation", "松风体育"]).await;
         server.run(&["venue", "add", "--name", VENUE]).await;
-        for Person { name, role, pin } in [LIN_YUE, WU_SHAN, LI_WEI] {
+        for Person { name, role, pin } in staff {
             server.run(&["staff", "add", "--name", name, "--role", role, "--venue", VENUE, "--pin", pin]).await;
         }
         let told = server.run(&["device", "code", "--venue", VENUE, "--uses", "20"]).await;

@@ -1,16 +1,21 @@
 //! What is kept back, and the log of who looked at it: written down first, shown only then. Source.
 
+use leptos::prelude::{Update, With, untrack};
 use yingke_core::{
     audit::{self, Deed, Entry},
     change::Edit,
     duplicate,
     id::{RecordId, StaffId},
     journal::AppendError,
-    permit::{Doing, Matter, Reach, may},
+    permit::{Doing, Matter, PhoneView, Reach, may, phone_view},
+    record::Record,
     value::Value,
 };
 
 use super::Roster;
+
+/// Whoever is written down in one of these today is here, or is about to be.
+const IS_HERE: [&str; 5] = ["visit", "consultation", "booking", "ticket", "pass_use"];
 
 impl Roster {
     /// Whether somebody of my post reads the log.
@@ -25,6 +30,7 @@ impl Roster {
         let matter = match deed {
             Deed::SawNumber => Matter::FullId,
             Deed::SawHealth => Matter::Health,
+            Deed::SawPhone => return phone_view(&self.posts(), false) != PhoneView::Masked,
             Deed::Decided | Deed::ChangedOwner | Deed::Exported => return false,
         };
         may(&self.posts(), matter, Doing::Read, Reach::Team)
@@ -49,13 +55,52 @@ impl Roster {
         Ok(number)
     }
 
+    /// How much of a guest's phone number I see: all of it for my own guests, and for who is here today or has something
+    /// under way with me. Subscribes to them.
+    #[must_use]
+    pub fn phone_view(self, person: &Record) -> PhoneView {
+        let posts = self.posts();
+        match phone_view(&posts, false) {
+            PhoneView::Asked if self.phones_shown.with(|shown| shown.contains(&person.id)) => PhoneView::Whole,
+            PhoneView::Asked => phone_view(&posts, self.has_to_do_with(person)),
+            view => view,
+        }
+    }
+
+    fn has_to_do_with(self, person: &Record) -> bool {
+        let (offset, today) = (self.utc_offset_minutes(), self.today());
+        let is_today = |record: &Record| {
+            let planned = record.get("start_at").and_then(Value::as_at);
+            [Some(record.begun().stamp.millis()), planned].into_iter().flatten().any(|at| at.day(offset) == today)
+        };
+        let is_owner = || self.me_now().is_some_and(|me| duplicate::owner(person) == Some(me.id));
+        let is_busy_with = |record: &Record| {
+            // Whoever looked has not thereby something to do with them.
+            let kind = record.kind().as_str();
+            kind != audit::KIND && (self.is_mine(record) || IS_HERE.contains(&kind) && is_today(record))
+        };
+        self.is_mine(person) || is_owner() || self.history(person.id).iter().any(is_busy_with)
+    }
+
+    /// Shows a guest's phone number whole from now until the tablet is locked, once the look is written down.
+    ///
+    /// # Errors
+    /// [`AppendError`]: the look could not be kept, so nothing is shown.
+    pub async fn show_phone(self, person: RecordId, purpose: &str) -> Result<(), AppendError> {
+        self.look(Deed::SawPhone, person, "phone", purpose).await?;
+        self.phones_shown.update(|shown| {
+            shown.insert(person);
+        });
+        Ok(())
+    }
+
     /// Writes a look at a field of a record down.
     ///
     /// # Errors
     /// [`AppendError`]: it could not be kept, so nothing may be shown.
     pub async fn look(self, deed: Deed, of: RecordId, field: &str, purpose: &str) -> Result<(), AppendError> {
         let id = self.new_id();
-        let edit = leptos::prelude::untrack(|| {
+        let edit = untrack(|| {
             let record = self.record(of).filter(|_| self.may_look(deed))?;
             self.papers(&[], |scene, _| audit::looked(deed, &record, field, purpose, id, scene))
         });
@@ -66,7 +111,7 @@ impl Roster {
     /// The entry that belongs to a save by which a customer becomes a colleague's; `None` where they are already.
     #[must_use]
     pub fn owner_change(self, person: RecordId, to: StaffId, reason: &str) -> Option<Edit> {
-        let from = duplicate::owner(&leptos::prelude::untrack(|| self.record(person))?);
+        let from = duplicate::owner(&untrack(|| self.record(person))?);
         let id = self.new_id();
         let edit = self.papers(&[], |scene, _| audit::changed_owner(person, from, to, reason, id, scene));
         edit.filter(|_| from != Some(to))

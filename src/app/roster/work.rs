@@ -126,7 +126,7 @@ impl Roster {
     }
 
     /// Whether a record names me, or I wrote it down.
-    fn is_mine(self, record: &Record) -> bool {
+    pub(super) fn is_mine(self, record: &Record) -> bool {
         const NAMES_STAFF: [&str; 12] = [
             "owner",
             "staff",

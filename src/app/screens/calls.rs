@@ -6,6 +6,7 @@ use yingke_core::{
     change::Edit,
     id::RecordId,
     journal::AppendError,
+    permit::PhoneView,
     phone::PhoneNumber,
     record::Record,
     time::{HOUR_MS, Millis},
@@ -98,7 +99,9 @@ fn OneCall(person: Record) -> impl IntoView {
     let result = RwSignal::new(None::<String>);
     let failed = RwSignal::new(None::<AppendError>);
     let busy = RwSignal::new(false);
-    let number = PhoneNumber::from_e164(person.text("phone").unwrap_or_default()).map(|phone| phone.e164().to_owned());
+    let is_whole = untrack(|| roster.phone_view(&person)) == PhoneView::Whole;
+    let number = person.text("phone").and_then(PhoneNumber::from_e164).filter(|_| is_whole);
+    let number = number.map(|number| number.e164().to_owned());
     let name = StoredValue::new(person.clone());
     let name_now = move || name.with_value(|person| name_of(w.get(), person));
 
@@ -197,18 +200,20 @@ fn OneCall(person: Record) -> impl IntoView {
                 <Face look=Signal::derive(move || Look::letter_of(&name_now())) size=FaceSize::Head/>
                 <div class="call__names">
                     <h2 class="call__name">{name_now}</h2>
-                    <p class="call__number">{phone_of(w.get_untracked(), &person)}</p>
+                    <p class="call__number">{phone_of(roster, w.get_untracked(), &person, "")}</p>
                 </div>
-                <a
-                    class="button button--link call__dial"
-                    data-kind="primary"
-                    data-size="next"
-                    href=number.map(|number| format!("tel:{number}"))
-                    on:click=move |_| started_at.set(roster.now())
-                >
-                    <Glyph icon=Icon::Calls/>
-                    {t!(w, call_dial)}
-                </a>
+                {number.map(|number| view! {
+                    <a
+                        class="button button--link call__dial"
+                        data-kind="primary"
+                        data-size="next"
+                        href=format!("tel:{number}")
+                        on:click=move |_| started_at.set(roster.now())
+                    >
+                        <Glyph icon=Icon::Calls/>
+                        {t!(w, call_dial)}
+                    </a>
+                })}
             </header>
             <Section title=t!(w, call_result) ruled=false>
                 <div class="call__choices" role="radiogroup" aria-label=t!(w, call_result)>{results}</div>

@@ -1,13 +1,15 @@
-//! What a sheet keeps back until somebody asks for it: the whole number of a document, medical papers.
+//! What is kept back until somebody asks for it: the whole number of a document, medical papers, the phone number of a
+//! guest who is a colleague's.
 //!
-//! Asking says what for; that is written down, and only then is it shown. A number goes again after half a minute, and
-//! never stands on what is printed. Source.
+//! Asking says what for; that is written down, and only then is it shown. A document's number goes again after half a
+//! minute and never stands on what is printed; a phone number stays until the tablet is locked, since it is for calling.
+//! Source, domain catalogue 17.2.
 
 use std::time::Duration;
 
 use leptos::task::spawn_local;
 use yingke_core::{
-    audit::{Deed, PURPOSES},
+    audit::{Deed, purposes},
     change::Key,
     id::RecordId,
     pack::Field,
@@ -51,6 +53,12 @@ impl KeptBack {
     fn ask(self, deed: Deed, field: &Field, words: Words) {
         let label = field.label.in_language(words.0).to_owned();
         self.asked.set(Some(Asked { deed, field: field.key.clone(), label }));
+    }
+
+    /// Asks what the phone number of this guest is wanted for.
+    pub fn ask_phone(self, words: Words) {
+        let label = words.phone_number().to_owned();
+        self.asked.set(Some(Asked { deed: Deed::SawPhone, field: Key::of("phone"), label }));
     }
 }
 
@@ -100,17 +108,18 @@ fn Purpose(kept: KeptBack, asked: Asked) -> impl IntoView {
     let roster = use_roster();
     let toaster = use_context::<Toaster>().expect("main.rs provides the toaster");
     let close = Callback::new(move |()| kept.asked.set(None));
-    let label = asked.label.clone();
+    let (deed, label) = (asked.deed, asked.label.clone());
     let busy = StoredValue::new(false);
     let look = Callback::new(move |purpose: &'static str| {
         if busy.get_value() {
             return;
         }
         busy.set_value(true);
-        let (deed, field) = (asked.deed, asked.field.clone());
+        let field = asked.field.clone();
         spawn_local(async move {
             let looked = match deed {
                 Deed::SawNumber => roster.whole_number(kept.record, field.as_str(), purpose).await,
+                Deed::SawPhone => roster.show_phone(kept.record, purpose).await.map(|()| Some(String::new())),
                 _ => roster.look(deed, kept.record, field.as_str(), purpose).await.map(|()| Some(String::new())),
             };
             let w = w.get_untracked();
@@ -119,14 +128,15 @@ fn Purpose(kept: KeptBack, asked: Asked) -> impl IntoView {
                     let _ = kept.number.try_set(Some((field, number)));
                     set_timeout(move || drop(kept.number.try_set(None)), SHOWN_FOR);
                 }
-                Ok(Some(_)) => drop(kept.papers.try_set(true)),
+                Ok(Some(_)) if deed == Deed::SawHealth => drop(kept.papers.try_set(true)),
+                Ok(Some(_)) => {}
                 Ok(None) => toaster.tell(Toast::new(w.whole_elsewhere().to_owned())),
                 Err(error) => toaster.tell(Toast::new(save_failed(w, &error).to_owned())),
             }
             let _ = kept.asked.try_set(None);
         });
     });
-    let purposes: View = PURPOSES
+    let purposes: View = purposes(deed)
         .into_iter()
         .map(|purpose| {
             let label = move || purpose_word(w.get(), purpose).to_owned();
@@ -148,6 +158,7 @@ fn Purpose(kept: KeptBack, asked: Asked) -> impl IntoView {
 #[must_use]
 pub fn purpose_word(words: Words, purpose: &str) -> &str {
     match purpose {
+        "reach_guest" => words.purpose_reach(),
         "check_identity" => words.purpose_identity(),
         "do_paperwork" => words.purpose_paperwork(),
         "guest_asked" => words.purpose_guest(),

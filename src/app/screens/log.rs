@@ -154,6 +154,7 @@ fn sentence(roster: Roster, words: Words, entry: &Entry) -> String {
             let what = field.map_or(&*entry.what, |field| field.label.in_language(words.0));
             words.log_saw_number(who, whom(), what)
         }
+        Deed::SawPhone => words.log_saw_phone(who, whom()),
         Deed::SawHealth => words.log_saw_health(who, whom()),
         Deed::Decided => {
             let step = roster.work().machines_of(kind).find_map(|machine| machine.step(&entry.what));
@@ -210,6 +211,7 @@ fn owner_reason(words: Words, reason: &str) -> &str {
 fn icon_of(deed: Deed) -> Icon {
     match deed {
         Deed::SawNumber => Icon::Key,
+        Deed::SawPhone => Icon::Calls,
         Deed::SawHealth => Icon::Care,
         Deed::Decided => Icon::Tick,
         Deed::ChangedOwner => Icon::People,
@@ -222,6 +224,7 @@ fn icon_of(deed: Deed) -> Icon {
 pub fn deed_word(words: Words, deed: Deed) -> &'static str {
     match deed {
         Deed::SawNumber => words.log_numbers(),
+        Deed::SawPhone => words.log_phones(),
         Deed::SawHealth => words.log_health(),
         Deed::Decided => words.log_decisions(),
         Deed::ChangedOwner => words.log_owners(),

@@ -7,7 +7,7 @@ use yingke_core::{
     money::Money,
     pack::{Field, FieldType, ListOf, Reference},
     paper::{field_of, is_identity},
-    permit::{Doing, Matter, masked_id, masked_phone, reach},
+    permit::{PhoneView, masked_id, phone_view},
     phone::PhoneNumber,
     report::{Days, Group, Span, Table as Found, csv, may_leave_the_screen},
     time::Day,
@@ -462,8 +462,8 @@ fn cell_text(roster: Roster, words: Words, part: &ReportPart, column: &str, valu
         }
         Value::Text(text) => {
             if let Some(phone) = PhoneNumber::from_e164(text) {
-                let whole = reach(&roster.posts(), Matter::FullPhone, Doing::Read).is_some();
-                return if whole { phone.shown() } else { masked_phone(&phone.shown()) };
+                let is_whole = phone_view(&roster.posts(), true) == PhoneView::Whole;
+                return if is_whole { phone.shown() } else { phone.masked() };
             }
             let list = match kind {
                 Some(FieldType::Enum(list) | FieldType::Multi(list)) => Some(&**list),

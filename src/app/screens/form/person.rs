@@ -7,6 +7,7 @@ use super::sheet::{PERSON, PersonOf, Sheet};
 use crate::{
     format,
     roster::{Known, Roster, use_roster},
+    screens::people::phone_of,
     t,
     ui::{Button, ButtonKind, Face, Facts, Field, Glyph, Icon, ListRow, Look, slot},
     words::{Words, use_words},
@@ -131,7 +132,7 @@ pub(super) fn person(
                 <div class="field">
                     <span class="field__label">{move || label.get()}</span>
                     <div class="form__chosen">
-                        {row(roster, w, person, Callback::new(clear))}
+                        {row(roster, w, person, RwSignal::default(), Callback::new(clear))}
                         <Button label=t!(w, form_choose_another) kind=ButtonKind::Text on_press=clear/>
                     </div>
                 </div>
@@ -196,19 +197,20 @@ pub fn PersonSearch(
                     query.set(String::new());
                     on_choose.run(person);
                 };
-                view! { <div role="listitem">{row(roster, w, person, Callback::new(choose))}</div> }
+                view! { <div role="listitem">{row(roster, w, person, query, Callback::new(choose))}</div> }
             }).collect::<View>()}
         </div>
     }
 }
 
 /// A person as a row: who, and the number.
-fn row(roster: Roster, w: Signal<Words>, person: RecordId, on_open: Callback<()>) -> View {
+fn row(roster: Roster, w: Signal<Words>, person: RecordId, typed: RwSignal<String>, on_open: Callback<()>) -> View {
     let name = Signal::derive(move || name_of(roster, w.get(), person));
     let second = move || {
-        let record = roster.record(person);
-        let phone = record.as_ref().and_then(|record| record.text("phone")).and_then(PhoneNumber::from_e164);
-        phone.map(|phone| phone.shown()).unwrap_or_default()
+        roster
+            .record(person)
+            .map(|person| typed.with(|typed| phone_of(roster, w.get(), &person, typed)))
+            .unwrap_or_default()
     };
     view! {
         <ListRow

@@ -2,7 +2,7 @@
 
 use crate::route::use_route;
 use crate::view::prelude::*;
-use yingke_core::{id::RecordId, journal::AppendError, phone::PhoneNumber, record::Record, schema, typed};
+use yingke_core::{id::RecordId, journal::AppendError, record::Record, schema, typed};
 
 use super::{
     plan::{CancelSheet, SummarySheet, arrival_words},
@@ -12,7 +12,7 @@ use super::{
 use crate::{
     format,
     roster::{Roster, use_roster},
-    screens::form::save_failed,
+    screens::{form::save_failed, people::phone_of},
     t,
     ui::{
         Banner, Button, ButtonKind, ButtonSize, CheckBox, EmptyState, Face, FactRow, Facts, Field, FieldKind, Icon,
@@ -385,7 +385,7 @@ pub fn Counts(outing: RecordId) -> impl IntoView {
 
 fn person_row(roster: Roster, w: Signal<Words>, person: Record, open: Callback<RecordId>) -> impl IntoView {
     let id = person.id;
-    let phone = person.text("phone").and_then(PhoneNumber::from_e164).map(|phone| phone.shown()).unwrap_or_default();
+    let phone = phone_of(roster, w.get_untracked(), &person, "");
     let called = records::called(roster, w.get_untracked(), &person);
     let title = if called.is_empty() { phone.clone() } else { called };
     let at = person.get("captured_at").and_then(|value| value.as_at());

@@ -44,7 +44,7 @@ fn File(id: RecordId) -> impl IntoView {
         None => view! { <h1 class="file__name" tabindex="-1">{t!(w, person_gone)}</h1> },
         Some(person) => {
             let name = name_of(w.get(), &person);
-            let phone = phone_of(w.get(), &person);
+            let phone = phone_of(roster, w.get(), &person, "");
             let salutation: Vec<String> = salutation_of(roster, w.get(), &person).into_iter().collect();
             view! {
                 <Face look=Look::letter_of(&name) size=FaceSize::Head/>

@@ -2,17 +2,17 @@
 
 use crate::route::use_route;
 use crate::view::prelude::*;
-use yingke_core::{capture::person_edits, id::RecordId, record::Record};
+use yingke_core::{capture::person_edits, id::RecordId, permit::PhoneView, record::Record};
 
 use super::name_of;
 use crate::{
-    roster::use_roster,
+    roster::{Roster, use_roster},
     screens::{
         form::{PackForm, Ready, Saved, in_scene, of_record, tell_saved},
         shell::Pill,
     },
     t,
-    ui::{EmptyState, Icon, PageHeader, Toaster},
+    ui::{Button, ButtonKind, EmptyState, Icon, PageHeader, Toaster},
     words::use_words,
 };
 
@@ -30,6 +30,17 @@ pub fn EditPerson() -> impl IntoView {
     move || {
         // What is being changed stays as it was opened: a colleague's edit does not pull the form away.
         match id.get().and_then(|id| untrack(|| roster.record(id))) {
+            // The form would show what is masked elsewhere: who may see it asks on the person's page.
+            Some(person) if person.text("phone").is_some() && !is_whole(roster, &person) => {
+                let to_person = Callback::new(move |()| route.go(&format!("/people/{}", person.id)));
+                view! {
+                    <div class="page">
+                        <EmptyState icon=Icon::Lock title=t!(w, phone_kept) text=t!(w, phone_kept_text)>
+                            <Button label=t!(w, person_facts) kind=ButtonKind::Quiet on_press=to_person/>
+                        </EmptyState>
+                    </div>
+                }
+            }
             Some(person) => view! { <PersonForm known=Some(person)/> },
             None => view! {
                 <div class="page">
@@ -38,6 +49,10 @@ pub fn EditPerson() -> impl IntoView {
             },
         }
     }
+}
+
+fn is_whole(roster: Roster, person: &Record) -> bool {
+    untrack(|| roster.phone_view(person)) == PhoneView::Whole
 }
 
 #[component]

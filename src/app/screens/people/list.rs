@@ -6,6 +6,7 @@ use crate::route::use_route;
 use crate::view::prelude::*;
 use yingke_core::{
     id::RecordId,
+    permit::PhoneView,
     pinyin,
     record::Record,
     search::{Hit, PinyinSpan},
@@ -15,7 +16,10 @@ use super::{likes_of, name_of, phone_of, reading_of, salutation_of, same::SamePh
 use crate::{
     format,
     roster::use_roster,
-    screens::shell::Pill,
+    screens::{
+        kept_back::{AskPurpose, KeptBack},
+        shell::Pill,
+    },
     t,
     ui::{
         Button, ButtonKind, ButtonSize, EmptyState, Face, FaceSize, FactRow, Facts, Glyph, Icon, IconButton,
@@ -87,7 +91,7 @@ pub fn PeopleHome() -> impl IntoView {
     });
     let count = Signal::derive(move || found.with(|(rows, _)| rows.len()));
     let open = { Callback::new(move |id: RecordId| route.go(&format!("/people/{id}"))) };
-    let row = Callback::new(move |index: usize| view! { <PersonRow rows=found index chosen open/> });
+    let row = Callback::new(move |index: usize| view! { <PersonRow rows=found index typed chosen open/> });
     let to_new = Callback::new(move |()| route.go("/people/new"));
     let told = move || {
         let total = roster.people(false).len();
@@ -179,6 +183,7 @@ pub fn PeopleHome() -> impl IntoView {
 fn PersonRow(
     rows: Memo<(Rows, usize)>,
     index: usize,
+    typed: RwSignal<String>,
     chosen: Memo<Option<RecordId>>,
     open: Callback<RecordId>,
 ) -> impl IntoView {
@@ -189,7 +194,8 @@ fn PersonRow(
         let Row { id, hit } = row.get()?;
         let person = roster.record(id)?;
         let name = name_of(w.get(), &person);
-        let second = [Some(phone_of(w.get(), &person)), stage_of(w.get(), &person).map(str::to_owned)];
+        let phone = typed.with(|typed| phone_of(roster, w.get(), &person, typed));
+        let second = [Some(phone), stage_of(w.get(), &person).map(str::to_owned)];
         let reading = hit.map(|hit| marked_reading(&person, &hit.pinyin));
         let beside = reading.filter(|parts| parts.iter().any(|(_, marked)| *marked));
         let end = roster
@@ -238,7 +244,7 @@ fn PersonBrief(id: RecordId) -> impl IntoView {
     let head = move || match person.get() {
         Some(Known(person)) => {
             let name = name_of(w.get(), &person);
-            let facts = [salutation_of(roster, w.get(), &person), Some(phone_of(w.get(), &person))];
+            let facts = [salutation_of(roster, w.get(), &person), Some(phone_of(roster, w.get(), &person, ""))];
             let facts: Vec<String> = facts.into_iter().flatten().collect();
             view! {
                 <div class="brief__who">
@@ -301,9 +307,15 @@ impl PartialEq for Known {
 pub fn Actions(id: RecordId, go: Callback<String>) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
+    let kept = KeptBack::of(id);
+    let view_of = Memo::new(move |_| roster.record(id).map(|person| roster.phone_view(&person)));
+    let has_phone = Memo::new(move |_| roster.record(id).is_some_and(|person| person.text("phone").is_some()));
+    let is_whole = move || view_of.get() == Some(PhoneView::Whole);
     let may_call = Memo::new(move |_| {
-        roster.record(id).is_some_and(|person| person.text("phone").is_some() && !person.is("do_not_contact"))
+        is_whole() && has_phone.get() && roster.record(id).is_some_and(|person| !person.is("do_not_contact"))
     });
+    let may_ask = Memo::new(move |_| has_phone.get() && view_of.get() == Some(PhoneView::Asked));
+    let may_edit = Memo::new(move |_| is_whole() || (!has_phone.get() && view_of.get() == Some(PhoneView::Asked)));
     view! {
         <div class="brief__actions">
             {shown(
@@ -315,6 +327,17 @@ pub fn Actions(id: RecordId, go: Callback<String>) -> impl IntoView {
                     </a>
                 },
             )}
+            {shown(
+                move || may_ask.get(),
+                move || view! {
+                    <Button
+                        label=t!(w, phone_show)
+                        icon=Icon::Lock
+                        kind=ButtonKind::Quiet
+                        on_press=move |()| kept.ask_phone(w.get_untracked())
+                    />
+                },
+            )}
             <Button
                 label=t!(w, person_visit)
                 icon=Icon::Reception
@@ -322,13 +345,19 @@ pub fn Actions(id: RecordId, go: Callback<String>) -> impl IntoView {
                 size=ButtonSize::Desk
                 on_press=move |()| go.run(format!("/reception/visit?person={id}"))
             />
-            <Button
-                label=t!(w, person_edit)
-                icon=Icon::Edit
-                kind=ButtonKind::Quiet
-                on_press=move |()| go.run(format!("/people/{id}/edit"))
-            />
+            {shown(
+                move || may_edit.get(),
+                move || view! {
+                    <Button
+                        label=t!(w, person_edit)
+                        icon=Icon::Edit
+                        kind=ButtonKind::Quiet
+                        on_press=move |()| go.run(format!("/people/{id}/edit"))
+                    />
+                },
+            )}
         </div>
+        <AskPurpose kept/>
     }
 }
 

@@ -9,7 +9,7 @@ pub use file::PersonFile;
 pub use form::{EditPerson, NewPerson};
 pub use list::{PeopleHome, PersonFacts};
 
-use yingke_core::{phone::PhoneNumber, pinyin, record::Record, value::Value};
+use yingke_core::{permit::PhoneView, phone::PhoneNumber, pinyin, record::Record, value::Value};
 
 use crate::{roster::Roster, words::Words};
 
@@ -18,10 +18,16 @@ pub fn name_of(words: Words, person: &Record) -> String {
     person.text("name").map_or_else(|| words.person_unnamed().to_owned(), str::to_owned)
 }
 
-/// The phone number as people write it.
-pub fn phone_of(words: Words, person: &Record) -> String {
+/// The phone number as people write it, as much of it as I see; what I typed to find it is none of a secret.
+pub fn phone_of(roster: Roster, words: Words, person: &Record, typed: &str) -> String {
     let number = person.text("phone").and_then(PhoneNumber::from_e164);
-    number.map_or_else(|| words.person_no_phone().to_owned(), |number| number.shown())
+    number.map_or_else(
+        || words.person_no_phone().to_owned(),
+        |number| match roster.phone_view(person) {
+            PhoneView::Whole => number.shown(),
+            PhoneView::Asked | PhoneView::Masked => number.masked_but(typed),
+        },
+    )
 }
 
 /// 先生, 女士; nothing where nobody said.

@@ -66,7 +66,7 @@ pub fn Joined(id: RecordId, go: Callback<String>) -> impl IntoView {
     };
     let row = move |other: RecordId| {
         let name = move || roster.record(other).map(|person| name_of(w.get(), &person)).unwrap_or_default();
-        let phone = slot(move || roster.record(other).map(|person| phone_of(w.get(), &person)));
+        let phone = slot(move || roster.record(other).map(|person| phone_of(roster, w.get(), &person, "")));
         let end = slot(view! {
             <Button label=t!(w, same_part) kind=ButtonKind::Text on_press=move |()| part(other)/>
         });
@@ -131,7 +131,7 @@ fn Compare(one: RecordId, other: RecordId, on_close: Callback<()>) -> impl IntoV
         let stays = id == keeps;
         let name =
             Signal::derive(move || roster.record(id).map(|person| name_of(w.get(), &person)).unwrap_or_default());
-        let phone = move || roster.record(id).map(|person| phone_of(w.get(), &person));
+        let phone = move || roster.record(id).map(|person| phone_of(roster, w.get(), &person, ""));
         let count = move || w.get().same_happened(roster.history(id).len());
         view! {
             <div class="side" class:side--shown=stays>
