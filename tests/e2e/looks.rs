@@ -243,29 +243,66 @@ impl<'a> Eye<'a> {
             self.tablet.at_rest().await;
             let picture = house::screenshots().join(format!("{screen}-{width}x{height}.png"));
             fs::write(picture, self.tablet.picture().await).unwrap();
-            let sideways = "return document.documentElement.scrollWidth - innerWidth";
-            let beyond = self.tablet.run(sideways, vec![]).await.as_i64().unwrap_or_default();
-            if beyond > 0 {
-                let wide = format!("{beyond} px wider than the window");
-                self.found.entry(wide).or_default().push(format!("{screen} {width}x{height}"));
-            }
-            self.audit(&format!("{screen} {width}x{height}")).await;
+            self.sideways(&format!("{screen} {width}x{height}")).await;
+            self.audit(&format!("{screen} {width}x{height}"), "{}").await;
         }
         let (width, height) = SIZES[0];
         self.tablet.size(width, height).await;
         self.tablet.at_rest().await;
     }
 
-    async fn audit(&mut self, screen: &str) {
+    /// A screen in another language: whether its words have room at every size.
+    pub async fn look_whether_it_fits(&mut self, screen: &str) {
+        for (width, height) in SIZES.into_iter().rev() {
+            self.tablet.size(width, height).await;
+            self.tablet.at_rest().await;
+            self.sideways(&format!("{screen} {width}x{height}")).await;
+        }
+        let picture = house::screenshots().join(format!("{screen}.png"));
+        fs::write(picture, self.tablet.picture().await).unwrap();
+        self.audit(screen, "{}").await;
+    }
+
+    pub async fn look_in_every_theme(&mut self, screen: &str) {
+        // A theme changes colours and nothing else. Sunlight asks for 7:1.
+        let set = "const root = document.documentElement; const before = root.dataset.theme;
+            root.dataset.theme = arguments[0]; return before";
+        for (theme, rules) in
+            [("dark", "['color-contrast']"), ("sunlight", "['color-contrast', 'color-contrast-enhanced']")]
+        {
+            let before = self.tablet.run(set, vec![json!(theme)]).await;
+            self.tablet.at_rest().await;
+            self.audit(&format!("{screen} {theme}"), &format!("{{ runOnly: {{ type: 'rule', values: {rules} }} }}"))
+                .await;
+            self.tablet.run(set, vec![before]).await;
+        }
+    }
+
+    async fn sideways(&mut self, screen: &str) {
+        let sideways = "return document.documentElement.scrollWidth - innerWidth";
+        let beyond = self.tablet.run(sideways, vec![]).await.as_i64().unwrap_or_default();
+        if beyond > 0 {
+            self.found.entry(format!("{beyond} px wider than the window")).or_default().push(screen.to_owned());
+        }
+        let cut = "return [...document.querySelectorAll('button, a.button, [role=radio], [role=tab], .tag, .pill')]
+            .filter((one) => one.clientWidth > 0 && one.scrollWidth > one.clientWidth + 1)
+            .map((one) => `${one.textContent.trim().slice(0, 40)}: words beyond their ${one.className || one.role}`)";
+        let cut: Vec<String> = serde_json::from_value(self.tablet.run(cut, vec![]).await).unwrap();
+        for what in cut {
+            self.found.entry(what).or_default().push(screen.to_owned());
+        }
+    }
+
+    async fn audit(&mut self, screen: &str, options: &str) {
         if self.tablet.run("return typeof axe", vec![]).await == "undefined" {
             self.tablet.run(&self.axe, vec![]).await;
         }
         let script = "const done = arguments[arguments.length - 1];
-            axe.run(document, { resultTypes: ['violations'] }).then(
+            axe.run(document, { resultTypes: ['violations'], ...OPTIONS }).then(
                 ({ violations }) => done(violations.flatMap(({ id, help, nodes }) => nodes.map(
                     (node) => `${id}: ${help}: ${node.html.slice(0, 160)} (${node.any.map((check) => check.message).join('; ').slice(0, 200)})`))),
                 (error) => done([String(error)]));";
-        let found = self.tablet.later(script, json!(null)).await;
+        let found = self.tablet.later(&script.replace("OPTIONS", options), json!(null)).await;
         let found: Vec<String> = serde_json::from_value(found).unwrap();
         for what in found {
             self.found.entry(what).or_default().push(screen.to_owned());

@@ -28,5 +28,6 @@ mod pictures;
 mod same;
 mod signup;
 mod supervisor;
+mod tongues;
 mod tour;
 mod wipe;

@@ -225,12 +225,13 @@ fn shown_values(words: Words, parameter: &Parameter, values: &[i64]) -> String {
 }
 
 fn shown_value(words: Words, unit: Unit, value: i64) -> String {
+    let count = usize::try_from(value).unwrap_or_default();
     match unit {
         Unit::Seconds => words.parameters_seconds(value),
         Unit::Minutes => words.parameters_minutes(value),
         Unit::Hours => words.parameters_hours(value),
-        Unit::Days => words.parameters_days(value),
-        Unit::Months => words.parameters_months(value),
+        Unit::Days => words.parameters_days(count),
+        Unit::Months => words.parameters_months(count),
         Unit::OClock => format!("{value}:00"),
         Unit::TimeOfDay => typed_value(unit, value),
         Unit::Fen => Money::from_fen(value).map_or_else(|| value.to_string(), |sum| format!("¥{}", sum.shown())),

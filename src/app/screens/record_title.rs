@@ -194,7 +194,8 @@ impl Around<'_> {
             "product" | "offer" => {
                 // Its name says what it is: beside it stands for how long, and for how much.
                 parts.clear();
-                let months = record.get("term_months").and_then(Value::as_int).filter(|months| *months > 0);
+                let months = record.get("term_months").and_then(Value::as_int);
+                let months = months.and_then(|months| usize::try_from(months).ok()).filter(|months| *months > 0);
                 parts.extend(months.map(|months| words.parameters_months(months)));
                 let price = record.get("list_price").or_else(|| record.get("price")).and_then(Value::as_int);
                 parts.extend(price.and_then(Money::from_fen).map(|price| format!("¥{}", price.shown())));
