@@ -195,6 +195,8 @@ struct Member {
     card_no: String,
     paid_fen: i64,
     start_on: Day,
+    /// Days of leave that the card allows.
+    leave_days: i64,
     audience: Audience,
 }
 
@@ -207,7 +209,8 @@ struct Club {
     changes: Vec<(Millis, Change)>,
     other_chance: Seeded,
     /// Term cards that are sold: months and price in fen.
-    products: Vec<(RecordId, i64, i64)>,
+    /// Each with its months, price in fen and days of leave.
+    products: Vec<(RecordId, i64, i64, i64)>,
     equipment: Vec<RecordId>,
     courts: Vec<RecordId>,
     cards: i64,

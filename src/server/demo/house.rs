@@ -107,7 +107,7 @@ impl Club {
                 ];
                 let id = club.keep(at, manager, "product", "product", &house, fields);
                 if months > 0 && kind == "term_card" {
-                    club.products.push((id, months, price));
+                    club.products.push((id, months, price, days));
                 }
             }
             let fee: Vec<(&str, Value)> = vec![
@@ -159,7 +159,7 @@ impl Club {
         }
         self.aside(|club| {
             let products = club.products.clone();
-            let (product, months, price) = products[club.chance.below(products.len() as u64) as usize];
+            let (product, months, price, leave_days) = products[club.chance.below(products.len() as u64) as usize];
             // Most cards of the demo were signed long before the guest was written down here anew. They run today, but for
             // a few that have just ended: nobody's list begins with what was left undone for months.
             let back = club.chance.below(u64::try_from(months * 30 + 4).unwrap_or(30)) as i64;
@@ -241,6 +241,7 @@ impl Club {
                     card_no: number,
                     paid_fen: deal,
                     start_on: start,
+                    leave_days,
                     audience: guest.audience.clone(),
                 });
             }
@@ -374,7 +375,13 @@ impl Club {
         let desk = self.staff("陈晓彤");
         let at = self.now.plus(-2 * HOUR_MS);
         let today = self.today;
-        if let Some(Member { person, name, card, card_no, audience, .. }) = self.members.get(1).cloned() {
+        let has_much_left =
+            |member: &&Member| member.paid_fen >= 300_000 && reckon::days_between(member.start_on, today) < 150;
+        // Somebody whose card allows it goes on leave.
+        let allows_leave = |member: &&Member| member.leave_days >= 30 && has_much_left(member);
+        let leaver = self.members.iter().find(allows_leave).cloned();
+        let leavers_card = leaver.as_ref().map(|member| member.card);
+        if let Some(Member { person, name, card, card_no, leave_days, audience, .. }) = leaver {
             let fields: Vec<(&str, Value)> = vec![
                 ("person", person.into()),
                 ("membership", card.into()),
@@ -384,7 +391,7 @@ impl Club {
                 ("planned_end_on", reckon::plus_days(today, 24).into()),
                 ("leave_type", "ordinary".into()),
                 ("times_used", 0.into()),
-                ("days_left", 60.into()),
+                ("days_left", leave_days.into()),
                 ("channel", "in_person".into()),
                 ("entered_by", desk.to_string().into()),
             ];
@@ -394,10 +401,9 @@ impl Club {
             let record = self.record(at);
             self.save(at, desk, "F-14", vec![(record, "leave", &audience, writes)]);
         }
-        // Somebody with most of a long card before them moves away.
-        let has_much_left =
-            |member: &&Member| member.paid_fen >= 300_000 && reckon::days_between(member.start_on, today) < 150;
-        let mover = self.members.iter().skip(2).find(has_much_left).cloned();
+        // Somebody else with most of a long card before them moves away.
+        let moves = |member: &&Member| Some(member.card) != leavers_card && has_much_left(member);
+        let mover = self.members.iter().skip(2).find(moves).cloned();
         if let Some(Member { person, name, card, card_no, paid_fen, start_on, audience, .. }) = mover
             && let Audience::Own(_, consultant) = audience
         {
