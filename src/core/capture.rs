@@ -425,7 +425,12 @@ impl Draw {
                 && !shown_alike(&field.kind, now, before)
             {
                 self.put(key, now.clone());
-            } else if now.is_none() && before.is_some() && field.required != Required::Auto {
+            } else if now.is_none()
+                && before.is_some()
+                && field.required != Required::Auto
+                && spec.merge == CellTag::Latest
+            {
+                // What is written once, such as a signature, is not asked again, and nothing empties it.
                 self.put(key, Value::Empty);
             }
         }

@@ -150,7 +150,8 @@ pub fn state<'a>(machine: &'a Machine, record: &Record, scene: &Scene<'_>, groun
     })
 }
 
-/// The steps that I may take now, by every machine of the record.
+/// The steps that I may take now, by every machine of the record. What follows from another record's step is taken with
+/// that one: a card is given away by its transfer, and by nothing else.
 #[must_use]
 pub fn offers<'o, 's: 'o, 'g: 'o>(record: &Record, scene: &Scene<'s>, ground: &Ground<'g>) -> Vec<Offer<'o>> {
     if !may_change(record, scene) {
@@ -167,7 +168,8 @@ pub fn offers<'o, 's: 'o, 'g: 'o>(record: &Record, scene: &Scene<'s>, ground: &G
                 continue;
             }
             for (step, unmet) in workflow::offered(machine, state, actor(scene, &posts), facts) {
-                if unmet.iter().any(|call| leads_elsewhere(call, facts)) {
+                let comes_with_another = ground.work.is_moved_to(&machine.id, &step.key);
+                if comes_with_another || unmet.iter().any(|call| leads_elsewhere(call, facts)) {
                     continue;
                 }
                 let needs_reason = unmet.iter().any(|call| &*call.name == "reason");

@@ -127,7 +127,9 @@ fn every_field_of_every_form_is_as_the_catalogue_says() {
         let [form, key, written, required] = row[..] else { panic!("{row:?}") };
         let field = forms.get(form).and_then(|fields| fields.iter().find(|field| field.key.as_str() == key));
         let field = field.unwrap_or_else(|| panic!("{form} has no field {key}"));
+        let by_turn = BY_TURN.contains(&(form, key)) && field.required == Required::Later;
         let letter = match field.required {
+            _ if by_turn => "Y",
             Required::Yes => "Y",
             Required::No => "N",
             Required::Auto => "A",
@@ -389,8 +391,21 @@ fn what_is_asked_later_is_asked_by_a_step() {
     }
 }
 
+/// What the catalogue wants on the paper and whoever begins it cannot know: it is filled in by whose turn it is, after the
+/// first save, and the step that they take asks for it.
+const BY_TURN: [(&str, &str); 6] = [
+    ("F-09", "supervisor_at"),
+    ("F-09", "store_manager_at"),
+    ("F-12", "feedback"),
+    ("F-14", "desk_supervisor_sign"),
+    ("F-16", "payment_slip_no"),
+    ("F-16", "reported_at"),
+];
+
 /// Fields that are filled in as things happen, with no step that waits for them.
-const LATER: [(&str, &str); 13] = [
+const LATER: [(&str, &str); 15] = [
+    ("F-09", "supervisor_at"),
+    ("F-09", "store_manager_at"),
     ("F-09", "reply"),
     ("F-13", "coach"),
     ("F-21", "complainant_opinion"),

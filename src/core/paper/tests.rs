@@ -436,7 +436,12 @@ fn what_is_reckoned_follows_what_is_put_right() {
     let mut draft = form::draft_of(form, known, &club.context(1));
     draft.set(&Key::of("product"), half);
     draft.set(&Key::of("id_no"), ID_NUMBER);
-    let filled = form::check(form, &draft, &club.context(1)).unwrap();
+    // As the page has it: what was signed is not asked anew.
+    let mut form = form.clone();
+    for section in &mut form.sections {
+        section.fields.retain(|field| field.kind != FieldType::Signature);
+    }
+    let filled = form::check(&form, &draft, &club.context(1)).unwrap();
     let edits = club.ask(1, |scene, ground| correct(&filled, known, scene, ground, &mut || club.new_id()));
     club.save(1, edits);
     let record = &club.records[&contract];
@@ -444,6 +449,7 @@ fn what_is_reckoned_follows_what_is_put_right() {
     assert_eq!(record.get("end_on").and_then(Value::as_day).map(|day| day.to_string()).as_deref(), Some("2027-05-21"));
     // The state and who signed stay as they were.
     assert_eq!(club.state(contract), "awaiting_payment");
+    assert!(record.get("member_sign").is_some() && record.conflicts().next().is_none());
 }
 
 #[test]
@@ -517,6 +523,37 @@ fn a_leave_runs_by_the_clock_and_its_return_moves_the_end() {
     let second = club.begin("F-14", 2, &[card, person], &typed);
     assert_eq!(club.records[&second].get("days_left"), Some(&Value::Int(49)));
     assert_eq!(club.records[&second].get("times_used"), Some(&Value::Int(1)));
+}
+
+/// The desk begins the slip; the supervisor signs when it is their turn, and nobody comes back tomorrow.
+#[test]
+fn a_leave_is_signed_by_whose_turn_it_is_and_ends_on_a_day_that_has_come() {
+    let mut club = Club::new(VenueKind::Fitness);
+    let person = club.person(1);
+    let card = member(&mut club, person);
+    let typed = [("start_on", "2026-11-22"), ("planned_end_on", "2026-12-22"), ("member_sign", INK)];
+    let leave = club.begin("F-14", 2, &[card, person], &typed);
+    club.step(leave, "submit", 2, &[]);
+    assert!(club.try_step(leave, "sign_ordinary", 3, &[], None).is_err());
+    let signature = crate::typed::Signature::parse(INK).unwrap().value();
+    club.step(leave, "sign_ordinary", 3, &[("desk_supervisor_sign", signature)]);
+    assert_eq!(club.state(leave), "running");
+    let today = club.now.day(480);
+    let on = |days: i64| [("ended_on", Value::Day(reckon::plus_days(today, days)))];
+    assert!(club.try_step(leave, "return", 2, &on(1), None).is_err());
+    assert!(club.try_step(leave, "return", 2, &on(0), None).is_ok());
+}
+
+#[test]
+fn a_card_goes_to_somebody_else_by_its_transfer_and_by_nothing_else() {
+    let mut club = Club::new(VenueKind::Fitness);
+    let person = club.person(1);
+    let card = member(&mut club, person);
+    for (me, _) in STAFF {
+        let offered = club.offered(card, me);
+        let ends = ["transfer", "refund", "move", "upgrade", "come_back", "go_on_leave"];
+        assert!(ends.iter().all(|end| !offered.iter().any(|step| step == end)), "{me}: {offered:?}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use yingke_core::{
     form::Draft,
     id::RecordId,
     pack::{Field as FormField, FieldType, Form, Reference},
+    paper,
     record::Record,
 };
 
@@ -74,6 +75,10 @@ pub(super) fn records(
                 sheet.typed.run(());
             } else {
                 sheet.set(key, id.to_string());
+                // What the form asks of it besides, such as a card's number, is known now.
+                if let Some(record) = untrack(|| roster.record(id)) {
+                    sheet.form.with_value(|form| sheet.draft.update(|draft| paper::prefill(form, &[&record], draft)));
+                }
             }
         });
     });

@@ -114,7 +114,8 @@ fn leave_text(roster: Roster, words: Words, record: &Record) -> String {
         })
     });
     let word = |problem: LeaveProblem| match problem {
-        LeaveProblem::NotAllowed | LeaveProblem::NoTimesLeft => words.leave_problem_times(),
+        LeaveProblem::NotAllowed => words.leave_problem_never(),
+        LeaveProblem::NoTimesLeft => words.leave_problem_times(),
         LeaveProblem::TooManyDays { .. } => words.leave_problem_days(),
         LeaveProblem::TooShort { .. } => words.leave_problem_short(),
         LeaveProblem::NoDays => words.leave_problem_no_days(),
