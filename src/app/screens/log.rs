@@ -7,7 +7,12 @@ use yingke_core::{
     time::Day,
 };
 
-use super::{kept_back::purpose_word, papers::kind_word, record_title::title_of, shell::Pill};
+use super::{
+    kept_back::purpose_word,
+    papers::kind_word,
+    record_title::{address_of, title_of},
+    shell::Pill,
+};
 use crate::{
     format,
     roster::{Roster, use_roster},
@@ -124,10 +129,7 @@ fn Line(entry: Entry) -> impl IntoView {
 /// Where what an entry is about is to be seen, if this tablet has it and I may.
 fn address(roster: Roster, entry: &Entry) -> Option<String> {
     let record = roster.record(entry.of?).filter(|record| roster.may_see(record))?;
-    Some(match record.kind().as_str() {
-        "person" => format!("/people/{}/file", record.id),
-        _ => format!("/record/{}", record.id),
-    })
+    Some(address_of(&record))
 }
 
 /// Whether a colleague or a customer in an entry is called so.

@@ -31,6 +31,15 @@ pub fn title_of(roster: Roster, words: Words, record: &Record) -> String {
     found.unwrap_or_else(|| kind_of(roster, words, record.kind().as_str()))
 }
 
+/// Where a record is seen.
+#[must_use]
+pub fn address_of(record: &Record) -> String {
+    match record.kind().as_str() {
+        "person" => format!("/people/{}/file", record.id),
+        _ => format!("/record/{}", record.id),
+    }
+}
+
 /// What stands beside the title, each apart: the form or kind, when, how it stands. Subscribes to what it read.
 #[must_use]
 pub fn second_of(roster: Roster, words: Words, record: &Record) -> Vec<String> {

@@ -7,20 +7,27 @@ use yingke_core::{
     change::{Change, Op},
     paper::field_of,
     phone::PhoneNumber,
+    record::Record,
     time::MINUTE_MS,
     wire::v1::{Refusal, StepFault},
 };
 
 mod hand_over;
 
-use super::{door::CameBack, papers::who, shell::Pill};
+use super::{
+    door::CameBack,
+    papers::who,
+    record_title::{address_of, second_of, title_of},
+    shell::Pill,
+};
 use crate::{
     format,
     roster::{Finding, Refused, Risk, Roster, Rung, Status, SyncState, use_roster},
+    route::use_route,
     t,
     ui::{
-        Banner, Button, ButtonKind, EmptyState, FactRow, Glyph, HistoryRow, Icon, PageHeader, Progress, Section, Tone,
-        slot,
+        Banner, Button, ButtonKind, EmptyState, FactRow, Facts, Glyph, HistoryRow, Icon, PageHeader, Progress, Section,
+        Tone, slot,
     },
     words::{Words, use_words},
 };
@@ -175,6 +182,7 @@ fn Waiting() -> impl IntoView {
 fn ChangeRow(change: Change) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
+    let route = use_route();
     let at = change.header.made_at.plus(change.header.clock_offset_ms);
     let icon = match &*change.header.form {
         "F-03" => Icon::Outing,
@@ -182,21 +190,32 @@ fn ChangeRow(change: Change) -> impl IntoView {
         "F-04" => Icon::Outing,
         _ => Icon::Edit,
     };
-    let (title, second) = (subject(roster, &change), roster.staff_name(&change.header.author.to_string()));
-    view! {
-        <HistoryRow
-            date=move || format::clock(at, roster.utc_offset_minutes())
-            icon
-            title
-            second=slot(move || form_word(roster, w.get(), &change.header.form))
-            who=second
-            tone=Tone::Unsent
-        />
+    let who = roster.staff_name(&change.header.author.to_string());
+    let change = StoredValue::new(change);
+    let title = move || change.with_value(|change| subject(roster, w.get(), change));
+    let second = slot(move || change.with_value(|change| what_it_is(roster, w.get(), change)));
+    let date = move || format::clock(at, roster.utc_offset_minutes());
+    match change.with_value(|change| untrack(|| place_of(roster, change))) {
+        Some(place) => {
+            let open = Callback::new(move |()| route.go(&place));
+            view! { <HistoryRow date icon title second who tone=Tone::Unsent on_open=open/> }
+        }
+        None => view! { <HistoryRow date icon title second who tone=Tone::Unsent/> },
     }
 }
 
-/// Whom or what a change is about: the name it sets, or that of the record it touches.
-fn subject(roster: Roster, change: &Change) -> String {
+/// The first record that a change touches and this tablet has.
+fn record_in(roster: Roster, change: &Change) -> Option<Record> {
+    change.edits().find_map(|edit| roster.record(edit.record))
+}
+
+/// Where what a change is about is to be seen.
+fn place_of(roster: Roster, change: &Change) -> Option<String> {
+    record_in(roster, change).filter(|record| roster.may_see(record)).map(|record| address_of(&record))
+}
+
+/// Whom or what a change is about: the name it sets, or what the record it touches is called.
+fn subject(roster: Roster, words: Words, change: &Change) -> String {
     let named =
         change.edits().flat_map(|edit| &edit.writes).find_map(|write| match (&*write.key.to_string(), &write.op) {
             ("name" | "visitor_name" | "customer_name" | "place", Op::Latest(value)) => {
@@ -205,17 +224,21 @@ fn subject(roster: Roster, change: &Change) -> String {
             _ => None,
         });
     let of_record = || {
-        let id = change.edits().next()?.record;
-        let record = roster.record(id)?;
-        let named = ["name", "visitor_name", "place"].iter().find_map(|key| record.text(key)).map(str::to_owned);
-        named.or_else(|| record.text("phone").and_then(PhoneNumber::from_e164).map(|phone| phone.shown()))
+        let record = record_in(roster, change)?;
+        let named = ["visitor_name", "place"].iter().find_map(|key| record.text(key)).map(str::to_owned);
+        let phone = || record.text("phone").and_then(PhoneNumber::from_e164).map(|phone| phone.shown());
+        let is_called = record.kind().as_str() != "person" || record.text("name").is_some();
+        named.or_else(|| is_called.then(|| title_of(roster, words, &record))).or_else(phone)
     };
     named.or_else(of_record).unwrap_or_default()
 }
 
-fn form_word(roster: Roster, words: Words, form: &str) -> String {
-    let form = roster.pack().form(form);
-    form.map(|form| form.title.in_language(words.0).to_owned()).unwrap_or_default()
+/// Which form it was; of a step, which record it moved and where that stands now.
+fn what_it_is(roster: Roster, words: Words, change: &Change) -> String {
+    let form = roster.pack().form(&change.header.form);
+    let form = form.map(|form| form.title.in_language(words.0).to_owned());
+    let of_record = || Some(second_of(roster, words, &record_in(roster, change)?).join(" · "));
+    form.or_else(of_record).unwrap_or_default()
 }
 
 #[component]
@@ -235,10 +258,25 @@ fn Tray() -> impl IntoView {
 fn TrayRow(refused: Refused) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
+    let route = use_route();
     let id = refused.id;
-    let title = refused.change.as_ref().map(|change| subject(roster, change)).unwrap_or_default();
-    let may_resend = refused.change.is_some();
-    let reason = refused.reason;
+    let Refused { change, reason, .. } = refused;
+    let may_resend = change.is_some();
+    let made_at = change.as_ref().map(|change| change.header.made_at.plus(change.header.clock_offset_ms));
+    let place = change.as_ref().and_then(|change| untrack(|| place_of(roster, change)));
+    let change = StoredValue::new(change);
+    let about = move |of: fn(Roster, Words, &Change) -> String| {
+        change.with_value(|change| change.as_ref().map(|change| of(roster, w.get(), change)).unwrap_or_default())
+    };
+    let title = move || about(subject);
+    let facts = Signal::derive(move || {
+        let at = made_at.map(|at| format::moment(w.get(), at, roster.minute(), roster.utc_offset_minutes()));
+        [Some(about(what_it_is)), at].into_iter().flatten().filter(|fact| !fact.is_empty()).collect::<Vec<_>>()
+    });
+    let open = place.map(|place| {
+        let open = Callback::new(move |()| route.go(&place));
+        view! { <Button label=t!(w, person_look) kind=ButtonKind::Text on_press=open/> }
+    });
     let resend = Callback::new(move |()| {
         spawn_local(async move {
             drop(roster.resend(id).await);
@@ -249,8 +287,10 @@ fn TrayRow(refused: Refused) -> impl IntoView {
             <Glyph icon=Icon::Warn/>
             <div class="tray-row__words">
                 <p class="tray-row__title">{title}</p>
-                <p class="note">{move || refusal_words(roster, w.get(), &reason)}</p>
+                <p>{move || refusal_words(roster, w.get(), &reason)}</p>
+                <p class="note"><Facts items=facts/></p>
             </div>
+            {open}
             {may_resend.then(|| view! { <Button label=t!(w, tray_resend) kind=ButtonKind::Quiet on_press=resend/> })}
         </div>
     }
