@@ -50,7 +50,7 @@ use crate::{
     words::{Words, use_words},
 };
 use field::field_view;
-pub use person::{PersonSearch, name_of};
+pub use person::{PersonSearch, leave_host_open, name_of, receive_by_owner};
 use sheet::{PERSON, PersonOf, Sheet, field_id};
 
 /// A form that can be saved.

@@ -18,7 +18,10 @@ use yingke_core::{
 };
 
 use super::{
-    form::{PackForm, Ready, Saved, about, begun, in_scene, name_of, save_failed, tell_saved},
+    form::{
+        PackForm, Ready, Saved, about, begun, in_scene, leave_host_open, name_of, receive_by_owner, save_failed,
+        tell_saved,
+    },
     papers::{Choose, Offered, Steps},
     shell::Pill,
     tour,
@@ -232,11 +235,19 @@ fn Register(
         Some((person, ..)) => format!("{form_key}/{person}"),
         None => form_key.to_owned(),
     };
-    let start = start.map(|(person, name_key, phone_key)| {
+    let known = start.map(|(person, name_key, phone_key)| {
         let record = untrack(|| roster.record(person));
         let text = |key| record.as_ref().and_then(|record| record.text(key)).unwrap_or_default().to_owned();
         let phone = PhoneNumber::from_e164(&text("phone")).map(|phone| phone.shown()).unwrap_or_default();
-        about(begun(roster, form_key, &[(name_key, text("name")), (phone_key, phone)]), person)
+        let draft = about(begun(roster, form_key, &[(name_key, text("name")), (phone_key, phone)]), person);
+        (draft, record)
+    });
+    let (mut start, record) = known.unwrap_or_else(|| (begun(roster, form_key, &[]), None));
+    untrack(|| {
+        leave_host_open(roster, &mut start);
+        if let Some((form, record)) = roster.pack().form(form_key).zip(record) {
+            receive_by_owner(roster, form, &record, &mut start);
+        }
     });
     let saved = move |saved: Saved| {
         let w_now = w.get_untracked();
@@ -247,21 +258,15 @@ fn Register(
         go.run(visit.map_or_else(|| "/reception".into(), |visit| format!("/reception?visit={visit}")));
     };
     let open_person = move |person: RecordId| go.run(format!("/people/{person}"));
-    let form = match start {
-        Some(start) => view! {
-            <PackForm
-                form_key draft_key start first without finds_person=true edits on_saved=saved on_open_person=open_person
-            />
-        },
-        None => view! {
-            <PackForm form_key draft_key first without finds_person=true edits on_saved=saved on_open_person=open_person/>
-        },
-    };
     view! {
         <PageHeader title=move || title().unwrap_or_default() back_label=t!(w, back) on_back=back>
             <Pill/>
         </PageHeader>
-        <div class="page page--form">{form}</div>
+        <div class="page page--form">
+            <PackForm
+                form_key draft_key start first without finds_person=true edits on_saved=saved on_open_person=open_person
+            />
+        </div>
     }
 }
 

@@ -1,7 +1,16 @@
 //! People in a form: whom a number belongs to, and the choice of one.
 
 use crate::view::prelude::*;
-use yingke_core::{change::Key, id::RecordId, pack::FieldType, phone::PhoneNumber};
+use yingke_core::{
+    audience::Role,
+    change::Key,
+    duplicate,
+    form::Draft,
+    id::RecordId,
+    pack::{FieldType, Form},
+    phone::PhoneNumber,
+    record::Record,
+};
 
 use super::sheet::{PERSON, PersonOf, Sheet};
 use crate::{
@@ -80,6 +89,9 @@ fn known_person(sheet: Sheet, person: RecordId, person_of: PersonOf) -> impl Int
             {
                 draft.set(&field.key, name);
             }
+            if let Some(record) = untrack(|| roster.record(person)) {
+                untrack(|| receive_by_owner(roster, &form, &record, draft));
+            }
         });
         sheet.typed.run(());
     };
@@ -97,6 +109,35 @@ fn known_person(sheet: Sheet, person: RecordId, person_of: PersonOf) -> impl Int
             </p>
             <div class="known__do">{open} {use_it}</div>
         </div>
+    }
+}
+
+const HOST: &str = "host_staff";
+const FIRST_VISIT: &str = "is_first_visit";
+
+/// A guest whom somebody looks after is received by them again, unless another was chosen, and whoever was here before is
+/// not asked whether this is the first time. Source: R-013.
+pub fn receive_by_owner(roster: Roster, form: &Form, person: &Record, draft: &mut Draft) {
+    let Some(me) = roster.actor_now().filter(|_| form.field(HOST).is_some()) else { return };
+    let was_here = |record: &Record| matches!(record.kind().as_str(), "visit" | "membership");
+    if form.field(FIRST_VISIT).is_some() && draft.get(FIRST_VISIT).is_empty() {
+        let again = roster.history(person.id).iter().any(was_here);
+        draft.set(&Key::of(FIRST_VISIT), if again { "false" } else { "" });
+    }
+    let is_chosen = !draft.get(HOST).is_empty() && draft.get(HOST) != me.id.to_string();
+    let owner = duplicate::owner(person).filter(|owner| roster.staff().iter().any(|staff| staff.id == *owner));
+    if let Some(owner) = owner.filter(|_| !is_chosen) {
+        draft.set(&Key::of(HOST), owner.to_string());
+    }
+}
+
+/// Whoever sits at the desk of a house that has consultants says who receives a guest: it is seldom themselves.
+pub fn leave_host_open(roster: Roster, draft: &mut Draft) {
+    let is_desk = roster.actor_now().is_some_and(|me| {
+        matches!(me.role, Role::Reception | Role::FrontDesk | Role::FrontDeskSupervisor | Role::Cashier)
+    });
+    if is_desk && roster.staff().iter().any(|staff| staff.role.keeps_own_leads()) {
+        draft.set(&Key::of(HOST), "");
     }
 }
 
