@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use leptos::prelude::untrack;
 use yingke_core::{
+    audit,
     capture::Scene,
     card,
     change::Edit,
@@ -17,7 +18,7 @@ use yingke_core::{
     task::{self, Task, TaskState},
     time::{DAY_MS, Day, Millis},
     value::Value,
-    work::Work,
+    work::{Machine, Work},
     workflow::{Actor, PROGRESS, is_actor},
 };
 
@@ -180,6 +181,40 @@ impl Roster {
         });
         tasks.sort_by_key(|mine| mine.task.due_at);
         tasks
+    }
+
+    /// Papers that wait for a decision of mine, the longest waiting first. Subscribes to their kinds.
+    #[must_use]
+    pub fn awaiting_me(self) -> Vec<RecordId> {
+        let deciding = |machine: &'static Machine| {
+            let kinds = machine.records.iter().map(|kind| &**kind);
+            kinds.filter_map(move |kind| {
+                let steps = machine.steps.iter().filter(|step| audit::decides(step, kind));
+                let from: Vec<&str> = steps.flat_map(|step| &step.from).map(|from| &**from).collect();
+                (!from.is_empty()).then_some((kind, from))
+            })
+        };
+        let waiting: Vec<(&'static str, Vec<&str>)> = self.work().machines.iter().flat_map(deciding).collect();
+        let kinds: Vec<&'static str> = waiting.iter().map(|(kind, _)| *kind).collect();
+        let mut records: Vec<Record> = self.ask(&kinds, |replica| {
+            let all = waiting.iter().flat_map(|(kind, from)| replica.by_kind(kind).map(move |id| (id, from)));
+            let there = all.filter_map(|(id, from)| {
+                let record = replica.record(id)?;
+                let state = record.guarded(PROGRESS)?.get("state").and_then(Value::as_text)?;
+                (from.contains(&state) && !record.is("withdrawn")).then(|| record.into_owned())
+            });
+            there.collect()
+        });
+        let is_mine_to_decide = |record: &Record| {
+            let offers = self.papers(&[], |scene, ground| {
+                let offers = paper::offers(record, scene, ground);
+                offers.iter().any(|offer| audit::decides(offer.step, record.kind().as_str()) && offer.unmet.is_empty())
+            });
+            offers == Some(true)
+        };
+        records.retain(|record| self.may_see(record) && is_mine_to_decide(record));
+        records.sort_by_key(|record| record.last_rank().map(|rank| rank.stamp));
+        records.into_iter().map(|record| record.id).collect()
     }
 
     /// The open tasks of one record, whoever they are for. Subscribes to it.

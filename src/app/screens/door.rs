@@ -9,7 +9,7 @@ use yingke_core::{audience::Role, id::StaffId, sync::Trouble, wire::v1::Staff};
 
 use crate::{
     format,
-    roster::{Door, DoorError, Farewell, use_roster},
+    roster::{Door, DoorError, Farewell, SyncState, use_roster},
     t,
     ui::{
         Banner, Button, ButtonKind, ButtonSize, EmptyState, FaceTile, Field, FieldKind, Glyph, Icon, Look, Mark,
@@ -55,7 +55,11 @@ fn Doorpost() -> impl IntoView {
             || view! { <span class="facts"><span>{venue}</span><span>{w.get().tablet_name(tablet)}</span></span> },
         )
     };
-    let online = move || roster.status().last_contact.is_some_and(|at| roster.minute().since(at) < 5 * 60_000);
+    let online = move || {
+        let status = roster.status();
+        let is_out_of_reach = matches!(status.sync, SyncState::Waiting { .. });
+        !is_out_of_reach && status.last_contact.is_some_and(|at| roster.minute().since(at) < 5 * 60_000)
+    };
     let waits = move || {
         let status = roster.status();
         if status.to_send() > 0 { w.get().door_unsent(status.to_send()) } else { w.get().door_all_sent().to_owned() }

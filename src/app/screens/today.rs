@@ -13,11 +13,12 @@ use super::{
     papers::OneTask,
     people::{likes_of, name_of, stage_of},
     reception::guests_today,
+    record_title::{second_of, title_of},
     shell::Pill,
 };
 use crate::{
     format,
-    roster::{Roster, use_roster},
+    roster::{MyTask, Roster, use_roster},
     route::use_route,
     t,
     ui::{
@@ -40,9 +41,17 @@ pub fn Today() -> impl IntoView {
     let shown = RwSignal::new(ROWS);
     let due = Memo::new(move |_| due_today(roster));
     let day = move || format::long_day(w.get(), roster.today());
+    let decisions = Memo::new(move |_| {
+        let _ = roster.minute();
+        roster.awaiting_me()
+    });
+    let tasks = Memo::new(move |_| roster.my_tasks());
     let next = move || match due.with(|due| due.first().copied()) {
         Some(id) => view! { <Next id/> },
-        None => view! { <EmptyState icon=Icon::Saved title=t!(w, today_none) text=t!(w, today_none_text)/> },
+        None if decisions.with(Vec::is_empty) && tasks.with(Vec::is_empty) => {
+            view! { <EmptyState icon=Icon::Saved title=t!(w, today_none) text=t!(w, today_none_text)/> }
+        }
+        None => View::Nothing,
     };
     let call = Callback::new(move |id: RecordId| route.go(&format!("/people/{id}/call")));
     let rows = move || {
@@ -79,7 +88,7 @@ pub fn Today() -> impl IntoView {
             />
         </PageHeader>
         <div class="page page--aside">
-            <div class="today">{next} <Tasks/> {rows}</div>
+            <div class="today">{next} <Decisions decisions/> <Tasks tasks/> {rows}</div>
             <aside class="today__aside">
                 {move || today_ring(roster, w.get())}
                 <Guests/>
@@ -88,13 +97,51 @@ pub fn Today() -> impl IntoView {
     }
 }
 
-/// What there is to do besides calls, the longest overdue first.
+/// What others wait for me to decide, the longest waiting first.
 #[component]
-fn Tasks() -> impl IntoView {
+fn Decisions(decisions: Memo<Vec<RecordId>>) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
+    let route = use_route();
     let shown_rows = RwSignal::new(TASKS);
-    let tasks = Memo::new(move |_| roster.my_tasks());
+    let row = move |id: RecordId| {
+        let title = move || roster.record(id).map(|record| title_of(roster, w.get(), &record)).unwrap_or_default();
+        let items = move || roster.record(id).map(|record| second_of(roster, w.get(), &record)).unwrap_or_default();
+        let open = Callback::new(move |()| route.go(&format!("/record/{id}")));
+        let second = slot(move || view! { <Facts items=items()/> });
+        view! { <div role="listitem"><ListRow title second on_open=open/></div> }
+    };
+    shown(
+        move || decisions.with(|decisions| !decisions.is_empty()),
+        move || {
+            let count = move || w.get().task_count(decisions.with(Vec::len));
+            let rows = move || {
+                let ids = decisions.with(|ids| ids.iter().copied().take(shown_rows.get()).collect::<Vec<_>>());
+                ids.into_iter().map(row).collect::<View>()
+            };
+            let more = move || {
+                let more = decisions.with(Vec::len).saturating_sub(shown_rows.get());
+                (more > 0).then(|| {
+                    view! {
+                        <Button
+                            label=move || w.get().work_more(more.min(ROWS))
+                            kind=ButtonKind::Text
+                            icon=Icon::Down
+                            on_press=move |()| shown_rows.update(|shown| *shown += ROWS)
+                        />
+                    }
+                })
+            };
+            view! { <Section title=t!(w, today_decide_title) aside=count list=true>{rows}</Section> {more} }
+        },
+    )
+}
+
+/// What there is to do besides calls, the longest overdue first.
+#[component]
+fn Tasks(tasks: Memo<Vec<MyTask>>) -> impl IntoView {
+    let w = use_words();
+    let shown_rows = RwSignal::new(TASKS);
     shown(
         move || tasks.with(|tasks| !tasks.is_empty()),
         move || {
