@@ -2,6 +2,8 @@
 
 #[expect(dead_code, reason = "the layer is whole and tested as such; wiping and raising wait for their screens")]
 mod browser;
+#[cfg(test)]
+mod drill;
 mod format;
 mod roster;
 mod route;

@@ -18,6 +18,7 @@ pub mod conflict;
 pub mod court;
 #[cfg(feature = "describe")]
 mod describe;
+pub mod drill;
 pub mod duplicate;
 pub mod filter;
 pub mod fixture;

@@ -21,6 +21,7 @@ const TESTS: &str = "yingke-tests";
 const E2E: &str = "e2e";
 const ENDPOINT: &str = "server";
 const SIM: &str = "sim";
+const CORE: &str = "yingke-core";
 const SERVER: &str = "yingke-server";
 /// A test that needs a program of its own, and so is a step of its own.
 const OPENAPI: &str = "openapi::no_answer_is_outside_the_document";
@@ -226,11 +227,21 @@ fn contract(workspace: &Workspace) -> Outcome<Tally> {
     let mut tests = builder.cargo();
     tests.args(["test", "--package", "yingke-app", "--bin", "yingke", "--target", TARGET, "--locked"]);
     tests
+        .env("YINGKE_DRILL", drilled_natively(workspace)?)
         .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", builder.test_runner())
         .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", &file)
-        .env("WASM_BINDGEN_TEST_TIMEOUT", "120")
+        .env("WASM_BINDGEN_TEST_TIMEOUT", "300")
         .env("CHROMEDRIVER", driver);
     tallied(&mut tests, "the storage's contract in Chromium")
+}
+
+/// What the native build makes of core's drill, to be held against what the browser's makes of it. Neither is optimised:
+/// that takes longer than the hundred thousand actions.
+fn drilled_natively(workspace: &Workspace) -> Outcome<String> {
+    let mut drill = cargo(workspace, &["run", "--quiet", "--package", CORE, "--features", "full"]);
+    drill.args(["--example", "drill", "--locked"]);
+    let told = shell::quiet(&mut drill)?;
+    Ok(told.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 fn browsers(workspace: &Workspace, finish: Finish) -> Outcome<Tally> {
