@@ -186,3 +186,6 @@ fn change(
     let stamp = Stamp::at(now).max(last.following());
     Ranked::provisional(stamp, Change::new(header, owed.edits, &mut Seeded::new(seed)))
 }
+
+#[cfg(test)]
+mod tests;
