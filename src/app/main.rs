@@ -31,6 +31,13 @@ fn App() -> impl IntoView {
     provide_context(route::Route::start());
     provide_context(words);
     provide_context(roster);
-    provide_context(ui::Toaster::new());
+    let toaster = ui::Toaster::new();
+    provide_context(toaster);
+    // What somebody did, and the way to undo it, is not for whoever unlocks next.
+    Effect::new(move |_| {
+        if !matches!(roster.door(), roster::Door::Open(_)) {
+            toaster.dismiss();
+        }
+    });
     view! { <screens::House/> }
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use leptos::prelude::untrack;
 use yingke_core::{
+    audience::may_hold,
     audit,
     capture::Scene,
     card,
@@ -101,6 +102,12 @@ impl Roster {
     #[must_use]
     pub fn card_balance(self, card: RecordId) -> Option<i64> {
         self.papers(&card::MOVES, |_, ground| paper::card_balance(card, ground)).flatten()
+    }
+
+    /// Whether records of this one's audience stay on a tablet of mine: the desk takes complaints in and hands them on.
+    #[must_use]
+    pub fn reads(self, record: &Record) -> bool {
+        self.me_now().is_some_and(|me| may_hold(me.id, me.role, me.venue.id, record.audience()))
     }
 
     /// Whether I may see a record of a kind: all of the venue's, or my own only, as the permission matrix has it.

@@ -102,11 +102,15 @@ fn Begin(form_id: String, about: Option<RecordId>, task: Option<RecordId>) -> im
     let saved = Callback::new(move |saved: Saved| {
         let words = w.get_untracked();
         let what = form.title.in_language(words.0).to_owned();
-        tell_saved(roster, toaster, w, words.paper_saved(&what), what, saved.undo);
-        match begun_id.get_value() {
+        let record = begun_id.get_value().and_then(|id| untrack(|| roster.record(id)));
+        let is_handed_on = record.as_ref().is_some_and(|record| !roster.reads(record));
+        let told = if is_handed_on { words.paper_handed_on(&what) } else { words.paper_saved(&what) };
+        tell_saved(roster, toaster, w, told, what, saved.undo);
+        match record {
             // Back from the record leads to where the form was opened from.
-            Some(id) => route.replace(&format!("/record/{id}")),
-            None => route.go("/desk"),
+            Some(record) if !is_handed_on => route.replace(&format!("/record/{}", record.id)),
+            // It is others' from now on, and leaves this tablet once it has arrived.
+            _ => route.replace("/desk"),
         }
     });
     let back = Callback::new(move |()| {
