@@ -18,7 +18,7 @@ fn the_same_seed_tells_the_same_and_another_one_something_else() {
 fn much_that_packs_name_happens() {
     let (mut kinds, mut forms, mut told) = (BTreeSet::new(), BTreeSet::new(), Told::default());
     let (mut steps, mut conflicts, mut tasks, mut deeds) = (0, 0, 0, 0);
-    for seed in 0..60 {
+    for seed in 0..120 {
         let kind = [VenueKind::Fitness, VenueKind::Sports][seed as usize % 2];
         let mut club = Club::new(kind, seed);
         (0..CLUB_ACTIONS).for_each(|_| club.act(&mut told));
