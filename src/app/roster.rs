@@ -44,6 +44,7 @@ use yingke_core::{
     phone::PhoneNumber,
     record::Record,
     replica::{Replica, Touched},
+    schema,
     search::{Found, Scope},
     stamp::Stamper,
     sync::{Filled, News, Trouble, TurnError, retry_at, turn},
@@ -896,6 +897,11 @@ impl Roster {
         let id = header.id;
         let names_pictures = edits.iter().any(|edit| !blob::named(edit).is_empty());
         let change = Change::new(header, edits, &mut Web);
+        // The centre would refuse it later, when nobody has the form before them any more.
+        if let Err(fault) = schema::check_change(&change) {
+            trace::warn(&format!("a save was not kept: {fault}"));
+            return Err(AppendError::Aborted { detail: fault.to_string() });
+        }
         let gives_numbers = Numbers::are_given_by(&change);
         let stamp = inner.stamper.borrow_mut().next(made_at.plus(clock_offset_ms));
         let ranked = Ranked::provisional(stamp, change);
