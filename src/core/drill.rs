@@ -434,14 +434,10 @@ impl Club {
 
     fn ask<T>(&self, me: StaffId, question: impl FnOnce(&Scene<'_>, &paper::Ground<'_>) -> T) -> T {
         let parameters = self.parameters();
-        let find = |kind: &str, field: &str, value: &Value| {
-            let mut of_kind = self.records.values().filter(|record| record.kind().as_str() == kind);
-            of_kind.find(|record| record.get(field) == Some(value)).map(|record| record.id)
-        };
-        let earlier = |kind: &str, card: RecordId| {
-            let of_kind = self.records.values().filter(|record| record.kind().as_str() == kind);
-            of_kind.filter(|record| record.get("membership") == Some(&card.into())).cloned().collect()
-        };
+        let find =
+            |kind: &str, field: &str, value: &Value| with(&self.records, kind, field, value).next().map(|it| it.id);
+        let earlier =
+            |kind: &str, card: RecordId| with(&self.records, kind, "membership", &card.into()).cloned().collect();
         let scene = Scene {
             now: self.now,
             offset_minutes: OFFSET_MINUTES,
@@ -579,6 +575,18 @@ impl Club {
             | FieldType::List(_) => return None,
         })
     }
+}
+
+/// Records of a kind that hold this in a field.
+pub(crate) fn with<'a>(
+    records: &'a Records,
+    kind: &'a str,
+    field: &'a str,
+    value: &Value,
+) -> impl Iterator<Item = &'a Record> {
+    let value = value.clone();
+    let of_kind = records.values().filter(move |record| record.kind().as_str() == kind);
+    of_kind.filter(move |record| record.get(field) == Some(&value))
 }
 
 /// One colleague for each post.

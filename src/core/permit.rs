@@ -212,18 +212,15 @@ pub fn may_share_prices() -> bool {
 /// An identity number as forms show it: the first three and the last four. Source: domain catalogue 0.2, V-ID.
 #[must_use]
 pub fn masked_id(number: &str) -> String {
-    masked(number, 3, 4)
-}
-
-fn masked(text: &str, first: usize, last: usize) -> String {
-    let signs: Vec<char> = text.chars().filter(|c| !c.is_whitespace()).collect();
-    if signs.len() <= first + last {
+    const FIRST: usize = 3;
+    const LAST: usize = 4;
+    let signs: Vec<char> = number.chars().filter(|c| !c.is_whitespace()).collect();
+    let Some(hidden) = signs.len().checked_sub(FIRST + LAST).filter(|hidden| *hidden > 0) else {
         // Too short to show any of it.
         return "*".repeat(signs.len());
-    }
-    let hidden = signs.len() - first - last;
-    let begins: String = signs[..first].iter().collect();
-    let ends: String = signs[first + hidden..].iter().collect();
+    };
+    let begins: String = signs[..FIRST].iter().collect();
+    let ends: String = signs[FIRST + hidden..].iter().collect();
     format!("{begins}{}{ends}", "*".repeat(hidden))
 }
 

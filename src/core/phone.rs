@@ -123,7 +123,7 @@ impl PhoneNumber {
         }
     }
 
-    /// Masked but for the digits that somebody typed to find it, since they know those: `138*00**8000`.
+    /// Masked but for the digits that somebody typed to find it, since they know those: `138057*6622` of 057.
     #[must_use]
     pub fn masked_but(&self, typed: &str) -> String {
         let digits: String = typed.chars().filter(char::is_ascii_digit).collect();

@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     audience::Role,
     change::{Change, Ranked},
+    drill::with,
     fixture,
     form::{self, Context},
     id::{DeviceNumber, StaffId},
@@ -89,14 +90,10 @@ impl Club {
             key => self.pack.parameter(key).and_then(|parameter| parameter.values.first().copied()),
         };
         let lookup = |id: RecordId| self.records.get(&id).map(Cow::Borrowed);
-        let find = |kind: &str, field: &str, value: &Value| {
-            let mut of_kind = self.records.values().filter(|record| record.kind().as_str() == kind);
-            of_kind.find(|record| record.get(field) == Some(value)).map(|record| record.id)
-        };
-        let earlier = |kind: &str, card: RecordId| {
-            let of_kind = self.records.values().filter(|record| record.kind().as_str() == kind);
-            of_kind.filter(|record| record.get("membership") == Some(&card.into())).cloned().collect()
-        };
+        let find =
+            |kind: &str, field: &str, value: &Value| with(&self.records, kind, field, value).next().map(|it| it.id);
+        let earlier =
+            |kind: &str, card: RecordId| with(&self.records, kind, "membership", &card.into()).cloned().collect();
         let ground = Ground {
             work: self.work,
             number: &number,
