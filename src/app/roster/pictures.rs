@@ -2,7 +2,7 @@
 
 use leptos::{prelude::*, web_sys::File};
 use yingke_core::{
-    audience::{Audience, may_hold},
+    audience::Audience,
     blob::BlobHash,
     journal::AppendError,
     sync::{Trouble, TurnError},
@@ -48,14 +48,10 @@ impl Roster {
             return Seen::NotYet;
         }
         let here = journal.picture(hash).await.ok().flatten();
-        let is_mine = || {
-            let me = self.me_now()?;
-            let audience = audience.as_ref()?;
-            Some(may_hold(me.id, me.role, me.venue.id, audience))
-        };
+        let is_others = || audience.as_ref().is_some_and(|audience| !self.reads(audience));
         let bytes = match here {
             Some(bytes) => Some(bytes),
-            None if is_mine() == Some(false) => return Seen::NotYours,
+            None if is_others() => return Seen::NotYours,
             None => {
                 let fetched = inner.browser.http().picture(hash).await.ok().flatten();
                 let fetched = fetched.filter(|bytes| BlobHash::of(bytes) == hash);

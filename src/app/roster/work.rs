@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use leptos::prelude::untrack;
 use yingke_core::{
-    audience::may_hold,
+    audience::{Audience, may_hold},
     audit,
     capture::Scene,
     card,
@@ -104,10 +104,10 @@ impl Roster {
         self.papers(&card::MOVES, |_, ground| paper::card_balance(card, ground)).flatten()
     }
 
-    /// Whether records of this one's audience stay on a tablet of mine: the desk takes complaints in and hands them on.
+    /// Whether what is for an audience stays on a tablet of mine: the desk takes complaints in and hands them on.
     #[must_use]
-    pub fn reads(self, record: &Record) -> bool {
-        self.me_now().is_some_and(|me| may_hold(me.id, me.role, me.venue.id, record.audience()))
+    pub fn reads(self, audience: &Audience) -> bool {
+        self.me_now().is_some_and(|me| may_hold(me.id, me.role, me.venue.id, audience))
     }
 
     /// Whether I may see a record of a kind: all of the venue's, or my own only, as the permission matrix has it.
@@ -152,7 +152,7 @@ impl Roster {
         let Some(me) = self.me_now() else { return false };
         let me_text = me.id.to_string();
         let in_group = record.guarded(PROGRESS).and_then(|group| group.get("owner")).and_then(Value::as_text);
-        let is_own = matches!(record.audience(), yingke_core::audience::Audience::Own(_, owner) if *owner == me.id);
+        let is_own = matches!(record.audience(), Audience::Own(_, owner) if *owner == me.id);
         is_own || in_group == Some(&*me_text) || NAMES_STAFF.iter().any(|field| record.text(field) == Some(&*me_text))
     }
 
@@ -212,15 +212,19 @@ impl Roster {
             });
             there.collect()
         });
-        let is_mine_to_decide = |record: &Record| {
-            let offers = self.papers(&[], |scene, ground| {
+        records.retain(|record| self.may_see(record));
+        let decided = self.papers(&[], |scene, ground| {
+            records.retain(|record| {
                 let offers = paper::offers(record, scene, ground);
                 offers.iter().any(|offer| audit::decides(offer.step, record.kind().as_str()) && offer.unmet.is_empty())
             });
-            offers == Some(true)
-        };
-        records.retain(|record| self.may_see(record) && is_mine_to_decide(record));
+        });
+        if decided.is_none() {
+            return Vec::new();
+        }
         records.sort_by_key(|record| record.last_rank().map(|rank| rank.stamp));
+        // Two machines may run one kind.
+        records.dedup_by_key(|record| record.id);
         records.into_iter().map(|record| record.id).collect()
     }
 

@@ -103,7 +103,7 @@ fn Begin(form_id: String, about: Option<RecordId>, task: Option<RecordId>) -> im
         let words = w.get_untracked();
         let what = form.title.in_language(words.0).to_owned();
         let record = begun_id.get_value().and_then(|id| untrack(|| roster.record(id)));
-        let is_handed_on = record.as_ref().is_some_and(|record| !roster.reads(record));
+        let is_handed_on = record.as_ref().is_some_and(|record| !roster.reads(record.audience()));
         let told = if is_handed_on { words.paper_handed_on(&what) } else { words.paper_saved(&what) };
         tell_saved(roster, toaster, w, told, what, saved.undo);
         match record {

@@ -31,7 +31,7 @@ pub fn EditPerson() -> impl IntoView {
         // What is being changed stays as it was opened: a colleague's edit does not pull the form away.
         match id.get().and_then(|id| untrack(|| roster.record(id))) {
             // The form would show what is masked elsewhere: who may see it asks on the person's page.
-            Some(person) if person.text("phone").is_some() && !is_whole(roster, &person) => {
+            Some(person) if !is_whole(roster, &person) => {
                 let to_person = Callback::new(move |()| route.go(&format!("/people/{}", person.id)));
                 view! {
                     <div class="page">

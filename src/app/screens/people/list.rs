@@ -308,14 +308,12 @@ pub fn Actions(id: RecordId, go: Callback<String>) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
     let kept = KeptBack::of(id);
-    let view_of = Memo::new(move |_| roster.record(id).map(|person| roster.phone_view(&person)));
-    let has_phone = Memo::new(move |_| roster.record(id).is_some_and(|person| person.text("phone").is_some()));
-    let is_whole = move || view_of.get() == Some(PhoneView::Whole);
+    let seen = Memo::new(move |_| roster.record(id).map(|person| roster.phone_view(&person)));
+    let is_whole = move || seen.get() == Some(PhoneView::Whole);
     let may_call = Memo::new(move |_| {
-        is_whole() && has_phone.get() && roster.record(id).is_some_and(|person| !person.is("do_not_contact"))
+        let is_called = |person: &Record| person.text("phone").is_some() && !person.is("do_not_contact");
+        is_whole() && roster.record(id).is_some_and(|person| is_called(&person))
     });
-    let may_ask = Memo::new(move |_| has_phone.get() && view_of.get() == Some(PhoneView::Asked));
-    let may_edit = Memo::new(move |_| is_whole() || (!has_phone.get() && view_of.get() == Some(PhoneView::Asked)));
     view! {
         <div class="brief__actions">
             {shown(
@@ -328,7 +326,7 @@ pub fn Actions(id: RecordId, go: Callback<String>) -> impl IntoView {
                 },
             )}
             {shown(
-                move || may_ask.get(),
+                move || seen.get() == Some(PhoneView::Asked),
                 move || view! {
                     <Button
                         label=t!(w, phone_show)
@@ -346,7 +344,7 @@ pub fn Actions(id: RecordId, go: Callback<String>) -> impl IntoView {
                 on_press=move |()| go.run(format!("/reception/visit?person={id}"))
             />
             {shown(
-                move || may_edit.get(),
+                is_whole,
                 move || view! {
                     <Button
                         label=t!(w, person_edit)
