@@ -193,7 +193,8 @@ fn ChangeRow(change: Change) -> impl IntoView {
     let who = roster.staff_name(&change.header.author.to_string());
     let change = StoredValue::new(change);
     let title = move || change.with_value(|change| subject(roster, w.get(), change));
-    let second = slot(move || change.with_value(|change| what_it_is(roster, w.get(), change)));
+    let what = move || change.with_value(|change| what_it_is(roster, w.get(), change));
+    let second = slot(move || view! { <Facts items=what()/> });
     let date = move || format::clock(at, roster.utc_offset_minutes());
     match change.with_value(|change| untrack(|| place_of(roster, change))) {
         Some(place) => {
@@ -234,10 +235,10 @@ fn subject(roster: Roster, words: Words, change: &Change) -> String {
 }
 
 /// Which form it was; of a step, which record it moved and where that stands now.
-fn what_it_is(roster: Roster, words: Words, change: &Change) -> String {
+fn what_it_is(roster: Roster, words: Words, change: &Change) -> Vec<String> {
     let form = roster.pack().form(&change.header.form);
-    let form = form.map(|form| form.title.in_language(words.0).to_owned());
-    let of_record = || Some(second_of(roster, words, &record_in(roster, change)?).join(" · "));
+    let form = form.map(|form| vec![form.title.in_language(words.0).to_owned()]);
+    let of_record = || Some(second_of(roster, words, &record_in(roster, change)?));
     form.or_else(of_record).unwrap_or_default()
 }
 
@@ -259,19 +260,16 @@ fn TrayRow(refused: Refused) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
     let route = use_route();
-    let id = refused.id;
-    let Refused { change, reason, .. } = refused;
+    let Refused { id, change, reason } = refused;
     let may_resend = change.is_some();
     let made_at = change.as_ref().map(|change| change.header.made_at.plus(change.header.clock_offset_ms));
     let place = change.as_ref().and_then(|change| untrack(|| place_of(roster, change)));
     let change = StoredValue::new(change);
-    let about = move |of: fn(Roster, Words, &Change) -> String| {
-        change.with_value(|change| change.as_ref().map(|change| of(roster, w.get(), change)).unwrap_or_default())
-    };
-    let title = move || about(subject);
+    let title = move || change.with_value(|change| change.as_ref().map(|change| subject(roster, w.get(), change)));
     let facts = Signal::derive(move || {
+        let what = change.with_value(|change| change.as_ref().map(|change| what_it_is(roster, w.get(), change)));
         let at = made_at.map(|at| format::moment(w.get(), at, roster.minute(), roster.utc_offset_minutes()));
-        [Some(about(what_it_is)), at].into_iter().flatten().filter(|fact| !fact.is_empty()).collect::<Vec<_>>()
+        what.into_iter().flatten().chain(at).collect::<Vec<_>>()
     });
     let open = place.map(|place| {
         let open = Callback::new(move |()| route.go(&place));

@@ -103,7 +103,6 @@ fn Decisions(decisions: Memo<Vec<RecordId>>) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
     let route = use_route();
-    let shown_rows = RwSignal::new(TASKS);
     let row = move |id: RecordId| {
         let title = move || roster.record(id).map(|record| title_of(roster, w.get(), &record)).unwrap_or_default();
         let items = move || roster.record(id).map(|record| second_of(roster, w.get(), &record)).unwrap_or_default();
@@ -111,59 +110,51 @@ fn Decisions(decisions: Memo<Vec<RecordId>>) -> impl IntoView {
         let second = slot(move || view! { <Facts items=items()/> });
         view! { <div role="listitem"><ListRow title second on_open=open/></div> }
     };
-    shown(
-        move || decisions.with(|decisions| !decisions.is_empty()),
-        move || {
-            let count = move || w.get().task_count(decisions.with(Vec::len));
-            let rows = move || {
-                let ids = decisions.with(|ids| ids.iter().copied().take(shown_rows.get()).collect::<Vec<_>>());
-                ids.into_iter().map(row).collect::<View>()
-            };
-            let more = move || {
-                let more = decisions.with(Vec::len).saturating_sub(shown_rows.get());
-                (more > 0).then(|| {
-                    view! {
-                        <Button
-                            label=move || w.get().work_more(more.min(ROWS))
-                            kind=ButtonKind::Text
-                            icon=Icon::Down
-                            on_press=move |()| shown_rows.update(|shown| *shown += ROWS)
-                        />
-                    }
-                })
-            };
-            view! { <Section title=t!(w, today_decide_title) aside=count list=true>{rows}</Section> {more} }
-        },
-    )
+    let some = move |limit: usize| {
+        let ids = decisions.with(|ids| ids.iter().copied().take(limit).collect::<Vec<_>>());
+        ids.into_iter().map(row).collect::<View>()
+    };
+    let count = Signal::derive(move || decisions.with(Vec::len));
+    some_rows(w, t!(w, today_decide_title), count, some)
 }
 
 /// What there is to do besides calls, the longest overdue first.
 #[component]
 fn Tasks(tasks: Memo<Vec<MyTask>>) -> impl IntoView {
     let w = use_words();
-    let shown_rows = RwSignal::new(TASKS);
+    let some = move |limit: usize| {
+        let tasks = tasks.with(|tasks| tasks.iter().take(limit).cloned().collect::<Vec<_>>());
+        tasks.into_iter().map(|mine| view! { <OneTask mine opens=true/> }).collect::<View>()
+    };
+    some_rows(w, t!(w, today_tasks_title), Signal::derive(move || tasks.with(Vec::len)), some)
+}
+
+/// The first rows of a list under its title, and more on a press; nothing where there are none.
+fn some_rows(
+    w: Signal<Words>,
+    title: impl Fn() -> String + Copy + Send + Sync + 'static,
+    count: Signal<usize>,
+    some: impl Fn(usize) -> View + Copy + Send + Sync + 'static,
+) -> View {
+    let limit = RwSignal::new(TASKS);
     shown(
-        move || tasks.with(|tasks| !tasks.is_empty()),
+        move || count.get() > 0,
         move || {
-            let count = move || w.get().task_count(tasks.with(Vec::len));
-            let rows = move || {
-                let tasks = tasks.with(|tasks| tasks.iter().take(shown_rows.get()).cloned().collect::<Vec<_>>());
-                tasks.into_iter().map(|mine| view! { <OneTask mine opens=true/> }).collect::<View>()
-            };
             let more = move || {
-                let more = tasks.with(Vec::len).saturating_sub(shown_rows.get());
+                let more = count.get().saturating_sub(limit.get());
                 (more > 0).then(|| {
                     view! {
                         <Button
                             label=move || w.get().work_more(more.min(ROWS))
                             kind=ButtonKind::Text
                             icon=Icon::Down
-                            on_press=move |()| shown_rows.update(|shown| *shown += ROWS)
+                            on_press=move |()| limit.update(|limit| *limit += ROWS)
                         />
                     }
                 })
             };
-            view! { <Section title=t!(w, today_tasks_title) aside=count list=true>{rows}</Section> {more} }
+            let aside = move || w.get().task_count(count.get());
+            view! { <Section title aside list=true>{move || some(limit.get())}</Section> {more} }
         },
     )
 }

@@ -2,7 +2,6 @@
 
 use crate::view::prelude::*;
 use yingke_core::{
-    audience::Role,
     change::Key,
     duplicate,
     form::Draft,
@@ -120,9 +119,9 @@ const FIRST_VISIT: &str = "is_first_visit";
 pub fn receive_by_owner(roster: Roster, form: &Form, person: &Record, draft: &mut Draft) {
     let Some(me) = roster.actor_now().filter(|_| form.field(HOST).is_some()) else { return };
     let was_here = |record: &Record| matches!(record.kind().as_str(), "visit" | "membership");
-    if form.field(FIRST_VISIT).is_some() && draft.get(FIRST_VISIT).is_empty() {
-        let again = roster.history(person.id).iter().any(was_here);
-        draft.set(&Key::of(FIRST_VISIT), if again { "false" } else { "" });
+    let is_asked = form.field(FIRST_VISIT).is_some() && draft.get(FIRST_VISIT).is_empty();
+    if is_asked && roster.history(person.id).iter().any(was_here) {
+        draft.set(&Key::of(FIRST_VISIT), "false");
     }
     let is_chosen = !draft.get(HOST).is_empty() && draft.get(HOST) != me.id.to_string();
     let owner = duplicate::owner(person).filter(|owner| roster.staff().iter().any(|staff| staff.id == *owner));
@@ -131,12 +130,10 @@ pub fn receive_by_owner(roster: Roster, form: &Form, person: &Record, draft: &mu
     }
 }
 
-/// Whoever sits at the desk of a house that has consultants says who receives a guest: it is seldom themselves.
+/// In a house that has consultants, whoever is none says who receives a guest: it is seldom themselves.
 pub fn leave_host_open(roster: Roster, draft: &mut Draft) {
-    let is_desk = roster.actor_now().is_some_and(|me| {
-        matches!(me.role, Role::Reception | Role::FrontDesk | Role::FrontDeskSupervisor | Role::Cashier)
-    });
-    if is_desk && roster.staff().iter().any(|staff| staff.role.keeps_own_leads()) {
+    let is_consultant = roster.actor_now().is_some_and(|me| me.role.keeps_own_leads());
+    if !is_consultant && roster.staff().iter().any(|staff| staff.role.keeps_own_leads()) {
         draft.set(&Key::of(HOST), "");
     }
 }
