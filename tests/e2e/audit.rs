@@ -4,7 +4,10 @@
 use calamine::{Reader, Xlsx, open_workbook};
 use serde_json::json;
 
-use crate::house::{CHEN_XIAOTONG, LI_WEI, LIN_YUE, Person, Server, Tablet, VENUE, WU_SHAN};
+use crate::{
+    house::{CHEN_XIAOTONG, LI_WEI, LIN_YUE, Person, Server, Tablet, VENUE, WU_SHAN},
+    papers::fill_in_complaint,
+};
 
 const NUMBER: &str = "11010519491231002X";
 const MASKED: &str = "110***********002X";
@@ -25,12 +28,7 @@ async fn a_whole_number_is_shown_once_the_look_is_written_down() {
     manager.field("客人").fill("wang").await;
     manager.button("王雨桐").tap().await;
     manager.field("身份证件号码").fill(NUMBER).await;
-    manager.field("被投诉事项").fill("淋浴水温忽冷忽热").await;
-    manager.field("被投诉人").fill("不清楚").await;
-    manager.group("类别").tap_inside("[role=radio]", "设施设备").await;
-    manager.group("严重程度").tap_inside("[role=radio]", "一般").await;
-    manager.field("投诉内容摘要").fill("周三晚上八点，三次变凉").await;
-    manager.group("第一受理部门").tap_inside("[role=radio]", "前台").await;
+    fill_in_complaint(&manager).await;
     manager.button("保存").tap().await;
     manager.status("已存在本机：客户投诉登记表").shown().await;
     manager.text(MASKED).shown().await;
@@ -129,12 +127,7 @@ async fn a_phone_number_is_whole_for_whose_guest_it_is() {
     desk.place("/form/F-21").await;
     desk.field("客人").fill("zhao").await;
     desk.button("赵思琳").tap().await;
-    desk.field("被投诉事项").fill("淋浴水温忽冷忽热").await;
-    desk.field("被投诉人").fill("不清楚").await;
-    desk.group("类别").tap_inside("[role=radio]", "设施设备").await;
-    desk.group("严重程度").tap_inside("[role=radio]", "一般").await;
-    desk.field("投诉内容摘要").fill("周三晚上八点，三次变凉").await;
-    desk.group("第一受理部门").tap_inside("[role=radio]", "前台").await;
+    fill_in_complaint(&desk).await;
     desk.button("保存").tap().await;
     desk.status("已存在本机，交给负责的同事：客户投诉登记表").shown().await;
     desk.heading("办理").shown().await;

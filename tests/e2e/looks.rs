@@ -243,7 +243,7 @@ impl<'a> Eye<'a> {
             self.tablet.at_rest().await;
             let picture = house::screenshots().join(format!("{screen}-{width}x{height}.png"));
             fs::write(picture, self.tablet.picture().await).unwrap();
-            self.sideways(&format!("{screen} {width}x{height}")).await;
+            self.has_room(&format!("{screen} {width}x{height}")).await;
             self.audit(&format!("{screen} {width}x{height}"), "{}").await;
         }
         let (width, height) = SIZES[0];
@@ -256,7 +256,7 @@ impl<'a> Eye<'a> {
         for (width, height) in SIZES.into_iter().rev() {
             self.tablet.size(width, height).await;
             self.tablet.at_rest().await;
-            self.sideways(&format!("{screen} {width}x{height}")).await;
+            self.has_room(&format!("{screen} {width}x{height}")).await;
         }
         let picture = house::screenshots().join(format!("{screen}.png"));
         fs::write(picture, self.tablet.picture().await).unwrap();
@@ -278,7 +278,8 @@ impl<'a> Eye<'a> {
         }
     }
 
-    async fn sideways(&mut self, screen: &str) {
+    /// Nothing is wider than the window, and no words than their button.
+    async fn has_room(&mut self, screen: &str) {
         let sideways = "return document.documentElement.scrollWidth - innerWidth";
         let beyond = self.tablet.run(sideways, vec![]).await.as_i64().unwrap_or_default();
         if beyond > 0 {

@@ -3,6 +3,16 @@
 
 use crate::house::{HUANG_LI, LI_WEI, Person, Server, Tablet};
 
+/// What F-21 has to have besides whom it is about.
+pub async fn fill_in_complaint(tablet: &Tablet) {
+    tablet.field("被投诉事项").fill("淋浴水温忽冷忽热").await;
+    tablet.field("被投诉人").fill("不清楚").await;
+    tablet.group("类别").tap_inside("[role=radio]", "设施设备").await;
+    tablet.group("严重程度").tap_inside("[role=radio]", "一般").await;
+    tablet.field("投诉内容摘要").fill("周三晚上八点，三次变凉").await;
+    tablet.group("第一受理部门").tap_inside("[role=radio]", "前台").await;
+}
+
 #[tokio::test]
 async fn papers_are_signed_taken_and_renewed_offline_and_reach_the_centre() {
     let mut server = Server::demo().await;
@@ -35,12 +45,7 @@ async fn papers_are_signed_taken_and_renewed_offline_and_reach_the_centre() {
     tablet.heading("客户投诉登记表").shown().await;
     tablet.button("保存").tap().await;
     tablet.text("补上就能存").shown().await;
-    tablet.field("被投诉事项").fill("淋浴水温忽冷忽热").await;
-    tablet.field("被投诉人").fill("不清楚").await;
-    tablet.group("类别").tap_inside("[role=radio]", "设施设备").await;
-    tablet.group("严重程度").tap_inside("[role=radio]", "一般").await;
-    tablet.field("投诉内容摘要").fill("周三晚上八点，三次变凉").await;
-    tablet.group("第一受理部门").tap_inside("[role=radio]", "前台").await;
+    fill_in_complaint(&tablet).await;
     tablet.button("保存").tap().await;
     tablet.status("已存在本机：客户投诉登记表").shown().await;
     tablet.text("下一步").shown().await;

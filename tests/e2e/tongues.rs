@@ -11,7 +11,8 @@ use crate::{
     looks::Eye,
 };
 
-const LANGUAGES: [(&str, &str); 2] = [("English", "en"), ("繁體中文", "zh-Hant")];
+/// As the settings call it, its tag, and what it calls the customers.
+const LANGUAGES: [(&str, &str, &str); 2] = [("English", "en", "People"), ("繁體中文", "zh-Hant", "客戶")];
 const PLACES: [&str; 18] = [
     "/today",
     "/outing",
@@ -43,9 +44,10 @@ async fn every_place_is_in_order_in_every_language_and_theme() {
     let tables = Work::of(VenueKind::Fitness).reports.iter().map(|report| format!("/board/{}", report.id));
     let places: Vec<String> = PLACES.map(str::to_owned).into_iter().chain(forms).chain(tables).collect();
     let mut eye = Eye::on(&tablet);
-    for (language, tag) in LANGUAGES {
+    for (language, tag, people) in LANGUAGES {
         tablet.place("/settings").await;
         tablet.radio(language).tap().await;
+        tablet.link(people).shown().await;
         for place in &places {
             tablet.place(place).await;
             let screen = format!("{tag}{}", place.replace('/', "-"));
