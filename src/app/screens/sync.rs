@@ -160,7 +160,11 @@ fn Waiting() -> impl IntoView {
         let status = roster.status();
         let (sealed, pictures) = (status.unsent.saturating_sub(unsent.len()), status.pictures);
         if unsent.is_empty() && sealed == 0 && pictures == 0 {
-            return view! { <EmptyState icon=Icon::Saved title=t!(w, unsent_none) text=t!(w, unsent_none_text)/> };
+            // What was refused has arrived as well, and was not taken.
+            return match status.refused {
+                0 => view! { <EmptyState icon=Icon::Saved title=t!(w, unsent_none) text=t!(w, unsent_none_text)/> },
+                _ => view! { <p class="note">{t!(w, unsent_none)}</p> },
+            };
         }
         let rows = (!unsent.is_empty()).then(|| {
             let rows = unsent.into_iter().rev().map(|change| view! { <ChangeRow change/> }).collect::<View>();

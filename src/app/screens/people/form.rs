@@ -36,7 +36,7 @@ pub fn EditPerson() -> impl IntoView {
                 view! {
                     <div class="page">
                         <EmptyState icon=Icon::Lock title=t!(w, phone_kept) text=t!(w, phone_kept_text)>
-                            <Button label=t!(w, person_facts) kind=ButtonKind::Quiet on_press=to_person/>
+                            <Button label=t!(w, visit_open_person) kind=ButtonKind::Quiet on_press=to_person/>
                         </EmptyState>
                     </div>
                 }
