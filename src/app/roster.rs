@@ -15,6 +15,7 @@ mod handover;
 mod house;
 mod idle;
 mod ladder;
+mod lead;
 mod lease;
 mod numbers;
 mod pass;
@@ -26,7 +27,6 @@ use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
     rc::Rc,
-    sync::Arc,
 };
 
 use leptos::{prelude::*, task::spawn_local};
@@ -45,7 +45,6 @@ use yingke_core::{
     record::Record,
     replica::{Replica, Touched},
     schema,
-    search::{Found, Scope},
     stamp::Stamper,
     sync::{Filled, News, Trouble, TurnError, retry_at, turn},
     time::{DAY_MS, Day, Millis},
@@ -72,6 +71,7 @@ pub use farewell::Farewell;
 pub use handover::{HandOverError, HandedIn, Way};
 pub use house::HouseTrouble;
 pub use ladder::{Risk, Rung};
+pub use lead::Whose;
 pub use pass::PassError;
 pub use pictures::{PictureError, Seen};
 pub use work::MyTask;
@@ -746,24 +746,6 @@ impl Roster {
             trigger.track();
         }
         question(&inner.replica.borrow())
-    }
-
-    /// People by what was typed; nothing typed gives the recent ones. Subscribes to people.
-    #[must_use]
-    pub fn search(self, typed: &str, mine_only: bool, limit: usize) -> Found {
-        let Some(scope) = self.scope(mine_only) else { return Found::default() };
-        self.ask(&["person"], |replica| replica.search(typed, &scope, limit))
-    }
-
-    /// Everyone, one's own first, of those the ones with the latest activity. Subscribes to people.
-    #[must_use]
-    pub fn people(self, mine_only: bool) -> Arc<[RecordId]> {
-        let Some(scope) = self.scope(mine_only) else { return Arc::default() };
-        self.ask(&["person"], |replica| replica.people(&scope))
-    }
-
-    fn scope(self, mine_only: bool) -> Option<Scope> {
-        self.me_now().map(|me| Scope { me: me.id, mine_only })
     }
 
     /// What happened with a person, newest first. Subscribes to them.

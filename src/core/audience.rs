@@ -214,6 +214,8 @@ pub mod circle {
     pub const IDENTITY: &str = "identity";
     /// Medical papers.
     pub const HEALTH: &str = "health";
+    /// Guests without an owner: every consultant of the venue sees them, and may claim one.
+    pub const POOL: &str = "pool";
     /// Security incidents and exports.
     pub const PRIVACY: &str = "privacy";
 }
@@ -235,6 +237,7 @@ pub fn may_hold(staff: StaffId, role: Role, venue: VenueId, audience: &Audience)
             match &**name {
                 circle::HOUSE | circle::WORKS => true,
                 circle::CASES => reads(Matter::Cases, Reach::Own),
+                circle::POOL => role.keeps_own_leads() || role.sees_venue(),
                 circle::TRAINING => role.sees_venue() || matches!(role, Role::PtManager | Role::PtCoach),
                 circle::STAFF => reads(Matter::Evaluations, Reach::Team) || reads(Matter::Commission, Reach::Venue),
                 circle::IDENTITY => reads(Matter::FullId, Reach::Team),
@@ -357,6 +360,9 @@ mod tests {
             (Role::FrontDesk, circle::HEALTH, false, true),
             (Role::PrivacyOfficer, circle::PRIVACY, true, true),
             (Role::CsSupervisor, circle::PRIVACY, false, true),
+            (Role::Consultant, circle::POOL, true, true),
+            (Role::FrontDesk, circle::POOL, true, true),
+            (Role::CourtStaff, circle::POOL, false, false),
             (Role::Consultant, "later", false, false),
             (Role::StoreManager, "later", true, true),
         ] {

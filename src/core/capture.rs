@@ -8,6 +8,7 @@ use crate::{
     change::{Edit, Key, Op, Write},
     form::Filled,
     id::{RecordId, StaffId, VenueId},
+    lead,
     pack::{FieldType, Pack, Required},
     record::{CellTag, Record},
     schema::{self, OUTING_STATES, write},
@@ -329,7 +330,8 @@ fn stage_after(known: Option<&Record>, met: &'static str) -> Option<&'static str
 /// What belongs to a person is where the person is, so that it travels with them.
 pub(crate) fn audience_of(known: Option<&Record>, owner: StaffId, scene: &Scene<'_>) -> Audience {
     match known.map(Record::audience) {
-        Some(audience) if may_write_here(audience, scene) => audience.clone(),
+        // Of a guest in the pool everybody sees who it is, and the desk what happens.
+        Some(audience) if *audience != lead::pool(scene.venue) && may_write_here(audience, scene) => audience.clone(),
         Some(_) => Audience::Desk(scene.venue),
         None => audience_for(owner, scene),
     }

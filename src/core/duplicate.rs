@@ -12,16 +12,14 @@ use crate::{
     change::{Edit, Key, Op, Write},
     conflict,
     id::{RecordId, StaffId},
+    lead::{MERGED_INTO, MERGING, RULING, owner},
     record::Record,
     replica::Replica,
     value::Value,
 };
 
-const MERGING: &str = "merging";
-const MERGED_INTO: &str = "merged_into";
 const JOINED: &str = "joined";
 const NOT_THE_SAME: &str = "not_the_same";
-const RULING: &str = "ruling";
 
 /// Why one of two captures keeps the lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,14 +73,8 @@ pub fn rule(one: &Record, other: &Record) -> Ruling {
         let reason = if earlier_ms > 0 { Reason::CapturedFirst { earlier_ms } } else { Reason::SameMoment };
         (first, second, reason)
     };
-    Ruling { keeps: keeps.id, yields: yields.id, owner: owner(keeps), reason }
-}
-
-/// Who a lead belongs to: by the latest ruling, else by who captured it.
-#[must_use]
-pub fn owner(person: &Record) -> Option<StaffId> {
-    let ruled = person.guarded(RULING).and_then(|values| values.get("owner")).and_then(Value::as_text);
-    ruled.or_else(|| person.text("owner")).and_then(|staff| staff.parse().ok())
+    // Whoever has the other keeps one that is nobody's.
+    Ruling { keeps: keeps.id, yields: yields.id, owner: owner(keeps).or_else(|| owner(yields)), reason }
 }
 
 /// The edits by which a ruling takes effect: the record that keeps says so, and the other is joined to it.

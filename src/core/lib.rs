@@ -28,6 +28,7 @@ pub mod identity;
 pub mod ink;
 pub mod journal;
 pub mod kpi;
+pub mod lead;
 pub mod merge;
 pub mod money;
 pub mod name;

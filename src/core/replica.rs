@@ -23,7 +23,7 @@ use crate::{
     change::{Change, Edit, Key, Ranked},
     codec::{self, Block, CodecError},
     id::{ChangeId, DeviceNumber, RecordId, VenueId},
-    merge,
+    lead, merge,
     number::{CardNumber, is_same_card},
     record::Record,
     search::{Found, Hit, Scope},
@@ -639,7 +639,6 @@ impl Replica {
         }
         let digits = typed.trim();
         let may_be_end = digits.len() >= DIGITS_MIN && digits.bytes().all(|byte| byte.is_ascii_digit());
-        let me = scope.me.to_string();
         for record in self.ids(Some(self.index.numbered(typed, &self.rows))).filter_map(|id| self.record(id)) {
             let [card, agreement] = ["card_no", "agreement_no"].map(|key| record.text(key));
             let is_whole = card.into_iter().chain(agreement).any(|number| is_same_card(number, typed));
@@ -651,7 +650,7 @@ impl Replica {
             let holder =
                 record.guarded(PROGRESS).and_then(|group| group.get("holder")).or_else(|| record.get("person"));
             let Some(person) = holder.and_then(Value::as_id).and_then(|id| self.record(id)) else { continue };
-            if person.kind().as_str() == "person" && (!scope.mine_only || person.text("owner") == Some(&*me)) {
+            if person.kind().as_str() == "person" && (!scope.mine_only || lead::keeper(&person) == Some(scope.me)) {
                 *found.entry(person.id).or_default() |= is_whole;
             }
         }

@@ -13,6 +13,7 @@ use crate::{
     audience::Role,
     change::{Change, Edit, Key, Op},
     id::{ChangeId, RecordId, StaffId},
+    lead,
     pack::Pack,
     paper::field_of,
     permit::{self, Doing, Matter},
@@ -101,6 +102,7 @@ pub fn check<'a>(change: &'a Change, role: Role, ground: &Ground<'a>) -> Result<
         })
         .collect();
     let author = Author { id: change.header.author, role };
+    check_owners(change, author, ground)?;
     let judged: Vec<Result<Vec<&Step>, Why>> = all.iter().map(|taken| taken.steps_of(author, ground)).collect();
     for (taken, own) in all.iter().zip(&judged) {
         let Err(why) = own else { continue };
@@ -113,6 +115,24 @@ pub fn check<'a>(change: &'a Change, role: Role, ground: &Ground<'a>) -> Result<
         if !(taken.is_by(author.id) && taken.follows_from(&effects)) {
             let (record, kind) = (taken.edit.record, taken.edit.kind.clone());
             return Err(Fault { record, kind, to: taken.to.into(), why: why.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// Only whoever leads makes a guest a colleague's.
+fn check_owners(change: &Change, author: Author, ground: &Ground<'_>) -> Result<(), Fault> {
+    if author.role.leads() {
+        return Ok(());
+    }
+    for edit in change.edits().filter(|edit| edit.kind.as_str() == "person") {
+        let rules = edit.writes.iter().filter(|write| write.key.as_str() == lead::RULING);
+        for write in rules {
+            let Op::Guarded { values, .. } = &write.op else { continue };
+            if !lead::may_write_ruling(values, author.id, (ground.lookup)(edit.record).as_deref()) {
+                let why = Why::NotYours { by: vec!["supervisor".into()] };
+                return Err(Fault { record: edit.record, kind: edit.kind.clone(), to: "owner".into(), why });
+            }
         }
     }
     Ok(())

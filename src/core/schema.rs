@@ -133,7 +133,8 @@ const fn int(key: &'static str, min: i64, max: i64) -> FieldSpec {
 /// A capture that was taken back: lists leave it out, the ledger keeps it.
 const WITHDRAWN: FieldSpec = latest("withdrawn", Holds::Bool);
 
-const RULING: &[(&str, Holds)] = &[("owner", Holds::Staff), ("reason", Holds::Code), ("over", Holds::Record)];
+const RULING: &[(&str, Holds)] =
+    &[("owner", Holds::Staff), ("reason", Holds::Code), ("over", Holds::Record), ("from", Holds::Staff)];
 
 const PERSON: &[FieldSpec] = &[
     WITHDRAWN,
@@ -175,7 +176,7 @@ const PERSON: &[FieldSpec] = &[
     set("joined", Holds::Record),
     // People that somebody looked at and found to be others: `duplicate.rs`.
     set("not_the_same", Holds::Record),
-    // Who keeps a lead that two captured: `duplicate.rs`.
+    // Whose a guest is, where that is not who captured them: `lead.rs`, `duplicate.rs`.
     FieldSpec { key: "ruling", merge: CellTag::Guarded, holds: Holds::Group(RULING) },
 ];
 

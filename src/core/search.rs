@@ -23,7 +23,7 @@ use crate::{
 /// Who searches, and among whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scope {
-    /// Their own people come first.
+    /// Their own people come first. [`crate::lead::NOBODY`] for those in the pool.
     pub me: StaffId,
     /// Only their own people.
     pub mine_only: bool,

@@ -9,6 +9,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use crate::{
     change::{Edit, Key, Write},
     id::{RecordId, StaffId},
+    lead,
     pack::Pack,
     reckon,
     record::{CellTag, Record},
@@ -93,6 +94,11 @@ pub fn value_at(record: &Record, path: &str, lookup: Lookup<'_>) -> Option<Value
     if path == "id" {
         return Some(record.id.into());
     }
+    if path == OWNER
+        && let Some(owner) = owner_of(record, lookup)
+    {
+        return owner.map(|owner| owner.to_string().into());
+    }
     if let Some(value) = record.get(path) {
         return Some(value.clone());
     }
@@ -102,6 +108,21 @@ pub fn value_at(record: &Record, path: &str, lookup: Lookup<'_>) -> Option<Value
     }
     let in_progress = record.guarded(PROGRESS).and_then(|group| group.get(path));
     in_progress.filter(|value| !value.is_empty()).cloned()
+}
+
+const OWNER: &str = "owner";
+/// Kinds of record that are their guest's consultant's, whoever that is by now.
+const THEIR_CONSULTANTS: [&str; 2] = ["membership", "opportunity"];
+
+/// Whose a guest, or what is their consultant's, is by now; `None` where the record's own field says it.
+fn owner_of(record: &Record, lookup: Lookup<'_>) -> Option<Option<StaffId>> {
+    let kind = record.kind().as_str();
+    if kind == "person" {
+        return Some(lead::owner(record));
+    }
+    let person = record.get("person").filter(|_| THEIR_CONSULTANTS.contains(&kind))?.as_id()?;
+    let ruled = lead::ruled(&*lookup(person)?)?;
+    Some(Some(ruled).filter(|owner| *owner != lead::NOBODY))
 }
 
 /// Whether a step may be taken now.

@@ -15,6 +15,7 @@ use yingke_core::{
     change::{Change, Header, Ranked},
     clockwork::{self, Ground, Owed},
     id::{ChangeId, ENDPOINT_DEVICE, OrganisationId, RecordId, StaffId, VenueId},
+    lead,
     pack::{Pack, VenueKind},
     parameter::Parameters,
     record::Record,
@@ -30,15 +31,19 @@ use crate::{
     ledger::{Batch, Candidate, Ledger, LedgerError, mentions_of},
 };
 
+mod passing;
+
 /// How often the clock looks.
 pub const EVERY: Duration = Duration::from_secs(60);
+/// How long after something new has arrived, so that all of it is seen in one look.
+pub const SOON: Duration = Duration::from_secs(2);
 /// Records that are looked at each time: of one of a few kinds, and once it was touched or its time has come. What waits
 /// beyond is looked at the next minute.
 pub const RECORDS_MAX: usize = 500;
 /// Numbers of its own that an organisation has set, at most.
 const PARAMETERS_MAX: usize = 10_000;
 /// Whoever is nobody of the staff.
-pub const HOUSE: StaffId = StaffId::from_bytes([0; 16]);
+pub const HOUSE: StaffId = lead::NOBODY;
 
 /// What one look came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -47,6 +52,16 @@ pub struct Looked {
     pub written: usize,
     /// The ledger's last number of what was written.
     pub number: Option<u64>,
+}
+
+impl Looked {
+    /// Counts what was written now, and says whether it was.
+    fn count(&mut self, verdict: &Verdict) -> bool {
+        let Verdict::Accepted { number, had: false, .. } = verdict else { return false };
+        self.written += 1;
+        self.number = self.number.max(Some(*number));
+        true
+    }
 }
 
 /// Looks at what is due by `now`, and writes what is owed.
@@ -59,9 +74,15 @@ pub async fn look(ledger: &dyn Ledger, house: &House, now: Millis) -> Result<Loo
     if due.is_empty() {
         return Ok(Looked::default());
     }
+    let (people, due): (Vec<Record>, Vec<Record>) =
+        due.into_iter().partition(|record| record.kind().as_str() == "person");
+    let passed = passing::pass_on(ledger, house, people, now).await?;
+    if due.is_empty() {
+        return Ok(passed);
+    }
     let numbers = numbers_by_venue(ledger, organisation).await?;
     let known = records_beside(ledger, house, &due, now).await?;
-    let mut looked = Looked { records: due.len(), ..Looked::default() };
+    let mut looked = Looked { records: passed.records + due.len(), ..passed };
     let mut owing: Vec<(Record, Option<Millis>, Ranked)> = Vec::new();
     let mut again: Vec<(Record, Option<Millis>)> = Vec::new();
     for record in due {
@@ -84,13 +105,9 @@ pub async fn look(ledger: &dyn Ledger, house: &House, now: Millis) -> Result<Loo
         ledger.append(organisation, Batch { pushed: None, candidates, now }).await?
     };
     for ((record, at, _), verdict) in owing.into_iter().zip(verdicts) {
-        match verdict {
-            Verdict::Accepted { number, had: false, .. } => {
-                looked.written += 1;
-                looked.number = looked.number.max(Some(number));
-            }
-            // Another process, or this one before, wrote it for the same cause; or its person was erased.
-            Verdict::Accepted { .. } | Verdict::Refused { .. } | Verdict::Later { .. } => again.push((record, at)),
+        // Else another process, or this one before, wrote it for the same cause; or its person was erased.
+        if !looked.count(&verdict) {
+            again.push((record, at));
         }
     }
     ledger.look_again(organisation, &again).await?;

@@ -13,9 +13,9 @@ use std::{
 
 use yingke_core::{
     id::{OrganisationId, RecordId, StaffId},
+    lead::{self, Names},
     record::{Cell, Record},
     time::Millis,
-    value::Value,
 };
 
 use crate::ledger::{Ledger, LedgerError, mentions};
@@ -25,8 +25,6 @@ pub const LIST: &str = "erasures";
 /// Kinds that law keeps for ten years, and the audit log, which holds ids only. Source: domain catalogue 17.4: contract,
 /// payment, deposit, commission.
 const KEPT_BY_LAW: [&str; 5] = ["agreement", "payment", "deposit", "refund", "audit"];
-/// Fields that say whom a record is about. One that has none is about whatever it belongs to.
-const SUBJECT: [&str; 3] = ["person", "party", "lead"];
 /// Records read at once.
 const RECORDS_MAX: usize = 2_000;
 
@@ -121,15 +119,11 @@ fn is_about(record: &Record, about: &BTreeSet<RecordId>, kept: &BTreeSet<RecordI
     }
     if record.kind().as_str() == "person" {
         // The same person under another record, joined since.
-        let into = record.guarded("merging").and_then(|group| group.get("merged_into")).and_then(Value::as_id);
-        return into.is_some_and(|into| about.contains(&into));
-    }
-    let mut subjects = SUBJECT.iter().filter_map(|field| record.get(field)?.as_id()).peekable();
-    if subjects.peek().is_some() {
-        return subjects.any(|subject| about.contains(&subject));
+        return lead::joined_to(record).is_some_and(|into| about.contains(&into));
     }
     // What belongs to something that law keeps is part of it, and stays where it is.
-    mentioned(record).iter().any(|id| about.contains(id))
+    let names = Names::of(record, mentioned);
+    names.is_some_and(|names| names.people.iter().chain(&names.others).any(|id| about.contains(id)))
 }
 
 /// The ids of other records that a record holds.

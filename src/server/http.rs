@@ -136,21 +136,35 @@ impl App {
         (self.clock)()
     }
 
-    /// Runs the clock of the house, every minute until the program ends. What does not go well now is owed the next time.
+    /// Runs the clock of the house until the program ends: every minute, and soon after something new arrived, so that a
+    /// guest who was handed over is there at once. What does not go well now is owed the next time.
     pub async fn keep_time(self) {
         let mut ending = self.ending.clone();
+        let mut hints = self.hints.subscribe();
         let mut minutes = interval_at(tokio::time::Instant::now() + clock::EVERY, clock::EVERY);
         minutes.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        for minute in 0_u64.. {
+        let mut minute = 0_u64;
+        loop {
             let ended = async { drop(ending.wait_for(|ending| *ending).await) };
-            tokio::select! {
-                _ = minutes.tick() => {}
+            let arrived = async {
+                // That some were missed says as much as one.
+                let _ = hints.recv().await;
+                tokio::time::sleep(clock::SOON).await;
+                while !matches!(
+                    hints.try_recv(),
+                    Err(broadcast::error::TryRecvError::Empty | broadcast::error::TryRecvError::Closed)
+                ) {}
+            };
+            let is_minute = tokio::select! {
+                _ = minutes.tick() => true,
+                () = arrived => false,
                 () = ended => return,
-            }
+            };
             self.look_at_the_clock().await;
-            if minute.is_multiple_of(60) {
+            if is_minute && minute.is_multiple_of(60) {
                 self.tidy().await;
             }
+            minute += u64::from(is_minute);
         }
     }
 

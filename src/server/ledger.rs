@@ -296,6 +296,22 @@ pub trait Ledger: Send + Sync + fmt::Debug {
         ids: &BTreeSet<RecordId>,
     ) -> Result<Vec<Record>, LedgerError>;
 
+    /// Current records of these audiences by id, each in the one that was written to last.
+    async fn records_of(
+        &self,
+        organisation: OrganisationId,
+        audiences: &BTreeSet<Audience>,
+        after: Option<RecordId>,
+        records_max: usize,
+    ) -> Result<Vec<Record>, LedgerError>;
+
+    /// Changes by their ids, as far as there are any.
+    async fn changes(
+        &self,
+        organisation: OrganisationId,
+        ids: &BTreeSet<ChangeId>,
+    ) -> Result<BTreeMap<ChangeId, Ranked>, LedgerError>;
+
     /// Records that the clock may owe something by now: those that a change has touched since they were looked at, and
     /// those whose time has come. The longest waiting first.
     async fn watched(

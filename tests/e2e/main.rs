@@ -17,6 +17,7 @@ mod door;
 mod driver;
 mod fill;
 mod house;
+mod lead;
 mod leads;
 mod looks;
 mod lossy;

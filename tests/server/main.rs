@@ -14,6 +14,7 @@ mod exchange;
 mod files;
 mod hand_in;
 mod house_work;
+mod lead;
 mod lost_replies;
 mod numbers;
 mod openapi;

@@ -4,9 +4,9 @@ use leptos::prelude::{Update, With, untrack};
 use yingke_core::{
     audit::{self, Deed, Entry},
     change::Edit,
-    duplicate,
     id::{RecordId, StaffId},
     journal::AppendError,
+    lead,
     permit::{Doing, Matter, PhoneView, Reach, may, phone_view},
     record::Record,
     value::Value,
@@ -78,7 +78,7 @@ impl Roster {
             let planned = record.get("start_at").and_then(Value::as_at);
             [Some(record.begun().stamp.millis()), planned].into_iter().flatten().any(|at| at.day(offset) == today)
         };
-        let is_owner = || self.me_now().is_some_and(|me| duplicate::owner(person) == Some(me.id));
+        let is_owner = || self.me_now().is_some_and(|me| lead::owner(person) == Some(me.id));
         let is_busy_with = |record: &Record| {
             // Whoever looked has not thereby something to do with them.
             let kind = record.kind().as_str();
@@ -91,7 +91,7 @@ impl Roster {
                 lately.into_iter().any(|record| is_busy_with(&record))
             })
         };
-        self.is_mine(person) || is_owner() || lately()
+        self.handed_on(person).is_none() && (self.is_mine(person) || is_owner() || lately())
     }
 
     /// Shows a guest's phone number whole from now until the tablet is locked, once the look is written down.
@@ -123,7 +123,7 @@ impl Roster {
     /// The entry that belongs to a save by which a customer becomes a colleague's; `None` where they are already.
     #[must_use]
     pub fn owner_change(self, person: RecordId, to: StaffId, reason: &str) -> Option<Edit> {
-        let from = duplicate::owner(&untrack(|| self.record(person))?);
+        let from = lead::keeper(&untrack(|| self.record(person))?);
         let id = self.new_id();
         let edit = self.papers(&[], |scene, _| audit::changed_owner(person, from, to, reason, id, scene));
         edit.filter(|_| from != Some(to))

@@ -5,13 +5,14 @@
 use leptos::task::spawn_local;
 use yingke_core::{
     audience::Role,
+    id::StaffId,
     permit::{HouseWork, stands_above},
     sync::Trouble,
     time::Millis,
     wire::v1::{HouseDeed, HouseDone, KnownTablet, Staff},
 };
 
-use super::{door::role_word, shell::Pill};
+use super::{door::role_word, people::GiveSheet, shell::Pill};
 use crate::{
     format,
     roster::{HouseTrouble, Roster, use_roster},
@@ -35,6 +36,8 @@ const LONG_UNSEEN_MS: i64 = 3 * yingke_core::time::DAY_MS;
 enum Open {
     NewColleague,
     Colleague(Staff),
+    /// Somebody's guests, to be given to others.
+    Guests(StaffId),
     NewCode,
     Tablet(KnownTablet),
 }
@@ -81,9 +84,10 @@ pub fn HouseHome() -> impl IntoView {
                 view! { <PeopleList open/> }
             }}
         </div>
-        {move || open.get().map(|open| untrack(|| match open {
+        {move || open.get().map(|opened| untrack(|| match opened {
             Open::NewColleague => view! { <NewColleague on_close=close/> },
-            Open::Colleague(staff) => view! { <Colleague staff on_close=close/> },
+            Open::Colleague(staff) => view! { <Colleague staff open on_close=close/> },
+            Open::Guests(staff) => view! { <GiveSheet people=roster.guests_of(staff) on_close=close/> },
             Open::NewCode => view! { <NewCode on_close=close/> },
             Open::Tablet(tablet) => view! { <OneTablet tablet on_close=close/> },
         }))}
@@ -95,18 +99,32 @@ fn PeopleList(open: RwSignal<Option<Open>>) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
     let staff = Memo::new(move |_| roster.colleagues());
+    let gives = roster.gives_guests();
     let row = move |staff: Staff| {
         let look = Look::head_of(&staff.id.to_string());
         let role = staff.role;
-        let second = slot(move || role_word(w.get(), role));
-        let (name, active) = (staff.name.clone(), staff.active);
+        let (id, name, active) = (staff.id, staff.name.clone(), staff.active);
+        let guests = Memo::new(move |_| if gives { roster.count_of_guests(id) } else { 0 });
+        let second = move || {
+            let guests = Some(guests.get()).filter(|count| *count > 0).map(|count| w.get().give_guests(count));
+            [role_word(w.get(), role).to_owned()].into_iter().chain(guests).collect::<Vec<_>>()
+        };
+        let second = slot(view! { <Facts items=Signal::derive(second)/> });
         let press = Callback::new(move |()| open.set(Some(Open::Colleague(staff.clone()))));
         let face = slot(view! { <Face look/> });
         let row = if active {
             view! { <ListRow title=name second face on_open=press/> }
         } else {
-            let end = slot(view! { <Tag text=t!(w, house_left)/> });
-            view! { <ListRow title=name second face end/> }
+            // Who has left still has their guests until somebody gives them to others.
+            let end = slot(move || {
+                let tone = if guests.get() > 0 { Tone::Unsent } else { Tone::Plain };
+                view! { <Tag tone text=t!(w, house_left)/> }
+            });
+            let press = Callback::new(move |()| open.set(Some(Open::Guests(id))));
+            match untrack(|| guests.get()) {
+                0 => view! { <ListRow title=name second face end/> },
+                _ => view! { <ListRow title=name second face end on_open=press/> },
+            }
         };
         view! { <div role="listitem">{row}</div> }
     };
@@ -304,7 +322,7 @@ fn NewColleague(on_close: Callback<()>) -> impl IntoView {
 }
 
 #[component]
-fn Colleague(staff: Staff, on_close: Callback<()>) -> impl IntoView {
+fn Colleague(staff: Staff, open: RwSignal<Option<Open>>, on_close: Callback<()>) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
     let asking = Asking::new();
@@ -369,6 +387,19 @@ fn Colleague(staff: Staff, on_close: Callback<()>) -> impl IntoView {
             }
         })
     };
+    let guests = Memo::new(move |_| if roster.gives_guests() { roster.count_of_guests(id) } else { 0 });
+    let their_guests = shown(
+        move || guests.get() > 0,
+        move || {
+            let give = Callback::new(move |()| open.set(Some(Open::Guests(id))));
+            view! {
+                <Section title=t!(w, house_guests)>
+                    <p class="note">{move || w.get().house_guests_text(guests.get())}</p>
+                    <Button label=t!(w, house_give_all) icon=Icon::People on_press=give/>
+                </Section>
+            }
+        },
+    );
     let deeds = move || {
         if !is_below {
             let why = move || if is_me { w.get().house_not_self() } else { w.get().house_not_yours() };
@@ -380,7 +411,7 @@ fn Colleague(staff: Staff, on_close: Callback<()>) -> impl IntoView {
     let content = shown(move || !asking.is_done(), deeds);
     view! {
         <Sheet title second=move || role_word(w.get(), old_role).to_owned() close_label=t!(w, close) on_close>
-            <div class="house__sheet">{asking.told()} {content}</div>
+            <div class="house__sheet">{asking.told()} {their_guests} {content}</div>
         </Sheet>
     }
 }

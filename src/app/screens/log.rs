@@ -3,6 +3,7 @@
 use yingke_core::{
     audit::{Deed, Entry},
     id::RecordId,
+    lead::NOBODY,
     paper::field_of,
     time::Day,
 };
@@ -172,7 +173,11 @@ fn sentence(roster: Roster, words: Words, entry: &Entry) -> String {
             }
         }
         Deed::ChangedOwner => {
-            let [before, after] = entry.owners.each_ref().map(|staff| staff.as_ref().map(|id| roster.staff_name(id)));
+            let name = |id: &str| match id.parse() {
+                Ok(NOBODY) => words.people_pool().to_owned(),
+                _ => roster.staff_name(id),
+            };
+            let [before, after] = entry.owners.each_ref().map(|staff| staff.as_deref().map(name));
             let after = after.unwrap_or_default();
             match before {
                 Some(before) => words.log_changed_owner(who, whom(), before, after),
@@ -206,6 +211,10 @@ fn owner_reason(words: Words, reason: &str) -> &str {
     match reason {
         "captured_first" => words.log_captured_first(),
         "same_moment" => words.log_same_moment(),
+        "handed_over" => words.log_handed_over(),
+        "let_go" => words.log_let_go(),
+        "claimed" => words.log_claimed(),
+        "taken_back" => words.log_taken_back(),
         other => other,
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     change::Key,
     codec::{Glance, Seen, Sought},
     id::{RecordId, VenueId},
+    lead::RULING,
     number::{CARD_KINDS, CardNumber},
     record::Record,
     replica::{
@@ -20,7 +21,7 @@ use crate::{
 };
 
 /// The fields that lists ask for.
-pub(super) const SOUGHT: [Sought; 16] = [
+pub(super) const SOUGHT: [Sought; 17] = [
     ("name", ""),
     ("phone", ""),
     ("owner", ""),
@@ -37,6 +38,7 @@ pub(super) const SOUGHT: [Sought; 16] = [
     ("merging", "merged_into"),
     ("card_no", ""),
     ("agreement_no", ""),
+    (RULING, "owner"),
 ];
 const NAME: usize = 0;
 const PHONE: usize = 1;
@@ -54,6 +56,7 @@ const WITHDRAWN: usize = 12;
 const MERGED_INTO: usize = 13;
 const CARD_NO: usize = 14;
 const AGREEMENT_NO: usize = 15;
+const RULED_OWNER: usize = 16;
 
 /// Where happenings say when they took place, the first that is set.
 const HAPPENED_AT: [usize; 3] = [VISIT_AT, STARTED_AT, CAPTURED_AT];
@@ -203,7 +206,10 @@ impl Index {
                 Seen::Text(phone) => Digits::of_e164(phone).unwrap_or(NO_DIGITS),
                 _ => NO_DIGITS,
             },
-            owner: self.names.number(text(value(OWNER))),
+            owner: self.names.number(match text(value(RULED_OWNER)) {
+                "" => text(value(OWNER)),
+                ruled => ruled,
+            }),
             stage: self.names.number(stage),
             venue: glance.audience.venue(),
             due_at: at(value(NEXT_CONTACT_AT)).filter(|_| may_contact),

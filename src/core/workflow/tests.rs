@@ -2,8 +2,10 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::{
-    fixture,
+    change::Ranked,
+    fixture, merge,
     pack::VenueKind,
+    stamp::Stamp,
     work::{Call, Machine, Step},
 };
 
@@ -387,4 +389,31 @@ fn a_late_repair_says_why() {
     assert!(step_of("SM-23", "fix_late", &world, "overdue", team).is_err());
     world.set("late_reason", "等配件");
     assert!(step_of("SM-23", "fix_late", &world, "overdue", team).is_ok());
+}
+
+#[test]
+fn what_is_a_consultants_belongs_to_whoever_has_the_guest_by_now() {
+    let (first, second) = (fixture::staff(1).to_string(), fixture::staff(2).to_string());
+    let person = |ruled: Option<StaffId>| {
+        let mut record = fixture::record_of(5, "person", None, vec![("owner", (&*first).into())]);
+        if let Some(ruled) = ruled {
+            let group = BTreeMap::from([(Key::of("owner"), ruled.to_string().into())]);
+            let writes = vec![schema::write_group("person", lead::RULING, group, Vec::new())];
+            let edit = Edit { writes, ..fixture::person_edit(5, Vec::new()) };
+            let change = fixture::change(6, vec![edit.clone()]);
+            merge::apply(&mut record, Ranked::provisional(Stamp::at(fixture::NOW), change).rank(), &edit);
+        }
+        record
+    };
+    let of = |kind, ruled| {
+        let person = person(ruled);
+        let fields = vec![("person", person.id.into()), ("owner", (&*first).into())];
+        let record = fixture::record_of(7, kind, None, fields);
+        let lookup = |id| (id == person.id).then_some(Cow::Borrowed(&person));
+        ["owner", "person.owner"].map(|path| value_at(&record, path, &lookup))
+    };
+    let is = |owner: &str| Some(Value::text(owner));
+    assert_eq!(of("membership", None), [is(&first), is(&first)]);
+    assert_eq!(of("membership", Some(fixture::staff(2))), [is(&second), is(&second)]);
+    assert_eq!(of("opportunity", Some(lead::NOBODY)), [None, None]);
 }

@@ -11,6 +11,7 @@ use yingke_core::{
     change::{Change, Edit, Header, Key, Op, Ranked, Write},
     fixture,
     id::{ChangeId, DeviceNumber, ENDPOINT_DEVICE, RecordId},
+    schema,
     stamp::Stamp,
     time::{DAY_MS, MINUTE_MS, Millis},
     wire::v1::{Refusal, StreamMark, Verdict},
@@ -102,6 +103,7 @@ macro_rules! ledger_contract {
             what_was_erased_is_empty_everywhere_and_does_not_come_back
             what_the_clock_watches_is_looked_at_once_it_was_touched_and_when_its_time_has_come
             card_numbers_are_given_once
+            records_are_found_by_their_audience_and_changes_by_their_ids
         );
     )*};
 }
@@ -265,6 +267,32 @@ async fn what_the_clock_watches_is_looked_at_once_it_was_touched_and_when_its_ti
     assert_eq!(found.iter().map(|record| record.id).collect::<std::collections::BTreeSet<_>>(), ids);
     ledger.erase(organisation, &ids, "e3", fixture::NOW).await.unwrap();
     assert_eq!(watched(50, 9).await, [0_u8; 0]);
+}
+
+async fn records_are_found_by_their_audience_and_changes_by_their_ids(tested: Tested) {
+    let organisation = fixture::organisation();
+    let changes: Vec<Ranked> =
+        (0..6).map(|number| named(number, if number % 2 == 0 { desk() } else { own() }, now_stamp(number))).collect();
+    append(&tested, batch(changes.clone())).await;
+    let (both, one) = (BTreeSet::from([desk(), own()]), BTreeSet::from([own()]));
+    let found = async |audiences: &BTreeSet<Audience>, after, records_max| {
+        let found = tested.ledger.records_of(organisation, audiences, after, records_max).await.unwrap();
+        found.into_iter().map(|record| record.id).collect::<Vec<_>>()
+    };
+    let all = found(&both, None, 9).await;
+    assert!(all.len() == 6 && all.is_sorted());
+    assert_eq!(found(&both, Some(all[1]), 2).await, all[2..4]);
+    assert_eq!(found(&one, None, 9).await, [all[1], all[3], all[5]]);
+    assert_eq!(found(&BTreeSet::new(), None, 9).await, []);
+    // A record that passes to others is found there.
+    let mut moved = named(1, desk(), now_stamp(90));
+    moved.change.header.id = named(90, desk(), now_stamp(90)).change.id();
+    append(&tested, batch([moved])).await;
+    assert_eq!(found(&one, None, 9).await, [all[3], all[5]]);
+    let ids = [1, 4].map(|number: usize| changes[number].change.id());
+    let wanted = ids.into_iter().chain([ChangeId::from_bytes([9; 16])]).collect();
+    let known = tested.ledger.changes(organisation, &wanted).await.unwrap();
+    assert_eq!(known.into_values().collect::<Vec<_>>(), [changes[1].clone(), changes[4].clone()]);
 }
 
 async fn a_counter_that_goes_backwards_keeps_nothing(tested: Tested) {
@@ -668,6 +696,15 @@ mod copies {
         let kinds: Vec<&str> = yingke_core::clockwork::kinds().into_iter().collect();
         let watched = kinds.iter().zip(200..).map(|(kind, number)| of_kind(kind, number, "note"));
         from.append(organisation, batch(watched)).await.unwrap();
+        // Two guests whose records say whose they are, and to which other one they were joined.
+        for (record, group, member) in [(240, "merging", "merged_into"), (241, "ruling", "reason")] {
+            let mut ruled = of_kind("person", record, "note");
+            let value = if group == "merging" { RecordId::from_bytes([9; 16]).into() } else { "claimed".into() };
+            let write = schema::write_group("person", group, BTreeMap::from([(Key::of(member), value)]), Vec::new());
+            let edit = Edit { writes: vec![write], ..ruled.change.edits().next().unwrap().clone() };
+            ruled.change = Change::new(ruled.change.header.clone(), vec![edit], &mut Seeded::new(1));
+            from.append(organisation, batch([ruled])).await.unwrap();
+        }
         let staff = Staff {
             id: fixture::staff(1),
             name: "林悦".into(),
@@ -730,10 +767,14 @@ mod copies {
         to.replace_all(&mut again.into_iter().map(Ok), "e2", fixture::NOW).await.unwrap();
         assert!(give(50).await.first > given.last);
         let next = to.append(organisation, batch([named(9_000, own(), now_stamp(1))])).await.unwrap();
-        assert_eq!(number_of(&next[0]), 1_003 + kinds.len() as u64);
+        assert_eq!(number_of(&next[0]), 1_005 + kinds.len() as u64);
         // The clock looks at all that it may owe something, and at nothing else.
         let watched = to.watched(organisation, fixture::NOW, 1_000).await.unwrap();
-        assert_eq!(watched.iter().map(|record| record.kind().as_str()).collect::<Vec<_>>(), kinds);
+        let expected = kinds.iter().copied().chain(["person"; 2]);
+        assert_eq!(
+            watched.iter().map(|record| record.kind().as_str()).collect::<Vec<_>>(),
+            expected.collect::<Vec<_>>()
+        );
         // Something that fails on the way leaves all as it was.
         let before = all(to).await;
         let half = before[..before.len() / 2].iter().cloned().map(Ok);

@@ -222,6 +222,28 @@ impl Ledger for MemoryLedger {
         Ok(ids.iter().filter_map(|id| kept.records.get(id).cloned()).collect())
     }
 
+    async fn records_of(
+        &self,
+        _: OrganisationId,
+        audiences: &BTreeSet<Audience>,
+        after: Option<RecordId>,
+        records_max: usize,
+    ) -> Result<Vec<Record>, LedgerError> {
+        let kept = self.kept();
+        let records = kept.records.values().filter(|record| after.is_none_or(|after| record.id > after));
+        Ok(records.filter(|record| audiences.contains(record.audience())).take(records_max).cloned().collect())
+    }
+
+    async fn changes(
+        &self,
+        _: OrganisationId,
+        ids: &BTreeSet<ChangeId>,
+    ) -> Result<BTreeMap<ChangeId, Ranked>, LedgerError> {
+        let kept = self.kept();
+        let row = |id: &ChangeId| Some((*id, kept.rows[kept.known.get(id)?.number as usize - 1].1.clone()));
+        Ok(ids.iter().filter_map(row).collect())
+    }
+
     async fn watched(&self, _: OrganisationId, until: Millis, records_max: usize) -> Result<Vec<Record>, LedgerError> {
         let kept = self.kept();
         let mut due: Vec<_> = kept.look_at.iter().filter(|(_, at)| **at <= until).map(|(id, at)| (*at, *id)).collect();

@@ -239,12 +239,17 @@ pub fn is_damage(error: &PgDatabaseError) -> bool {
 // ---- What is PostgreSQL's own -------------------------------------------------------------------------------
 
 const LOOK_AT_ALL: &str = include_str!("migrations/look_at_all.sql");
+/// A guest's record that somebody ruled on, or joined to another, has these words in it.
+const LOOK_AT_RULED: &str = "update record set look_at = 0 where kind = 'person' \
+     and (position('\\x72756c696e67'::bytea in body) > 0 or position('\\x6d657267696e67'::bytea in body) > 0)";
 const LOCK_COUNTER: &str = "select number, stamp from counter where organisation = $1 for update";
 const LEDGER_BY_CHANGE: &str = "select change, number, stamp, device, hash from ledger \
      where organisation = $1 and change = any($2)";
 const HEADS_BY_AUDIENCE: &str = "select audience, number, count, digest from stream_head \
      where organisation = $1 and audience = any($2)";
 const RECORDS_BY_ID: &str = "select body from record where organisation = $1 and id = any($2)";
+const RECORDS_BY_AUDIENCE: &str = "select body from record \
+     where organisation = $1 and audience = any($2) and id > $3 order by id limit $4";
 const ERASED_BY_ID: &str = "select record from erasure where organisation = $1 and record = any($2)";
 const BODIES_BY_NUMBER: &str = "select number, bytes from body \
      where organisation = $1 and number = any($2) order by number";

@@ -13,6 +13,7 @@ use yingke_core::{
     change::{Change, Ranked},
     clockwork,
     id::{ChangeId, DeviceNumber, ENDPOINT_DEVICE, RecordId},
+    lead,
     merge::{self, Records},
     pack::Pack,
     probe,
@@ -120,7 +121,7 @@ pub struct Settled {
 #[must_use]
 pub fn is_watched(record: &Record) -> bool {
     static KINDS: LazyLock<BTreeSet<&'static str>> = LazyLock::new(clockwork::kinds);
-    KINDS.contains(record.kind().as_str())
+    KINDS.contains(record.kind().as_str()) || lead::is_ruled(record)
 }
 
 /// The audiences and records that candidates name, and their ids: what has to be found first.

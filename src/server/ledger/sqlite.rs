@@ -225,6 +225,9 @@ pub fn is_damage(error: &SqliteError) -> bool {
 // ---- What is SQLite's own -----------------------------------------------------------------------------------
 
 const LOOK_AT_ALL: &str = include_str!("migrations/look_at_all.sql");
+/// A guest's record that somebody ruled on, or joined to another, has these words in it.
+const LOOK_AT_RULED: &str = "update record set look_at = 0 \
+     where kind = 'person' and (instr(body, x'72756c696e67') > 0 or instr(body, x'6d657267696e67') > 0)";
 const LOCK_COUNTER: &str = "select number, stamp from counter where organisation = $1";
 const LEDGER_BY_CHANGE: &str = "select change, number, stamp, device, hash from ledger \
      where organisation = $1 and change in (select unhex(value) from json_each($2))";
@@ -232,6 +235,8 @@ const HEADS_BY_AUDIENCE: &str = "select audience, number, count, digest from str
      where organisation = $1 and audience in (select value from json_each($2))";
 const RECORDS_BY_ID: &str = "select body from record \
      where organisation = $1 and id in (select unhex(value) from json_each($2))";
+const RECORDS_BY_AUDIENCE: &str = "select body from record \
+     where organisation = $1 and audience in (select value from json_each($2)) and id > $3 order by id limit $4";
 const ERASED_BY_ID: &str = "select record from erasure \
      where organisation = $1 and record in (select unhex(value) from json_each($2))";
 const BODIES_BY_NUMBER: &str = "select number, bytes from body \

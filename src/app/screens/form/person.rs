@@ -3,9 +3,9 @@
 use crate::view::prelude::*;
 use yingke_core::{
     change::Key,
-    duplicate,
     form::Draft,
     id::RecordId,
+    lead,
     pack::{FieldType, Form},
     phone::PhoneNumber,
     record::Record,
@@ -14,7 +14,7 @@ use yingke_core::{
 use super::sheet::{PERSON, PersonOf, Sheet};
 use crate::{
     format,
-    roster::{Known, Roster, use_roster},
+    roster::{Known, Roster, Whose, use_roster},
     screens::people::phone_of,
     t,
     ui::{Button, ButtonKind, Face, Facts, Field, Glyph, Icon, ListRow, Look, slot},
@@ -70,7 +70,8 @@ fn known_person(sheet: Sheet, person: RecordId, person_of: PersonOf) -> impl Int
     let name = move || name_of(roster, w.get(), person);
     let more = Signal::derive(move || {
         let Some(record) = roster.record(person) else { return Vec::new() };
-        let owner = record.text("owner").map(|owner| roster.staff_name(owner)).filter(|owner| !owner.is_empty());
+        let owner =
+            lead::owner(&record).map(|owner| roster.staff_name(&owner.to_string())).filter(|owner| !owner.is_empty());
         let since = record.get("captured_at").and_then(|value| value.as_at());
         let day = since.map(|at| format::day(w.get(), at.day(roster.utc_offset_minutes()), roster.today()));
         let owner =
@@ -124,7 +125,7 @@ pub fn receive_by_owner(roster: Roster, form: &Form, person: &Record, draft: &mu
         draft.set(&Key::of(FIRST_VISIT), "false");
     }
     let is_chosen = !draft.get(HOST).is_empty() && draft.get(HOST) != me.id.to_string();
-    let owner = duplicate::owner(person).filter(|owner| roster.staff().iter().any(|staff| staff.id == *owner));
+    let owner = lead::owner(person).filter(|owner| roster.staff().iter().any(|staff| staff.id == *owner));
     if let Some(owner) = owner.filter(|_| !is_chosen) {
         draft.set(&Key::of(HOST), owner.to_string());
     }
@@ -204,7 +205,7 @@ pub fn PersonSearch(
         if typed.trim().is_empty() {
             Vec::new()
         } else {
-            roster.search(&typed, false, OFFERED_MAX).hits.into_iter().map(|hit| hit.record).collect()
+            roster.search(&typed, Whose::Everyone, OFFERED_MAX).hits.into_iter().map(|hit| hit.record).collect()
         }
     });
     let search_note = Signal::derive(move || {

@@ -13,7 +13,7 @@ use yingke_core::{
 
 use super::{field::Labelled, sheet::Sheet};
 use crate::{
-    roster::Roster,
+    roster::{Roster, Whose},
     screens::record_title::{kind_of, second_of, title_of},
     t,
     ui::{Button, ButtonKind, CheckBox, Choice, ChoiceList, Facts, Field, FieldGroup, Icon, ListRow, slot},
@@ -192,7 +192,7 @@ fn is_offered(record: &Record) -> bool {
 
 /// The records of people whose name or number is typed.
 fn of_people_found(roster: Roster, kinds: &[&str], typed: &str) -> Vec<RecordId> {
-    let people = roster.search(typed, false, OFFERED_MAX).hits.into_iter().map(|hit| hit.record);
+    let people = roster.search(typed, Whose::Everyone, OFFERED_MAX).hits.into_iter().map(|hit| hit.record);
     let own = people.flat_map(|person| roster.history(person));
     own.filter(|record| kinds.contains(&record.kind().as_str()) && is_offered(record)).map(|record| record.id).collect()
 }

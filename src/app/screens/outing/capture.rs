@@ -8,6 +8,7 @@ use yingke_core::{
     form::{self, Draft, Problem, ProblemCode},
     id::RecordId,
     journal::AppendError,
+    lead,
     phone::PhoneError,
     record::Record,
     time::{MINUTE_MS, Millis},
@@ -543,15 +544,15 @@ fn known(roster: Roster, words: Words, outing: RecordId, known: Known) -> Verdic
             let called = records::called(roster, words, &person);
             let who = if called.is_empty() { words.capture_somebody().to_owned() } else { called };
             let me = roster.me_now().map(|me| me.id.to_string());
-            let owner = person.text("owner").unwrap_or_default();
+            let owner = lead::owner(&person).map(|owner| owner.to_string()).unwrap_or_default();
             let text = if person.get("outing").and_then(|value| value.as_id()) == Some(outing) {
                 words.capture_known_this(who)
             } else if owner.is_empty() {
                 words.capture_known_desk(who)
-            } else if me.as_deref() == Some(owner) {
+            } else if me.as_deref() == Some(&*owner) {
                 words.capture_known_own(who)
             } else {
-                words.capture_known_here(who, roster.staff_name(owner))
+                words.capture_known_here(who, roster.staff_name(&owner))
             };
             Verdict::Known { text, person: Some(id) }
         }

@@ -5,6 +5,7 @@ use crate::view::prelude::*;
 use yingke_core::{id::RecordId, record::Record, time::Millis, workflow::PROGRESS};
 
 use super::{
+    giving::{FreeTag, GiveButton, HandedOn},
     list::{Actions, PersonFacts, Reading},
     name_of, phone_of, salutation_of,
     same::{Joined, SamePhone},
@@ -30,7 +31,12 @@ use crate::{
 pub fn PersonFile() -> impl IntoView {
     let route = use_route();
     let id = Memo::new(move |_| route.part(1).and_then(|id| id.parse::<RecordId>().ok()));
-    move || id.get().map(|id| view! { <File id/> })
+    let roster = use_roster();
+    let handed_on = Memo::new(move |_| roster.record(id.get()?).and_then(|person| roster.handed_on(&person)));
+    move || match handed_on.get() {
+        Some(owner) => Some(view! { <HandedOn owner/> }),
+        None => id.get().map(|id| view! { <File id/> }),
+    }
 }
 
 #[component]
@@ -57,6 +63,7 @@ fn File(id: RecordId) -> impl IntoView {
                     <p class="file__line">
                         <span class="file__phone">{phone}</span>
                         {stage_of(w.get(), &person).map(|stage| view! { <Tag tone=Tone::Pine text=stage/> })}
+                        <FreeTag id/>
                         {person
                             .is("do_not_contact")
                             .then(|| view! { <Tag tone=Tone::Late icon=Icon::Warn text=t!(w, person_do_not_contact)/> })}
@@ -89,7 +96,7 @@ fn File(id: RecordId) -> impl IntoView {
                 <Actions id go/>
                 <SamePhone id/>
                 <Joined id go/>
-                <Section title=t!(w, person_facts)>
+                <Section title=t!(w, person_facts) end=slot(view! { <GiveButton id/> })>
                     <PersonFacts id/>
                 </Section>
             </div>

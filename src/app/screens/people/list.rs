@@ -6,16 +6,22 @@ use crate::route::use_route;
 use crate::view::prelude::*;
 use yingke_core::{
     id::RecordId,
+    lead::{self, NOBODY},
     permit::PhoneView,
     pinyin,
     record::Record,
     search::{Hit, PinyinSpan},
 };
 
-use super::{likes_of, name_of, phone_of, reading_of, salutation_of, same::SamePhone, stage_of};
+use super::{
+    giving::{Claim, FreeTag, HandedOn},
+    likes_of, name_of, phone_of, reading_of, salutation_of,
+    same::SamePhone,
+    stage_of,
+};
 use crate::{
     format,
-    roster::use_roster,
+    roster::{Whose, use_roster},
     screens::{
         kept_back::{AskPurpose, KeptBack},
         shell::Pill,
@@ -23,9 +29,9 @@ use crate::{
     t,
     ui::{
         Button, ButtonKind, ButtonSize, EmptyState, Face, FaceSize, FactRow, Facts, Glyph, Icon, IconButton,
-        ListDetail, ListRow, Look, Marked, SearchField, Tag, Tone, VirtualList, slot,
+        ListDetail, ListRow, Look, Marked, SearchField, Tab, Tabs, Tag, Tone, VirtualList, slot,
     },
-    words::use_words,
+    words::{Words, use_words},
 };
 
 /// The best of a search; whoever needs more types another letter.
@@ -76,17 +82,20 @@ pub fn PeopleHome() -> impl IntoView {
     let roster = use_roster();
     let route = use_route();
     let typed = RwSignal::new(String::new());
-    let mine_only = RwSignal::new(false);
+    let choices = roster.sees_whose();
+    let whose = RwSignal::new(choices[0]);
     let chosen = Memo::new(move |_| route.part(1).and_then(|id| id.parse::<RecordId>().ok()));
-    let sees_venue = roster.me_now().is_some_and(|me| me.role.sees_venue());
+    let sees_venue = roster.sees_venue();
     let found = Memo::new(move |_| {
         let typed = typed.get();
         if typed.trim().is_empty() {
-            let ids = roster.people(mine_only.get());
+            let ids = roster.people(whose.get());
             let total = ids.len();
             return (Rows::Everyone(ids), total);
         }
-        let found = roster.search(&typed, mine_only.get(), HITS_MAX);
+        // Whoever types looks for somebody, wherever that is.
+        let whose = if whose.get() == Whose::Mine && !sees_venue { Whose::Everyone } else { whose.get() };
+        let found = roster.search(&typed, whose, HITS_MAX);
         (Rows::Found(found.hits), found.total)
     });
     let count = Signal::derive(move || found.with(|(rows, _)| rows.len()));
@@ -94,20 +103,34 @@ pub fn PeopleHome() -> impl IntoView {
     let row = Callback::new(move |index: usize| view! { <PersonRow rows=found index typed chosen open/> });
     let to_new = Callback::new(move |()| route.go("/people/new"));
     let told = move || {
-        let total = roster.people(false).len();
+        let total = roster.people(whose.get()).len();
         let found_words =
             (!typed.get().trim().is_empty()).then(|| w.get().people_found(found.with(|(_, total)| *total)));
         found_words.into_iter().chain([w.get().people_all(total)]).collect::<Vec<_>>()
     };
-    let whose = move || if mine_only.get() { w.get().people_everyone() } else { w.get().people_mine() }.to_owned();
+    let tabs = Signal::derive({
+        let choices = choices.clone();
+        move || choices.iter().map(|whose| Tab::new(key_of(*whose), whose_word(w.get(), *whose))).collect::<Vec<_>>()
+    });
+    let choose = Callback::new(move |key: String| {
+        if let Some(chosen) = roster.sees_whose().into_iter().find(|whose| key_of(*whose) == key) {
+            whose.set(chosen);
+        }
+    });
     let nothing = move || {
         (count.get() == 0).then(|| {
             let searching = !typed.get().trim().is_empty();
-            let title = move || {
-                if searching { w.get().people_not_found(typed.get().trim()) } else { w.get().people_none().to_owned() }
+            let is_pool = move || whose.get() == Whose::Free;
+            let title = move || match searching {
+                true => w.get().people_not_found(typed.get().trim()),
+                false if is_pool() => w.get().people_pool_none().to_owned(),
+                false => w.get().people_none().to_owned(),
             };
-            let text =
-                move || if searching { w.get().people_not_found_text() } else { w.get().people_none_text() }.to_owned();
+            let text = move || match searching {
+                true => w.get().people_not_found_text().to_owned(),
+                false if is_pool() => w.get().people_pool_none_text().to_owned(),
+                false => w.get().people_none_text().to_owned(),
+            };
             view! {
                 <EmptyState icon=Icon::People title text>
                     <Button label=t!(w, people_new) icon=Icon::Plus kind=ButtonKind::Quiet on_press=to_new/>
@@ -135,14 +158,14 @@ pub fn PeopleHome() -> impl IntoView {
             />
             <div class="people__told">
                 <span class="note" role="status">{move || view! { <Facts items=told()/> }}</span>
-                {sees_venue
+                {(choices.len() > 1)
                     .then(|| {
                         view! {
-                            <Button
-                                label=whose
-                                icon=Icon::Filter
-                                kind=ButtonKind::Text
-                                on_press=move |()| mine_only.update(|mine| *mine = !*mine)
+                            <Tabs
+                                label=t!(w, people_whose)
+                                items=tabs
+                                chosen=move || key_of(whose.get()).to_owned()
+                                on_choose=choose
                             />
                         }
                     })}
@@ -155,7 +178,7 @@ pub fn PeopleHome() -> impl IntoView {
                 row_px=ROW_PX
                 label=t!(w, place_people)
                 row
-                about=move || format!("{}\u{0}{}", typed.get(), mine_only.get())
+                about=move || format!("{}\u{0}{}", typed.get(), key_of(whose.get()))
                 present
             />
         </div>
@@ -176,6 +199,22 @@ pub fn PeopleHome() -> impl IntoView {
             detail_shown=Signal::derive(move || chosen.get().is_some())
             detail_label=t!(w, person_facts)
         />
+    }
+}
+
+fn key_of(whose: Whose) -> &'static str {
+    match whose {
+        Whose::Everyone => "everyone",
+        Whose::Mine => "mine",
+        Whose::Free => "free",
+    }
+}
+
+fn whose_word(words: Words, whose: Whose) -> &'static str {
+    match whose {
+        Whose::Everyone => words.people_everyone(),
+        Whose::Mine => words.people_mine(),
+        Whose::Free => words.people_pool(),
     }
 }
 
@@ -241,6 +280,8 @@ fn PersonBrief(id: RecordId) -> impl IntoView {
     let back = { Callback::new(move |()| route.go("/people")) };
     let go = Callback::new(move |path: String| route.go(&path));
     let person = Memo::new(move |_| roster.record(id).map(Known));
+    let handed_on =
+        Memo::new(move |_| person.with(|person| person.as_ref().and_then(|person| roster.handed_on(&person.0))));
     let head = move || match person.get() {
         Some(Known(person)) => {
             let name = name_of(w.get(), &person);
@@ -256,6 +297,7 @@ fn PersonBrief(id: RecordId) -> impl IntoView {
                 </div>
                 <p class="brief__tags">
                     {stage_of(w.get(), &person).map(|stage| view! { <Tag tone=Tone::Pine text=stage/> })}
+                    <FreeTag id/>
                     {person
                         .is("do_not_contact")
                         .then(|| view! { <Tag tone=Tone::Late icon=Icon::Warn text=t!(w, person_do_not_contact)/> })}
@@ -275,19 +317,22 @@ fn PersonBrief(id: RecordId) -> impl IntoView {
                 <span class="brief__back"><IconButton icon=Icon::Back label=t!(w, back) on_press=back/></span>
                 <Pill/>
             </div>
-            {head}
-            <Actions id go/>
-            <PersonFacts id/>
-            <SamePhone id/>
-            <div class="brief__foot">
-                <Button
-                    label=t!(w, person_open)
-                    icon_end=Icon::Forward
-                    kind=ButtonKind::Text
-                    wide=true
-                    on_press=move |()| go.run(format!("/people/{id}/file"))
-                />
-            </div>
+            {move || handed_on.get().map(|owner| view! { <HandedOn owner/> })}
+            {shown(move || handed_on.get().is_none(), move || view! {
+                {head}
+                <Actions id go/>
+                <PersonFacts id/>
+                <SamePhone id/>
+                <div class="brief__foot">
+                    <Button
+                        label=t!(w, person_open)
+                        icon_end=Icon::Forward
+                        kind=ButtonKind::Text
+                        wide=true
+                        on_press=move |()| go.run(format!("/people/{id}/file"))
+                    />
+                </div>
+            })}
         </div>
     }
 }
@@ -316,6 +361,7 @@ pub fn Actions(id: RecordId, go: Callback<String>) -> impl IntoView {
     });
     view! {
         <div class="brief__actions">
+            <Claim id/>
             {shown(
                 move || may_call.get(),
                 move || view! {
@@ -371,6 +417,10 @@ pub fn PersonFacts(id: RecordId) -> impl IntoView {
         let moment = |at| format::moment(words, at, roster.minute(), offset);
         let at = |key: &str| person.get(key).and_then(|value| value.as_at());
         let staff = |key: &str| person.text(key).map(|id| roster.staff_name(id)).filter(|name| !name.is_empty());
+        let owner = match lead::keeper(&person) {
+            Some(NOBODY) => Some(words.person_owner_none().to_owned()),
+            owner => owner.map(|owner| roster.staff_name(&owner.to_string())).filter(|name| !name.is_empty()),
+        };
         let pack = roster.pack();
         let code = |list: &str, key: &str| person.text(key).map(|code| pack.word(list, code, words.0).to_owned());
         let likes = likes_of(roster, words, &person);
@@ -380,7 +430,7 @@ pub fn PersonFacts(id: RecordId) -> impl IntoView {
             None => moment(at),
         });
         [
-            (words.person_owner(), staff("owner")),
+            (words.person_owner(), owner),
             (words.person_next(), at("next_contact_at").map(moment)),
             (words.person_last(), last.map(moment)),
             (words.person_likes(), Some(likes).filter(|likes| !likes.is_empty())),

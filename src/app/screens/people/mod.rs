@@ -2,11 +2,13 @@
 
 mod file;
 mod form;
+mod giving;
 mod list;
 mod same;
 
 pub use file::PersonFile;
 pub use form::{EditPerson, NewPerson};
+pub use giving::GiveSheet;
 pub use list::{PeopleHome, PersonFacts};
 
 use yingke_core::{permit::PhoneView, phone::PhoneNumber, pinyin, record::Record, value::Value};

@@ -5,7 +5,7 @@ use yingke_core::{
     change::Edit,
     duplicate::{self, Reason, Ruling},
     id::RecordId,
-    paper,
+    lead, paper,
     record::Record,
 };
 
@@ -180,7 +180,7 @@ fn Compare(one: RecordId, other: RecordId, on_close: Callback<()>) -> impl IntoV
 }
 
 fn owner_of(roster: Roster, id: RecordId) -> Option<String> {
-    let owner = duplicate::owner(&roster.record(id)?)?;
+    let owner = lead::owner(&roster.record(id)?)?;
     Some(roster.staff_name(&owner.to_string()))
 }
 
@@ -188,7 +188,7 @@ fn owner_of(roster: Roster, id: RecordId) -> Option<String> {
 fn why_words(roster: Roster, words: Words, ruling: &Ruling, one: &Record, other: &Record) -> String {
     let owner = ruling.owner.map(|owner| roster.staff_name(&owner.to_string())).unwrap_or_default();
     let later = if one.id == ruling.yields { one } else { other };
-    let other_owner = duplicate::owner(later).map(|owner| roster.staff_name(&owner.to_string())).unwrap_or_default();
+    let other_owner = lead::owner(later).map(|owner| roster.staff_name(&owner.to_string())).unwrap_or_default();
     match ruling.reason {
         Reason::SameOwner => words.same_why_owner(owner),
         Reason::OtherWithdrawn => words.same_why_withdrawn().to_owned(),

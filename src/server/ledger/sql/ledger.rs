@@ -17,7 +17,7 @@ use yingke_core::{
 
 use super::{
     BODIES_BY_CHANGE, BODIES_BY_NUMBER, Db, DbConnection, ERASED_BY_ID, HEADS_BY_AUDIENCE, LEDGER_BY_CHANGE,
-    LOCK_COUNTER, RECORDS_BY_ID, ThisLedger, audience_list,
+    LOCK_COUNTER, RECORDS_BY_AUDIENCE, RECORDS_BY_ID, ThisLedger, audience_list,
     blobs::{forget_pictures, keep_names},
     forget_what_was_deleted, id_list, keep, number_list,
     rows::{array, audience, bits, mark, number, one_record, ranked, receipt},
@@ -246,6 +246,39 @@ impl Ledger for ThisLedger {
             .fetch_all(&self.readers)
             .await?;
         rows.iter().map(|row| one_record(row.try_get("body")?)).collect()
+    }
+
+    async fn records_of(
+        &self,
+        organisation: OrganisationId,
+        audiences: &BTreeSet<Audience>,
+        after: Option<RecordId>,
+        records_max: usize,
+    ) -> Result<Vec<Record>, LedgerError> {
+        let rows = sqlx::query(RECORDS_BY_AUDIENCE)
+            .bind(&organisation.bytes()[..])
+            .bind(audience_list(audiences.iter().cloned()))
+            .bind(after.map(|id| id.bytes().to_vec()).unwrap_or_default())
+            .bind(records_max as i64)
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(|row| one_record(row.try_get("body")?)).collect()
+    }
+
+    async fn changes(
+        &self,
+        organisation: OrganisationId,
+        ids: &BTreeSet<ChangeId>,
+    ) -> Result<BTreeMap<ChangeId, Ranked>, LedgerError> {
+        if ids.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let rows = sqlx::query(BODIES_BY_CHANGE)
+            .bind(&organisation.bytes()[..])
+            .bind(id_list(ids.iter().map(|id| id.bytes())))
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(|row| ranked(row).map(|ranked| (ranked.change.id(), ranked))).collect()
     }
 
     async fn watched(
