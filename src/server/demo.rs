@@ -3,13 +3,14 @@
 //! Drawn from a seed, so that every demo is alike, and written as ordinary changes through the exchange's own
 //! checks and the ledger, so that it is like data that people made. Only the keys are drawn by chance.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use yingke_core::{
     audience::{Audience, Role},
     chance::Seeded,
     change::{Change, Edit, Header, Key, Ranked, Write},
     id::{ChangeId, ENDPOINT_DEVICE, OrganisationId, RecordId, StaffId, VenueId},
+    lead::{self, Giving},
     schema,
     stamp::Stamper,
     time::{DAY_MS, Day, HOUR_MS, MINUTE_MS, Millis},
@@ -40,6 +41,8 @@ const NAME: &str = "松风体育";
 const PEOPLE: usize = 2_000;
 /// How far back the demo reaches; within what a stamp may lie behind.
 const DAYS_BACK: i64 = 200;
+/// Guests whom a supervisor has put into the pool.
+const GUESTS_LET_GO: usize = 16;
 /// Changes in one transaction.
 const BATCH: usize = 1_000;
 
@@ -168,6 +171,7 @@ impl Ids {
 // ---- The life of the club -----------------------------------------------------------------------------------
 
 /// One guest, as far as later happenings depend on it.
+#[derive(Clone)]
 struct Guest {
     record: RecordId,
     audience: Audience,
@@ -218,6 +222,8 @@ struct Club {
     members: Vec<Member>,
     /// Some who hold a card with money on it: person, card and its number.
     sports_members: Vec<(RecordId, RecordId, String)>,
+    /// Guests of the first venue whom nobody has spoken to for long.
+    dormant: Vec<Guest>,
 }
 
 impl Club {
@@ -237,6 +243,7 @@ impl Club {
             cards: 0,
             members: Vec::new(),
             sports_members: Vec::new(),
+            dormant: Vec::new(),
         }
     }
 
@@ -259,6 +266,30 @@ impl Club {
         }
         self.visits_today(venues[0]);
         self.under_way(&venues);
+        self.let_go();
+    }
+
+    /// Some whom nobody has spoken to for long are in the pool now; one was given to a colleague since.
+    fn let_go(&mut self) {
+        let (supervisor, takes_over) = (self.staff("吴珊"), self.staff("周凯"));
+        let guests = std::mem::take(&mut self.dormant);
+        for (place, guest) in guests.iter().step_by(3).take(GUESTS_LET_GO).enumerate() {
+            let at = self.now.plus(-(place as i64 + 2) * DAY_MS / 2);
+            let mut rule = |at, author, to: StaffId, giving: Giving, replaces| {
+                let group = BTreeMap::from([
+                    (Key::of("owner"), to.to_string().into()),
+                    (Key::of("reason"), giving.key().into()),
+                    (Key::of("from"), guest.owner.unwrap_or(lead::NOBODY).to_string().into()),
+                ]);
+                let write = schema::write_group("person", lead::RULING, group, replaces);
+                self.save(at, author, "", vec![(guest.record, "person", &guest.audience, vec![write])]);
+                self.changes.last().expect("it was just saved").1.id()
+            };
+            let let_go = rule(at, supervisor, lead::NOBODY, Giving::LetGo, Vec::new());
+            if place == 0 {
+                rule(at.plus(DAY_MS / 4), supervisor, takes_over, Giving::HandedOver, vec![let_go]);
+            }
+        }
     }
 
     fn venue(&self, name: &str) -> VenueId {
@@ -556,6 +587,9 @@ impl Club {
             let days_ago = self.chance.below(20) as i64;
             let at = self.moment(-days_ago);
             self.stage(guest, owner, at.max(guest.captured_at), "dormant", None);
+            if at_venue == 0 {
+                self.dormant.push(guest.clone());
+            }
         } else if self.percent(3) {
             let writes = vec![schema::write("person", "do_not_contact", true)];
             self.save(

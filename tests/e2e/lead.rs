@@ -72,7 +72,7 @@ async fn a_guest_is_handed_over_let_go_of_and_claimed_with_all_that_was_written(
     second.text("晚上七点后方便").shown_in_minutes(3).await;
     second.text("139 5710 4826").shown().await;
     second.link("拨打").shown().await;
-    first.heading("这位客户现在由周凯负责").shown_in_minutes(3).await;
+    first.text("这位客户现在由周凯负责").shown_in_minutes(3).await;
     first.place("/people").await;
     first.text("还没有客户").shown().await;
 
@@ -100,8 +100,8 @@ async fn a_guest_is_handed_over_let_go_of_and_claimed_with_all_that_was_written(
     supervisor.text("周六来看场").shown_in_minutes(3).await;
     let manager = Tablet::of(LI_WEI, "M-01", &server).await;
     manager.place("/log").await;
-    manager.text("林悦把一位客户从公海转给林悦").shown_in_minutes(2).await;
-    manager.text("吴珊把一位客户从林悦转给周凯").shown().await;
+    manager.text("林悦把赵思琳从公海转给林悦").shown_in_minutes(2).await;
+    manager.text("吴珊把赵思琳从林悦转给周凯").shown().await;
     server.verified_changes().await;
 }
 
@@ -121,10 +121,11 @@ async fn all_guests_of_a_colleague_who_leaves_go_to_others() {
     manager.list("同事").tap_inside("button", "林悦").await;
     manager.text("名下有3位客户").shown().await;
     manager.button("停用账号").tap().await;
-    manager.text("林悦").shown().await;
+    manager.text("林悦的账号已停用").shown().await;
     manager.button("关上").tap().await;
     // Whoever has left is still named, with those whom nobody has taken over.
-    manager.list("同事").tap_inside("button", "名下3位客户").await;
+    manager.text("已离开").shown().await;
+    manager.list("同事").tap_inside("button", "林悦").await;
     manager.heading("交给谁").shown().await;
     manager.button("周凯").tap().await;
     manager.status("3位客户已交给周凯").shown().await;

@@ -91,7 +91,8 @@ impl Roster {
                 lately.into_iter().any(|record| is_busy_with(&record))
             })
         };
-        self.handed_on(person).is_none() && (self.is_mine(person) || is_owner() || lately())
+        let is_others = self.handed_on(person).is_some() || (lead::is_free(person) && !self.sees_venue());
+        !is_others && (self.is_mine(person) || is_owner() || lately())
     }
 
     /// Shows a guest's phone number whole from now until the tablet is locked, once the look is written down.

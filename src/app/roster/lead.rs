@@ -104,6 +104,13 @@ impl Roster {
         lead::may_give(&person, me.id, me.role, to)
     }
 
+    /// Whether a guest is in the pool, and mine with one press. Subscribes to them.
+    #[must_use]
+    pub fn may_claim(self, person: RecordId) -> bool {
+        let Some(me) = self.me_now().filter(|me| me.role.keeps_own_leads()) else { return false };
+        self.record(person).is_some_and(|person| lead::is_free(&person)) && self.may_give(person, me.id)
+    }
+
     /// Whether I lead, and so give guests to colleagues.
     #[must_use]
     pub fn gives_guests(self) -> bool {

@@ -46,10 +46,7 @@ pub fn Claim(id: RecordId) -> impl IntoView {
     let roster = use_roster();
     let toaster = use_context::<Toaster>().expect("main.rs provides the toaster");
     let me = roster.me_now().map_or(NOBODY, |me| me.id);
-    let may = Memo::new(move |_| {
-        let keeps = roster.me_now().is_some_and(|me| me.role.keeps_own_leads());
-        keeps && roster.record(id).is_some_and(|person| lead::is_free(&person)) && roster.may_give(id, me)
-    });
+    let may = Memo::new(move |_| roster.may_claim(id));
     let claim = Callback::new(move |()| give(roster, w, toaster, vec![id], me, None));
     shown(
         move || may.get(),

@@ -355,9 +355,11 @@ pub fn Actions(id: RecordId, go: Callback<String>) -> impl IntoView {
     let kept = KeptBack::of(id);
     let seen = Memo::new(move |_| roster.record(id).map(|person| roster.phone_view(&person)));
     let is_whole = move || seen.get() == Some(PhoneView::Whole);
+    // Whoever wants to call a guest who is nobody's takes them first.
+    let to_claim = Memo::new(move |_| roster.may_claim(id));
     let may_call = Memo::new(move |_| {
         let is_called = |person: &Record| person.text("phone").is_some() && !person.is("do_not_contact");
-        is_whole() && roster.record(id).is_some_and(|person| is_called(&person))
+        is_whole() && !to_claim.get() && roster.record(id).is_some_and(|person| is_called(&person))
     });
     view! {
         <div class="brief__actions">
@@ -372,7 +374,7 @@ pub fn Actions(id: RecordId, go: Callback<String>) -> impl IntoView {
                 },
             )}
             {shown(
-                move || seen.get() == Some(PhoneView::Asked),
+                move || seen.get() == Some(PhoneView::Asked) && !to_claim.get(),
                 move || view! {
                     <Button
                         label=t!(w, phone_show)
