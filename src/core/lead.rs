@@ -188,6 +188,12 @@ pub fn lies_in(person: &Record, to: &Audience) -> BTreeSet<Audience> {
     all
 }
 
+/// When the ruling on show was made.
+#[must_use]
+pub fn ruled_at(person: &Record) -> Option<Millis> {
+    person.heads(RULING).first().map(|head| person.rank_at(head.rank).stamp.millis())
+}
+
 /// When a guest who changed hands is to be looked at again.
 #[must_use]
 pub fn look_again_at(person: &Record, now: Millis) -> Option<Millis> {

@@ -40,6 +40,9 @@ cargo xtask test   format, lints, unit tests, the endpoint's tests, the simulato
     --quick          without the build and the browsers
     STEP             only this one: fmt, clippy, clippy-client, deny, unit, endpoint, sim, openapi, contract, size, e2e
 cargo xtask soak   the endpoint's tests at the size that is promised, on both databases; takes long
+cargo xtask soak kills
+                   a browser is killed while somebody works in it, and has everything that was ticked
+    --runs N         how often; 1000 unless said otherwise
 cargo xtask sim    many tablets and an endpoint in one process, with faults, by seed
     --seeds N        how many worlds; 10000 unless said otherwise
     --from S         the first seed
@@ -77,6 +80,7 @@ struct Asked {
     only: Option<String>,
     seeds: Option<u64>,
     from: Option<u64>,
+    runs: Option<u64>,
 }
 
 fn main() -> ExitCode {
@@ -100,7 +104,7 @@ fn obey(asked: Asked) -> Outcome<ExitCode> {
     match command {
         "dist" => dist::build(&workspace, finish).map(|_| ExitCode::SUCCESS),
         "size" => size::report(&workspace),
-        "soak" => soak::run(&workspace, asked.step.as_deref()),
+        "soak" => soak::run(&workspace, asked.step.as_deref(), asked.runs, finish),
         "styles" => styles::write(&workspace).map(|_| ExitCode::SUCCESS),
         "run" => run::serve(&workspace, &run::Wish { empty: asked.empty, finish, port: asked.port, data: asked.data }),
         "sim" => sim::run(&workspace, &sim::Wish { seeds: asked.seeds, from: asked.from, sabotage: asked.sabotage }),
@@ -123,6 +127,7 @@ fn asked(mut arguments: lexopt::Parser) -> Outcome<Asked> {
             Long("rough") => asked.rough = true,
             Long("sabotage") => asked.sabotage = true,
             Long("seeds") => asked.seeds = Some(arguments.value().and_then(|value| value.parse()).map_err(wrong)?),
+            Long("runs") => asked.runs = Some(arguments.value().and_then(|value| value.parse()).map_err(wrong)?),
             Long("from") => asked.from = Some(arguments.value().and_then(|value| value.parse()).map_err(wrong)?),
             Long("yes") | Short('y') => asked.yes = true,
             Long("help") | Short('h') => asked.help = true,

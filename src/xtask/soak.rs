@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use crate::dist::Finish;
 use crate::postgres::{self, Cluster};
 use crate::run;
 use crate::shell::{Outcome, Stop};
@@ -19,15 +20,21 @@ const SIZES: &[(&str, &str)] =
     &[("YINGKE_KILLS", "100"), ("YINGKE_F5_CHANGES", "100000"), ("YINGKE_IMPORT_ROWS", "100000")];
 
 /// Runs one soak by name.
-pub fn run(workspace: &Workspace, name: Option<&str>) -> Outcome<ExitCode> {
-    match name {
-        None | Some("endpoint") => endpoint(workspace),
-        Some(other) => Err(Stop(format!("there is no soak {other}; there is endpoint"))),
-    }
+pub fn run(workspace: &Workspace, name: Option<&str>, runs: Option<u64>, finish: Finish) -> Outcome<ExitCode> {
+    let tally = match name {
+        None | Some("endpoint") => endpoint(workspace)?,
+        Some("kills") => test::kills(workspace, runs.unwrap_or(KILLS), finish)?,
+        Some(other) => return Err(Stop(format!("there is no soak {other}; there are endpoint and kills"))),
+    };
+    println!("{} passed, {} failed", tally.passed, tally.failed);
+    Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Kills of the browser, unless another number is asked for. Source: the goals, F1.
+const KILLS: u64 = 1_000;
+
 /// 100 kills under load, 100,000 changes by 8 writers, a table of 100,000 people: on both databases.
-fn endpoint(workspace: &Workspace) -> Outcome<ExitCode> {
+fn endpoint(workspace: &Workspace) -> Outcome<Tally> {
     run::build_server(workspace)?;
     let cluster = Cluster::start()?;
     let mut tally = Tally::default();
@@ -39,6 +46,5 @@ fn endpoint(workspace: &Workspace) -> Outcome<ExitCode> {
         tests.envs(url.map(|url| (postgres::VARIABLE, url)));
         tally = tally.and(test::tallied(&mut tests, &format!("the endpoint's soak on {what}"))?);
     }
-    println!("{} passed, {} failed", tally.passed, tally.failed);
-    Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(tally)
 }

@@ -2,12 +2,12 @@
 //!
 //! A step that fails does not keep the later ones from running, unless they need what it should have made.
 
+use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use crate::dist::{Builder, Finish};
 use crate::postgres::{self, Cluster};
-use crate::run;
 use crate::shell::{self, Outcome, Stop};
 use crate::sim;
 use crate::size;
@@ -19,6 +19,8 @@ use crate::workspace::Workspace;
 
 const TESTS: &str = "yingke-tests";
 const E2E: &str = "e2e";
+/// The test that kills the browser.
+const KILLS: &str = "crash::what_was_ticked_is_there_after_a_kill_at_any_moment";
 const ENDPOINT: &str = "server";
 const SIM: &str = "sim";
 const CORE: &str = "yingke-core";
@@ -251,14 +253,28 @@ fn browsers(workspace: &Workspace, finish: Finish) -> Outcome<Tally> {
     }
     let (driver, chrome) = chromium()?;
     let dist = crate::dist::build(workspace, finish)?;
-    run::build_server(workspace)?;
-    let mut tests = cargo(workspace, &["test", "--package", TESTS, "--test", E2E, "--locked", "--no-fail-fast"]);
-    tests
-        .env("YINGKE_APP", dist)
-        .env("YINGKE_SERVER", workspace.server())
-        .env("CHROMEDRIVER", driver)
-        .env("CHROME", chrome);
+    let mut tests = browser_tests(workspace, &dist)?;
+    tests.arg("--no-fail-fast");
+    tests.env("CHROMEDRIVER", driver).env("CHROME", chrome);
     tallied(&mut tests, "browser tests")
+}
+
+/// The browser is killed so many times while it works; nothing that was ticked may be lost.
+pub fn kills(workspace: &Workspace, kills: u64, finish: Finish) -> Outcome<Tally> {
+    let (driver, chrome) = chromium()?;
+    let dist = crate::dist::build(workspace, finish)?;
+    let mut tests = browser_tests(workspace, &dist)?;
+    tests.args(["--", "--exact", KILLS, "--nocapture"]).env("YINGKE_BROWSER_KILLS", kills.to_string());
+    tests.env("CHROMEDRIVER", driver).env("CHROME", chrome);
+    tallied(&mut tests, "kills of the browser")
+}
+
+/// The tests in a browser, with the endpoint as the other tests have built it: their waiting is the browser's.
+fn browser_tests(workspace: &Workspace, dist: &Path) -> Outcome<Command> {
+    shell::long(&mut cargo(workspace, &["build", "--package", SERVER, "--locked"]), "building the server")?;
+    let mut tests = cargo(workspace, &["test", "--package", TESTS, "--test", E2E, "--locked"]);
+    tests.env("YINGKE_APP", dist).env("YINGKE_SERVER", workspace.server_unoptimised());
+    Ok(tests)
 }
 
 /// A driver and the browser it belongs to: those that were named, those on PATH, or the system's, installed now.

@@ -59,6 +59,11 @@ impl Workspace {
         self.cargo_target.join("release").join(format!("yingke-server{}", std::env::consts::EXE_SUFFIX))
     }
 
+    /// The same as tests build it: without the minutes that optimising takes.
+    pub fn server_unoptimised(&self) -> PathBuf {
+        self.cargo_target.join("debug").join(format!("yingke-server{}", std::env::consts::EXE_SUFFIX))
+    }
+
     /// The name of the unlock worker's binary, once the client has one.
     pub fn unlock_worker(&self) -> Option<&'static str> {
         self.targets(APP, "bin").any(|name| name == UNLOCK_WORKER).then_some(UNLOCK_WORKER)

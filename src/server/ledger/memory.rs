@@ -45,6 +45,8 @@ struct Kept {
     look_at: BTreeMap<RecordId, Millis>,
     /// The highest card number given of each series.
     given: BTreeMap<String, u64>,
+    /// The same of a series of which none was given, as far as this copy knows.
+    given_of_none: u64,
     /// What each device was given last, and of which series.
     blocks: BTreeMap<DeviceNumber, (String, Block)>,
     /// Changes in one page, where that is fewer than the caller asks for.
@@ -78,6 +80,7 @@ impl Kept {
     /// This may be an older copy: card numbers that were given since are not given again.
     fn skip_numbers(&mut self) {
         self.given.values_mut().for_each(|given| *given += SKIPPED);
+        self.given_of_none += SKIPPED;
     }
 
     fn head(&self, audience: &Audience) -> Option<StreamMark> {
@@ -268,7 +271,7 @@ impl Ledger for MemoryLedger {
 
     async fn give_numbers(&self, _: OrganisationId, device: DeviceNumber, ask: &Ask<'_>) -> Result<Block, LedgerError> {
         let mut kept = self.kept();
-        let given = kept.given.get(ask.series).copied().unwrap_or(0);
+        let given = kept.given.get(ask.series).copied().unwrap_or(kept.given_of_none);
         let before = kept.blocks.get(&device).filter(|(series, _)| series == ask.series).map(|(_, block)| *block);
         let block = next_block(given, before, ask);
         if probe::step("exchange: card numbers that were given are remembered") {

@@ -2,7 +2,7 @@
 
 use crate::route::use_route;
 use crate::view::prelude::*;
-use yingke_core::{id::RecordId, record::Record, time::Millis, workflow::PROGRESS};
+use yingke_core::{id::RecordId, lead, record::Record, time::Millis, workflow::PROGRESS};
 
 use super::{
     giving::{FreeTag, GiveButton, HandedOn},
@@ -151,7 +151,9 @@ fn History(id: RecordId) -> impl IntoView {
             .filter_map(|record| happening(roster, w.get(), record))
             .collect();
         if kind == "all" {
-            happened.extend(roster.record(id).and_then(|person| captured(roster, w.get(), &person)));
+            let person = roster.record(id);
+            happened.extend(person.as_ref().and_then(|person| captured(roster, w.get(), person)));
+            happened.extend(person.as_ref().and_then(|person| given(roster, w.get(), person)));
         }
         happened.sort_by_key(|happening| std::cmp::Reverse(happening.at));
         happened
@@ -298,6 +300,25 @@ fn happening(roster: Roster, words: Words, record: &Record) -> Option<Happening>
         }
         _ => return None,
     })
+}
+
+/// Whose somebody became last, and how.
+fn given(roster: Roster, words: Words, person: &Record) -> Option<Happening> {
+    let ruling = person.guarded(lead::RULING)?;
+    let reason = ruling.get("reason").and_then(|reason| reason.as_text())?;
+    let how = match reason {
+        "handed_over" => words.log_handed_over(),
+        "let_go" => words.log_let_go(),
+        "claimed" => words.log_claimed(),
+        // Two captures of one guest are told where they were joined.
+        _ => return None,
+    };
+    let title = match lead::owner(person) {
+        Some(owner) => words.happened_given(roster.staff_name(&owner.to_string())),
+        None => words.people_pool().to_owned(),
+    };
+    let at = lead::ruled_at(person)?;
+    Some(Happening { at, icon: Icon::People, title, second: vec![how.to_owned()], who: String::new(), opens: None })
 }
 
 /// How somebody came to be known.

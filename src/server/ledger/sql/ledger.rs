@@ -337,7 +337,10 @@ impl Ledger for ThisLedger {
                 .bind(ask.series)
                 .fetch_optional(&mut *tx)
                 .await?;
-        let given = given.map_or(0, i64::cast_unsigned);
+        let given = match given {
+            Some(given) => given.cast_unsigned(),
+            None => given_of_none(&mut tx, organisation).await?,
+        };
         let before = sqlx::query(
             "select first_number, last_number from number_block \
              where organisation = $1 and device = $2 and series = $3",
@@ -445,6 +448,17 @@ impl Ledger for ThisLedger {
         .map(|row| Ok((ChangeId::from_bytes(array(row, "change")?), mark(row)?)))
         .collect()
     }
+}
+
+/// The highest number that may have been given of a series of which none was, as far as is known: an older copy may have
+/// given some since it was made.
+async fn given_of_none(tx: &mut DbConnection, organisation: OrganisationId) -> Result<u64, LedgerError> {
+    let epoch_at: i64 = sqlx::query_scalar("select epoch_at from organisation where id = $1")
+        .bind(&organisation.bytes()[..])
+        .fetch_one(tx)
+        .await?;
+    // The first epoch begins at 0.
+    Ok(if epoch_at == 0 { 0 } else { SKIPPED })
 }
 
 async fn mark_at(
