@@ -202,6 +202,19 @@ pub struct Refused {
     pub change: Option<Change>,
 }
 
+/// A refused change that its author gave up, to be brought back. Its `Debug` shows the id only.
+#[derive(Clone)]
+pub struct GivenUp {
+    id: ChangeId,
+    row: Box<[u8]>,
+}
+
+impl std::fmt::Debug for GivenUp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("GivenUp").field(&self.id).finish()
+    }
+}
+
 /// Why somebody did not get in.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DoorError {
@@ -950,10 +963,34 @@ impl Roster {
         Ok(())
     }
 
+    /// Gives a refused change up that I made myself; what comes back brings it back.
+    ///
+    /// # Errors
+    /// [`AppendError`]: it stays in the tray.
+    pub async fn give_up(self, id: ChangeId) -> Result<Option<GivenUp>, AppendError> {
+        let row = self.inner().browser.journal().take_from_tray(id).await?;
+        self.read_tray().await;
+        self.count_unsent().await;
+        Ok(row.map(|row| GivenUp { id, row: row.into() }))
+    }
+
+    /// Puts what was given up back into the tray.
+    ///
+    /// # Errors
+    /// [`AppendError`]
+    pub async fn bring_back(self, given_up: &GivenUp) -> Result<(), AppendError> {
+        self.inner().browser.journal().put_in_tray(given_up.id, &given_up.row).await?;
+        self.read_tray().await;
+        self.count_unsent().await;
+        Ok(())
+    }
+
     async fn count_unsent(self) {
         let inner = self.inner();
         let browser = &inner.browser;
-        if let Ok(TailSummary { count, oldest, refused, pictures, .. }) = browser.journal().tail_summary().await {
+        if let Ok(TailSummary { count, oldest, pictures, .. }) = browser.journal().tail_summary().await {
+            // What a colleague's was refused is theirs to look at.
+            let refused = inner.tray.borrow().iter().filter(|refused| refused.change.is_some()).count();
             self.status.update(|status| {
                 status.unsent = count;
                 status.pictures = pictures;

@@ -445,13 +445,27 @@ impl BrowserJournal {
         write.await
     }
 
-    /// Takes a refused change out of the tray, because its author made another in its place or gave it up.
+    /// Takes a refused change out of the tray, because its author gave it up; its row puts it back.
+    ///
+    /// # Errors
+    /// [`AppendError`]: it is still there.
+    pub async fn take_from_tray(&self, id: ChangeId) -> Result<Option<Vec<u8>>, AppendError> {
+        let key = id.to_string();
+        let write = self.database.write(&[TRAY], async |tx| {
+            let row = tx.get(TRAY, key.as_str())?.bytes().await?;
+            tx.delete(TRAY, key.as_str())?;
+            Ok(row)
+        });
+        write.await
+    }
+
+    /// Puts a row back that was taken from the tray.
     ///
     /// # Errors
     /// [`AppendError`]
-    pub async fn drop_from_tray(&self, id: ChangeId) -> Result<(), AppendError> {
+    pub async fn put_in_tray(&self, id: ChangeId, row: &[u8]) -> Result<(), AppendError> {
         let key = id.to_string();
-        self.database.write(&[TRAY], async |tx| tx.delete(TRAY, key.as_str())).await
+        self.database.write(&[TRAY], async |tx| tx.put(TRAY, key.as_str(), row)).await
     }
 
     // ---- Leading --------------------------------------------------------------------------------------------

@@ -368,6 +368,12 @@ async fn what_is_taken_in_is_settled_in_one_step() {
     assert!(tablet.journal.contact().await.unwrap().is_some());
 
     let id = refused.change.id();
+    // Given up, and brought back as it was.
+    let row = tablet.journal.take_from_tray(id).await.unwrap().unwrap();
+    assert!(tablet.journal.tray().await.unwrap().is_empty());
+    assert_eq!(tablet.journal.take_from_tray(id).await.unwrap(), None);
+    tablet.journal.put_in_tray(id, &row).await.unwrap();
+    assert_eq!(tablet.journal.tray().await.unwrap()[0].change, Some(refused.clone()));
     tablet.journal.resend(id).await.unwrap();
     assert!(tablet.journal.tray().await.unwrap().is_empty());
     assert_eq!(tablet.tail().await.len(), 2);

@@ -16,6 +16,7 @@ mod hand_over;
 
 use super::{
     door::CameBack,
+    form::save_failed,
     papers::who,
     record_title::{address_of, second_of, title_of},
     shell::Pill,
@@ -27,7 +28,7 @@ use crate::{
     t,
     ui::{
         Banner, Button, ButtonKind, EmptyState, FactRow, Facts, Glyph, HistoryRow, Icon, PageHeader, Progress, Section,
-        Tone, slot,
+        Toast, Toaster, Tone, slot,
     },
     words::{Words, use_words},
 };
@@ -284,6 +285,28 @@ fn TrayRow(refused: Refused) -> impl IntoView {
             drop(roster.resend(id).await);
         });
     });
+    let toaster = use_context::<Toaster>().expect("main.rs provides the toaster");
+    let give_up = Callback::new(move |()| {
+        spawn_local(async move {
+            let words = w.get_untracked();
+            let given_up = match roster.give_up(id).await {
+                Ok(Some(given_up)) => given_up,
+                Ok(None) => return,
+                Err(error) => return toaster.tell(Toast::new(save_failed(words, &error).to_owned())),
+            };
+            let undo = Callback::new(move |()| {
+                let given_up = given_up.clone();
+                spawn_local(async move {
+                    let words = w.get_untracked();
+                    toaster.tell(Toast::new(match roster.bring_back(&given_up).await {
+                        Ok(()) => words.tray_brought_back().to_owned(),
+                        Err(error) => save_failed(words, &error).to_owned(),
+                    }));
+                });
+            });
+            toaster.tell(Toast::new(words.tray_given_up().to_owned()).with_undo(words.undo(), undo));
+        });
+    });
     view! {
         <div class="tray-row">
             <Glyph icon=Icon::Warn/>
@@ -293,7 +316,10 @@ fn TrayRow(refused: Refused) -> impl IntoView {
                 <p class="note"><Facts items=facts/></p>
             </div>
             {open}
-            {may_resend.then(|| view! { <Button label=t!(w, tray_resend) kind=ButtonKind::Quiet on_press=resend/> })}
+            {may_resend.then(|| view! {
+                <Button label=t!(w, tray_give_up) kind=ButtonKind::Text on_press=give_up/>
+                <Button label=t!(w, tray_resend) kind=ButtonKind::Quiet on_press=resend/>
+            })}
         </div>
     }
 }
