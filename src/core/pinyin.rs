@@ -117,6 +117,19 @@ pub fn readings(name: &str) -> Vec<Option<Syllable>> {
     readings
 }
 
+/// Whether a short title is found by what was typed: some of its characters, its pinyin in full or by initials.
+#[must_use]
+pub fn finds(typed: &str, title: &str) -> bool {
+    let typed: String = typed.to_lowercase().split_whitespace().collect();
+    let title: String = title.to_lowercase().split_whitespace().collect();
+    if title.contains(&typed) {
+        return true;
+    }
+    let syllables: Vec<&str> = of(&title).into_iter().map(Syllable::plain).collect();
+    let initials: String = syllables.iter().filter_map(|syllable| syllable.chars().next()).collect();
+    initials.contains(&typed) || syllables.concat().contains(&typed)
+}
+
 /// The main reading of a character.
 #[must_use]
 pub fn of_character(character: char) -> Option<Syllable> {
@@ -334,5 +347,16 @@ mod tests {
     fn most_characters_have_a_reading() {
         let read = (0x4e00..=0x9fff).filter_map(char::from_u32).filter(|c| of_character(*c).is_some()).count();
         assert!(read > 20_900, "{read}");
+    }
+
+    #[test]
+    fn a_title_is_found_as_people_type() {
+        for typed in ["请假", "假", "qj", "qingjia", "qing jia", "Q", "", " "] {
+            assert!(finds(typed, "请假单"), "{typed}");
+        }
+        for typed in ["转卡", "zk", "qk"] {
+            assert!(!finds(typed, "请假单"), "{typed}");
+        }
+        assert!(finds("pt", "PT 赠课") && finds("transfer", "Card transfer"));
     }
 }

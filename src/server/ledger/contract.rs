@@ -94,6 +94,7 @@ macro_rules! ledger_contract {
             a_counter_that_goes_backwards_keeps_nothing
             a_wrong_clock_is_corrected_and_the_order_kept
             what_was_corrected_before_is_still_followed_by_the_rest
+            what_is_taken_later_still_ranks_before_what_was_made_after_it
             a_page_carries_the_mark_of_its_own_end
             a_stream_that_was_read_farther_keeps_its_mark
             a_reader_never_later_finds_a_smaller_number
@@ -345,6 +346,28 @@ async fn what_was_corrected_before_is_still_followed_by_the_rest(tested: Tested)
         panic!("{verdicts:?}")
     };
     assert!(first < next, "{first:?} {next:?}");
+}
+
+/// The first of two was refused and the answer lost; when both come again its author may write.
+async fn what_is_taken_later_still_ranks_before_what_was_made_after_it(tested: Tested) {
+    let made = |number, at| named(number, own(), Stamp::at(Millis(at)));
+    let [first, second, third] = [made(1, 5_000), made(2, 5_001), made(3, 5_002)]; // 1970
+    append(&tested, batch([named(4, own(), now_stamp(4))])).await;
+    let mut pushed = batch([first.clone(), second.clone(), third.clone()]);
+    for refused in &mut pushed.candidates[..2] {
+        refused.refusal = Some(Refusal::UnknownAuthor);
+    }
+    append(&tested, pushed).await;
+    let again = Batch { now: fixture::NOW.plus(MINUTE_MS), ..batch([first, second, third]) };
+    let verdicts = append(&tested, again).await;
+    let stamps: Vec<Stamp> = verdicts
+        .iter()
+        .map(|verdict| match verdict {
+            Verdict::Accepted { stamp, .. } => *stamp,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert!(stamps.is_sorted_by(|one, next| one < next) && stamps[0] > now_stamp(4), "{stamps:?}");
 }
 
 async fn a_page_carries_the_mark_of_its_own_end(tested: Tested) {

@@ -158,7 +158,9 @@ pub fn settle(mut found: Found, candidates: Vec<Candidate>, now: Millis) -> Sett
     let mut corrected: BTreeMap<DeviceNumber, Stamp> = BTreeMap::new();
     let mut records_touched = BTreeSet::new();
     let mut states = States::of(&found, &candidates);
-    for Candidate { mut ranked, hash, refusal, author } in candidates {
+    let taken_before: Vec<Option<Stamp>> =
+        (0..candidates.len()).map(|place| room_before(place, &candidates, &found)).collect();
+    for (place, Candidate { mut ranked, hash, refusal, author }) in candidates.into_iter().enumerate() {
         let id = ranked.change.id();
         // Of one that is here, what it alters counts: it may be about an erased person and kept by law.
         let is_erased = |record: &RecordId| found.erased.contains(record);
@@ -194,11 +196,16 @@ pub fn settle(mut found: Found, candidates: Vec<Candidate>, now: Millis) -> Sett
         }
         let made_on = ranked.change.header.device;
         let overtakes = corrected.get(&made_on).is_some_and(|last| ranked.stamp <= *last);
-        if is_off(ranked.stamp, now)
-            || probe::decide("exchange: made after a corrected one, ranked before it", overtakes)
-        {
-            ranked.stamp = stamper.next(now);
+        let is_wrong = is_off(ranked.stamp, now)
+            || probe::decide("exchange: made after a corrected one, ranked before it", overtakes);
+        if let Some(room) = taken_before[place].filter(|room| is_wrong || ranked.stamp > *room) {
+            // Refused the first time it came, while what was made after it was taken: it still ranks before that.
+            (ranked.stamp, ranked.device) = (room, ENDPOINT_DEVICE);
+        } else if is_wrong {
+            // With room for those before it in the batch that are refused.
+            ranked.stamp = Stamp::from_number(stamper.next(now).number() + place as u64);
             ranked.device = ENDPOINT_DEVICE;
+            stamper.take_in(ranked.stamp);
             corrected.insert(made_on, ranked.stamp);
         } else {
             stamper.take_in(ranked.stamp);
@@ -222,6 +229,17 @@ pub fn settle(mut found: Found, candidates: Vec<Candidate>, now: Millis) -> Sett
     found.records.retain(|id, _| records_touched.contains(id));
     settled.records = found.records;
     settled
+}
+
+/// The stamp under which a change still ranks before what its tablet made after it and the ledger has already, if that comes
+/// along with it.
+fn room_before(place: usize, candidates: &[Candidate], found: &Found) -> Option<Stamp> {
+    let made_on = |candidate: &Candidate| candidate.ranked.change.header.device;
+    let rest = candidates.iter().enumerate().skip(place + 1);
+    let mut later = rest.filter(|(_, later)| made_on(later) == made_on(&candidates[place]));
+    let (after, known) = later.find_map(|(at, later)| Some((at, found.known.get(&later.ranked.change.id())?)))?;
+    let room = known.stamp.number().checked_sub((after - place) as u64)?;
+    Some(Stamp::from_number(room))
 }
 
 /// What changes wrote to the states of the records that a batch takes steps of.

@@ -1,6 +1,6 @@
 //! Desk work: every kind of thing that is under way, how many of each are open, and the list of one kind.
 
-use yingke_core::record::Record;
+use yingke_core::{pinyin, record::Record};
 
 use super::{GROUPS, beginning_forms, icon_of, kind_of_key, kind_word, open_of, standing, tone_of};
 use crate::{
@@ -13,11 +13,11 @@ use crate::{
     },
     t,
     ui::{
-        Button, ButtonKind, EmptyState, Facts, Ground, Icon, ListDetail, ListRow, PageHeader, Section, Tab, Tabs, Tag,
-        Tone, slot,
+        Button, ButtonKind, EmptyState, Facts, Ground, Icon, ListDetail, ListRow, PageHeader, SearchField, Section,
+        Tab, Tabs, Tag, Tone, slot,
     },
     view::prelude::*,
-    words::use_words,
+    words::{Words, use_words},
 };
 
 /// Rows at first, and how many a press adds.
@@ -29,10 +29,13 @@ pub fn WorkHome() -> impl IntoView {
     let roster = use_roster();
     let route = use_route();
     let chosen = Memo::new(move |_| route.part(1).and_then(|kind| kind_of_key(&kind)));
-    let groups = GROUPS
+    let typed = RwSignal::new(String::new());
+    let groups = move || {
+        GROUPS
         .iter()
         .filter_map(|group| {
-            let kinds: Vec<&'static str> = group.kinds.iter().copied().filter(|kind| is_here(roster, kind)).collect();
+            let is_wanted = |kind: &&'static str| is_here(roster, kind) && typed.with(|typed| is_found(roster, w.get(), typed, kind));
+            let kinds: Vec<&'static str> = group.kinds.iter().copied().filter(is_wanted).collect();
             (!kinds.is_empty()).then_some((group, kinds))
         })
         .map(|(group, kinds)| {
@@ -48,12 +51,32 @@ pub fn WorkHome() -> impl IntoView {
             let title = group.title;
             view! { <Section title=move || title(w.get()) list=true ruled=false>{courts} {rows} {numbers}</Section> }
         })
-        .collect::<View>();
+        .collect::<View>()
+    };
+    let nothing = move || {
+        let all = GROUPS.iter().flat_map(|group| group.kinds).copied().filter(|kind| is_here(roster, kind));
+        typed.with(|typed| !all.into_iter().any(|kind| is_found(roster, w.get(), typed, kind)))
+    };
     let list = view! {
         <PageHeader title=t!(w, place_work)>
             <span class="people__pill"><Pill/></span>
         </PageHeader>
-        <div class="papers__groups">{groups}</div>
+        <div class="people__search">
+            <SearchField
+                label=t!(w, work_search)
+                placeholder=t!(w, work_search)
+                value=typed
+                on_input=move |text| typed.set(text)
+                clear_label=t!(w, clear)
+            />
+        </div>
+        <div class="papers__groups">
+            {groups}
+            {shown(
+                nothing,
+                move || view! { <p class="note papers__nothing">{move || typed.with(|typed| w.get().work_not_found(typed.trim()))}</p> },
+            )}
+        </div>
     };
     let detail = move || match chosen.get() {
         Some(kind) => untrack(|| view! { <KindList kind/> }),
@@ -72,6 +95,12 @@ pub fn WorkHome() -> impl IntoView {
 /// Whether a group holds what the house itself has: its numbers stand there too.
 fn kinds_of_house(group: &super::Group) -> bool {
     group.kinds.contains(&"product")
+}
+
+/// Whether a kind of work is meant by what was typed: it, or one of its forms.
+fn is_found(roster: Roster, words: Words, typed: &str, kind: &'static str) -> bool {
+    let forms = beginning_forms(roster, kind).into_iter().map(|form| form.title.in_language(words.0).to_owned());
+    forms.chain([kind_word(roster, words, kind)]).any(|title| pinyin::finds(typed, &title))
 }
 
 /// Whether the venue's pack has this kind, and somebody of my post sees it.
