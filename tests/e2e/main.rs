@@ -21,6 +21,7 @@ mod lead;
 mod leads;
 mod looks;
 mod lossy;
+mod outage;
 mod page;
 mod paper;
 mod papers;

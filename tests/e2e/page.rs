@@ -382,7 +382,17 @@ impl Thing<'_> {
         self.page.until(format_args!("{self} cannot be filled"), filled).await;
     }
 
-    /// Whether it is chosen or ticked.
+    /// Chooses a day or a time, as the browser's own calendar and clock do, which no command reaches. How they are typed
+    /// hangs on the browser's language.
+    pub async fn pick(&self, value: &str) {
+        let picked = async || {
+            let script =
+                "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input', { bubbles: true }))";
+            self.page.session.execute(script, vec![json!(self.find().await?), json!(value)]).await.ok()
+        };
+        self.page.until(format_args!("{self} cannot be picked"), picked).await;
+    }
+
     /// Taps what has this role and name within it: a choice of one group among others alike, a row of a list.
     /// Without a name it is the first.
     pub async fn tap_inside(&self, selector: &str, name: &str) {
@@ -397,6 +407,7 @@ impl Thing<'_> {
         assert_eq!(tapped, json!(true), "{}: {name} is not in {}", self.page.tablet, self.name);
     }
 
+    /// Whether it is chosen or ticked.
     pub async fn is_on(&self) -> bool {
         let checked = async || self.find().await?.attr("aria-checked").await.ok()?;
         self.page.until(format_args!("{self} is no choice"), checked).await == "true"

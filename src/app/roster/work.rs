@@ -222,10 +222,27 @@ impl Roster {
         if decided.is_none() {
             return Vec::new();
         }
+        records.extend(self.to_settle());
         records.sort_by_key(|record| record.last_rank().map(|rank| rank.stamp));
         // Two machines may run one kind.
         records.dedup_by_key(|record| record.id);
         records.into_iter().map(|record| record.id).collect()
+    }
+
+    /// What two desks did without knowing of each other, for whoever leads. Subscribes to all kinds that have steps.
+    fn to_settle(self) -> Vec<Record> {
+        let leads = self.me_now().is_some_and(|me| me.role.leads());
+        if !leads {
+            return Vec::new();
+        }
+        let kinds: Vec<&'static str> =
+            self.work().machines.iter().flat_map(|machine| &machine.records).map(|kind| &**kind).collect();
+        let mut records: Vec<Record> = self.ask(&kinds, |replica| {
+            let of_steps = replica.conflicts().filter(|(_, group)| group.as_str() == PROGRESS);
+            of_steps.filter_map(|(id, _)| replica.record(id).map(Cow::into_owned)).collect()
+        });
+        records.retain(|record| self.may_see(record));
+        records
     }
 
     /// The open tasks of one record, whoever they are for. Subscribes to it.

@@ -6,6 +6,7 @@ use yingke_core::{
     record::Record,
     time::{Day, HOUR_MS, Millis},
     value::Value,
+    workflow::PROGRESS,
 };
 
 use super::{
@@ -108,7 +109,12 @@ fn Decisions(decisions: Memo<Vec<RecordId>>) -> impl IntoView {
         let items = move || roster.record(id).map(|record| second_of(roster, w.get(), &record)).unwrap_or_default();
         let open = Callback::new(move |()| route.go(&format!("/record/{id}")));
         let second = slot(move || view! { <Facts items=items()/> });
-        view! { <div role="listitem"><ListRow title second on_open=open/></div> }
+        let end = slot(move || {
+            let has_sides =
+                roster.record(id).is_some_and(|record| record.conflicts().any(|key| key.as_str() == PROGRESS));
+            has_sides.then(|| view! { <Tag tone=Tone::Conflict icon=Icon::Conflict text=t!(w, today_two_sides)/> })
+        });
+        view! { <div role="listitem"><ListRow title second end on_open=open/></div> }
     };
     let some = move |limit: usize| {
         let ids = decisions.with(|ids| ids.iter().copied().take(limit).collect::<Vec<_>>());

@@ -5,6 +5,7 @@ use yingke_core::{
     id::RecordId,
     record::Record,
     schema,
+    time::{Day, Millis},
     value::Value,
     workflow::PROGRESS,
 };
@@ -35,9 +36,13 @@ pub fn Settle(id: RecordId) -> impl IntoView {
             let when = format::moment(w.get(), side.at, roster.minute(), roster.utc_offset_minutes());
             let who = roster.staff_name(&side.by);
             let reason = side.reason.clone();
+            // Two renewals of one card leave it in the same state: what they differ in is how long it runs.
+            let differs = sides.with(|sides| sides.iter().any(|other| other.end_on != side.end_on));
+            let until = side.end_on.filter(|_| differs).map(|day| w.get().member_until(format::full_day(w.get(), day)));
             Some(view! {
                 <dl class="fact-list fact-list--close">
                     <FactRow label=t!(w, paper_state)>{state}</FactRow>
+                    {until.map(|until| view! { <FactRow label=t!(w, member_card)>{until}</FactRow> })}
                     {(!reason.is_empty()).then(|| view! { <FactRow label=t!(w, paper_reason)>{reason}</FactRow> })}
                 </dl>
                 <p class="note">{w.get().paper_by(who, when)}</p>
@@ -69,9 +74,11 @@ pub fn Settle(id: RecordId) -> impl IntoView {
 #[derive(Clone, PartialEq)]
 struct Side {
     state: String,
-    at: yingke_core::time::Millis,
+    at: Millis,
     by: String,
     reason: String,
+    /// When a card that it is about runs out.
+    end_on: Option<Day>,
 }
 
 fn sides(record: &Record) -> Vec<Side> {
@@ -86,6 +93,7 @@ fn sides(record: &Record) -> Vec<Side> {
             at: head.values.get("at").and_then(Value::as_at).unwrap_or_default(),
             by: text(head.values.get("by")),
             reason: text(head.values.get("reason")),
+            end_on: head.values.get("end_on").and_then(Value::as_day),
         })
         .collect()
 }
