@@ -282,6 +282,8 @@ struct Inner {
     fillings: Cell<u32>,
     /// Who worked here last, since the page was opened.
     last_person: Cell<Option<StaffId>>,
+    /// Whose credential the endpoint no longer takes, whatever it said how long it would last.
+    signed_out: Cell<Option<StaffId>>,
     /// Who has come to do one thing while somebody else has the tablet open.
     approver: RefCell<Option<Me>>,
     /// Whether the browser was asked to keep what is here, since the page was opened.
@@ -322,6 +324,7 @@ impl Roster {
             session: Cell::new(0),
             fillings: Cell::new(0),
             last_person: Cell::new(None),
+            signed_out: Cell::new(None),
             approver: RefCell::default(),
             persistence_asked: Cell::new(false),
             pictures_refused: RefCell::default(),
@@ -585,7 +588,8 @@ impl Roster {
     fn renew_soon(self, staff: StaffId, pin: String) {
         const RENEW_BEFORE_MS: i64 = 7 * DAY_MS;
         let expires = self.inner().browser.vault().person_token().map(|(_, expires_at)| expires_at);
-        let is_due = expires.is_some_and(|expires_at| expires_at.since(self.now()) <= RENEW_BEFORE_MS);
+        let runs_out = expires.is_some_and(|expires_at| expires_at.since(self.now()) <= RENEW_BEFORE_MS);
+        let is_due = runs_out || self.inner().signed_out.get() == Some(staff);
         let session = self.inner().session.get();
         spawn_local(async move {
             let inner = self.inner();
@@ -597,6 +601,7 @@ impl Roster {
                 && inner.session.get() == session
             {
                 drop(browser.vault().renew(staff, &signed_in, &pin).await);
+                inner.signed_out.set(None);
                 inner.wake.wake();
             }
         });
@@ -1283,6 +1288,11 @@ impl Roster {
         let pace = browser.http().pace();
         if self.status.with_untracked(|status| status.pace != pace) {
             self.status.update(|status| status.pace = pace);
+        }
+        if let (Err(TurnError::Endpoint(Trouble::SignIn)), Some(me)) = (&news, self.me_now())
+            && inner.session.get() == session
+        {
+            inner.signed_out.set(Some(me.id));
         }
         let news = news?;
         self.heard(news.server_time);

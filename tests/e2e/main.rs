@@ -13,6 +13,7 @@ mod copy;
 mod courts;
 mod crash;
 mod day;
+mod doctor;
 mod door;
 mod driver;
 mod fill;

@@ -286,8 +286,10 @@ enum SignKind {
     FillingStopped(u64),
     Offline,
     Refused(usize),
+    Storage,
     SignIn,
     Enrol,
+    TooOld,
     Revoked,
 }
 
@@ -297,8 +299,9 @@ fn sign_of(status: &Status) -> Sign {
     let (tone, icon, kind) = match &status.sync {
         SyncState::Stopped { why: Trouble::SignIn } => (Tone::Unsent, Icon::Key, SignKind::SignIn),
         SyncState::Stopped { why: Trouble::Unknown | Trouble::Cloned } => (Tone::Late, Icon::Warn, SignKind::Enrol),
+        SyncState::Stopped { why: Trouble::NotUnderstood { .. } } => (Tone::Late, Icon::Warn, SignKind::TooOld),
         SyncState::Stopped { .. } => (Tone::Late, Icon::Warn, SignKind::Revoked),
-        SyncState::Storage { .. } => (Tone::Late, Icon::Warn, SignKind::Unsent),
+        SyncState::Storage { .. } => (Tone::Late, Icon::Warn, SignKind::Storage),
         _ if status.refused > 0 => (Tone::Late, Icon::Warn, SignKind::Refused(status.refused)),
         SyncState::Waiting { .. } => (Tone::Unsent, Icon::Offline, SignKind::Offline),
         SyncState::Sending if unsent > 0 => (Tone::Unsent, Icon::Unsent, SignKind::Sending),
@@ -328,8 +331,10 @@ impl Sign {
             SignKind::FillingStopped(_) => words.pill_filling_stopped().into(),
             SignKind::Offline => words.pill_offline().into(),
             SignKind::Refused(count) => words.pill_refused(count),
+            SignKind::Storage => words.pill_storage().into(),
             SignKind::SignIn => words.pill_sign_in().into(),
             SignKind::Enrol => words.pill_enrol().into(),
+            SignKind::TooOld => words.pill_too_old().into(),
             SignKind::Revoked => words.pill_revoked().into(),
         }
     }
@@ -337,7 +342,7 @@ impl Sign {
     /// What stands beside it: how many wait, where the first words do not say so.
     fn second(self, words: Words) -> String {
         match self.kind {
-            SignKind::Offline | SignKind::Sending | SignKind::SignIn if self.unsent > 0 => {
+            SignKind::Offline | SignKind::Sending | SignKind::Storage | SignKind::SignIn if self.unsent > 0 => {
                 words.pill_unsent(self.unsent)
             }
             SignKind::Filling(percent) | SignKind::FillingStopped(percent) => format!("{percent}%"),
@@ -436,6 +441,19 @@ mod tests {
             assert_ne!(sign_of(&status(sync, unsent)).kind, SignKind::Saved);
         }
         assert_eq!(sign_of(&status(SyncState::UpToDate, 0)).kind, SignKind::Saved);
+    }
+
+    #[test]
+    fn a_tablet_whose_app_is_too_old_is_not_called_stopped() {
+        let stopped = |why| sign_of(&status(SyncState::Stopped { why }, 0)).kind;
+        assert_eq!(stopped(Trouble::NotUnderstood { detail: "400 version".into() }), SignKind::TooOld);
+        assert_eq!(stopped(Trouble::Revoked), SignKind::Revoked);
+    }
+
+    #[test]
+    fn a_storage_that_takes_nothing_in_is_told_also_where_nothing_is_to_send() {
+        let why = yingke_core::journal::AppendError::Closed;
+        assert_eq!(sign_of(&status(SyncState::Storage { why }, 0)).kind, SignKind::Storage);
     }
 
     #[test]
