@@ -48,7 +48,7 @@ use yingke_core::{
     stamp::Stamper,
     sync::{Filled, News, Trouble, TurnError, retry_at, turn},
     time::{DAY_MS, Day, Millis},
-    wire::v1::{Directory, Refusal, Staff, Venue},
+    wire::v1::{Directory, Refusal, SignedIn, Staff, Venue},
 };
 
 use crate::browser::{
@@ -558,6 +558,7 @@ impl Roster {
     pub async fn unlock(self, staff: StaffId, pin: String) -> Result<(), DoorError> {
         let inner = self.inner();
         let browser = &inner.browser;
+        let mut wrong = None;
         if browser.vault().knows(staff) {
             match browser.vault().unlock(staff, &pin).await {
                 Ok(()) => {
@@ -565,23 +566,40 @@ impl Roster {
                     self.renew_soon(staff, pin);
                     return opened;
                 }
-                // Their keys are damaged: the endpoint gives them again.
-                Err(UnlockError::Unknown) => {}
-                Err(error) => return Err(error.into()),
+                Err(error) => wrong = self.asks_the_endpoint(error)?,
             }
         }
-        let signed_in = match browser.http().sign_in(staff, &pin).await {
-            Ok(signed_in) => signed_in,
+        let signed_in = self.signed_in(staff, &pin, wrong).await?;
+        browser.vault().first_unlock(staff, &signed_in, &pin).await.map_err(DoorError::Storage)?;
+        self.read_everything(staff).await
+    }
+
+    /// Whether the endpoint knows more of somebody whom this tablet did not let in: their keys are damaged, or their PIN was
+    /// reset, since a wrong one here may be the new one there. How long a wrong one has to wait.
+    fn asks_the_endpoint(self, error: UnlockError) -> Result<Option<i64>, DoorError> {
+        let is_away = self.status.with_untracked(|status| matches!(status.sync, SyncState::Waiting { .. }));
+        match error {
+            UnlockError::Unknown => Ok(None),
+            UnlockError::Wrong { wait_ms } if !is_away => Ok(Some(wait_ms)),
+            error => Err(error.into()),
+        }
+    }
+
+    /// Signs somebody in with the endpoint; a PIN that is wrong here, and no better there, is wrong.
+    async fn signed_in(self, staff: StaffId, pin: &str, wrong: Option<i64>) -> Result<SignedIn, DoorError> {
+        let inner = self.inner();
+        match inner.browser.http().sign_in(staff, pin).await {
+            Ok(signed_in) => {
+                self.heard(signed_in.server_time);
+                Ok(signed_in)
+            }
             Err(trouble) => {
                 if trouble == Trouble::Revoked {
                     inner.wake.wake(); // there is something to hand in
                 }
-                return Err(DoorError::of_sign_in(trouble));
+                Err(wrong.map_or_else(|| DoorError::of_sign_in(trouble), |wait_ms| DoorError::WrongPin { wait_ms }))
             }
-        };
-        self.heard(signed_in.server_time);
-        browser.vault().first_unlock(staff, &signed_in, &pin).await.map_err(DoorError::Storage)?;
-        self.read_everything(staff).await
+        }
     }
 
     /// A credential that has run out, or soon will, is renewed behind an unlock, while the PIN is at hand.

@@ -42,6 +42,21 @@ async fn a_manager_lets_somebody_come_enrols_a_tablet_and_shuts_it_out() {
     let tablet = Tablet::of(song_ya, "N-02", &server).await;
     tablet.button("全部已送达").shown_in_minutes(2).await;
 
+    // A PIN that was forgotten: the new one opens a tablet that knows the old one, and the old one no longer.
+    manager.tab("同事").tap().await;
+    manager.list("同事").tap_inside("button", "宋雅").await;
+    manager.button("换一个新密码").tap().await;
+    manager.text("这是宋雅的新密码").shown().await;
+    let reset = Person { pin: digits(&manager).await.leak(), ..song_ya };
+    manager.button("关上").tap().await;
+    tablet.lock(song_ya).await;
+    tablet.unlock(reset).await;
+    tablet.button("全部已送达").shown_in_minutes(2).await;
+    tablet.lock(reset).await;
+    tablet.type_pin(song_ya, song_ya.pin).await;
+    tablet.text("密码不对，请再试").shown().await;
+    tablet.unlock(reset).await;
+
     // Without the centre nothing is done, and that is said.
     server.kill().await;
     manager.tab("同事").tap().await;

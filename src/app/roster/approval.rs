@@ -25,15 +25,11 @@ impl Roster {
         let vault = inner.browser.vault();
         let approver = self.describe(staff).ok_or(DoorError::NotActive)?;
         let opened = if vault.knows(staff) { vault.admit(staff, &pin).await } else { Err(UnlockError::Unknown) };
-        match opened {
-            Ok(()) => {}
-            // Never here before, or with keys that are damaged: the endpoint gives them.
-            Err(UnlockError::Unknown) => {
-                let signed_in = inner.browser.http().sign_in(staff, &pin).await.map_err(DoorError::of_sign_in)?;
-                self.heard(signed_in.server_time);
-                vault.first_admit(staff, &signed_in, &pin).await.map_err(DoorError::Storage)?;
-            }
-            Err(error) => return Err(error.into()),
+        if let Err(error) = opened {
+            // Never here before, with keys that are damaged, or with a new PIN: the endpoint gives them.
+            let wrong = self.asks_the_endpoint(error)?;
+            let signed_in = self.signed_in(staff, &pin, wrong).await?;
+            vault.first_admit(staff, &signed_in, &pin).await.map_err(DoorError::Storage)?;
         }
         // Who has locked meanwhile takes nobody in.
         if inner.session.get() == session {
