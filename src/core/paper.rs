@@ -154,7 +154,8 @@ pub fn state<'a>(machine: &'a Machine, record: &Record, scene: &Scene<'_>, groun
 /// that one: a card is given away by its transfer, and by nothing else.
 #[must_use]
 pub fn offers<'o, 's: 'o, 'g: 'o>(record: &Record, scene: &Scene<'s>, ground: &Ground<'g>) -> Vec<Offer<'o>> {
-    if !may_change(record, scene) {
+    // Of two sides somebody who leads takes one first.
+    if !may_change(record, scene) || record.conflicts().any(|key| key.as_str() == PROGRESS) {
         return Vec::new();
     }
     let posts = posts(scene);
@@ -168,7 +169,8 @@ pub fn offers<'o, 's: 'o, 'g: 'o>(record: &Record, scene: &Scene<'s>, ground: &G
                 continue;
             }
             for (step, unmet) in workflow::offered(machine, state, actor(scene, &posts), facts) {
-                let comes_with_another = ground.work.is_moved_to(&machine.id, &step.key);
+                let comes_with_another = ground.work.is_moved_to(&machine.id, &step.key)
+                    || is_a_papers(record.kind().as_str(), &step.key, scene.pack);
                 if comes_with_another || unmet.iter().any(|call| leads_elsewhere(call, facts)) {
                     continue;
                 }
@@ -195,6 +197,16 @@ pub fn offers<'o, 's: 'o, 'g: 'o>(record: &Record, scene: &Scene<'s>, ground: &G
         }
         offers
     })
+}
+
+/// Whether a step is taken along by a paper that says more than the step asks: a card is renewed by its renewal, where the
+/// venue has one.
+fn is_a_papers(kind: &str, step: &str, pack: &Pack) -> bool {
+    let paper = match (kind, step) {
+        ("membership", "renew" | "renew_late") => "renewal",
+        _ => return false,
+    };
+    pack.forms.iter().any(|form| &*form.record == paper)
 }
 
 /// A guard that what the record says already does not meet: a leave for illness has a step of its own.

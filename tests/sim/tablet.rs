@@ -425,6 +425,10 @@ impl Tab {
         }
         for change in &news.pulled {
             self.stamper.take_in(change.stamp);
+            // One's own that was taken, and the answer lost: what of it is for others is on show no longer.
+            if self.replica.unsent().any(|own| own.change.id() == change.change.id()) {
+                self.forget(change.change.id());
+            }
             self.view.extend(parts(change));
             self.replica.take_in(change);
         }

@@ -562,6 +562,8 @@ fn a_card_that_ran_out_says_so_and_can_be_renewed() {
     let product = club.of_kind("product")[0].id.to_string();
     club.now = end.begins(480).plus(-3 * DAY_MS);
     assert_eq!(club.state(card), "expiring");
+    // By the paper that says for how long and how much, not by a day alone.
+    assert!(!club.offered(card, 2).iter().any(|step| step.starts_with("renew")), "{:?}", club.offered(card, 2));
     let typed = [
         ("training_feeling", "有效果"),
         ("result", "renewed"),
@@ -951,4 +953,41 @@ fn a_visit_that_is_over_stays_so_while_its_tour_is_kept() {
     let id = edits.as_ref().unwrap()[0].record;
     club.save(1, edits.unwrap());
     assert_eq!((club.state(id), club.state(visit)), ("running".into(), "cancelled".into()));
+}
+
+#[test]
+fn nobody_goes_on_from_two_sides_before_one_was_chosen() {
+    let mut club = Club::new(VenueKind::Fitness);
+    let typed = [
+        ("respondent_matter", "淋浴水温"),
+        ("respondent_dept", "equipment"),
+        ("category", "facility"),
+        ("severity", "normal"),
+        ("content", "水忽冷忽热"),
+        ("first_dept", "front_desk"),
+    ];
+    let person = club.person(1);
+    let case = club.begin("F-21", 2, &[person], &typed);
+    assert!(!club.offered(case, 2).is_empty());
+    let seen = club.records[&case].head_changes(PROGRESS);
+    let group = club.records[&case].guarded(PROGRESS).unwrap().clone();
+    for state in ["responded", "withdrawn"] {
+        let mut group = group.clone();
+        group.insert(Key::of("state"), state.into());
+        let write = schema::write_group("case", PROGRESS, group, seen.clone());
+        let edit = Edit {
+            record: case,
+            kind: Key::of("case"),
+            audience: club.records[&case].audience().clone(),
+            salt: [0; 8],
+            writes: vec![write],
+        };
+        club.changes += 1;
+        let change = fixture::change(club.changes, vec![edit]);
+        merge::take_in(&mut club.records, &Ranked::provisional(Stamp::at(club.now.plus(9_000)), change));
+    }
+    assert_eq!(club.records[&case].heads(PROGRESS).len(), 2);
+    for me in 1..=5 {
+        assert!(club.offered(case, me).is_empty(), "{me}");
+    }
 }

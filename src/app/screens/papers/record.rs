@@ -347,7 +347,8 @@ pub fn Steps(
                     };
                 }
                 // A way out, such as a withdrawal, is never what is pressed without a thought.
-                let (kind, size) = if place == 0 && !second && !offer.needs_reason {
+                let is_way_out = offer.needs_reason || matches!(&*offer.step.key, "cancel" | "withdraw" | "void");
+                let (kind, size) = if place == 0 && !second && !is_way_out {
                     (ButtonKind::Primary, ButtonSize::Next)
                 } else {
                     (ButtonKind::Quiet, ButtonSize::default())
@@ -387,6 +388,9 @@ fn none_is_mine(roster: Roster, w: Signal<Words>, id: RecordId) -> impl Fn() -> 
         let Some((_, state)) = standing(roster, &record) else { return words.paper_no_step().to_owned() };
         if state.is_end {
             return words.paper_ended().to_owned();
+        }
+        if record.conflicts().any(|key| key.as_str() == PROGRESS) {
+            return words.paper_settle_first().to_owned();
         }
         let by = roster.papers(&[], |scene, ground| {
             let by = yingke_core::paper::waits_for(&record, scene, ground);
