@@ -23,6 +23,8 @@ pub mod duplicate;
 pub mod filter;
 pub mod fixture;
 pub mod form;
+#[cfg(test)]
+mod fuzz;
 pub mod id;
 pub mod identity;
 pub mod ink;

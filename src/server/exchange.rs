@@ -253,7 +253,8 @@ async fn take_in(
     let mut corrected = push.corrected;
     let mut candidate = |ranked: &Ranked| {
         let mut ranked = ranked.clone();
-        let made_here = ranked.change.header.device == device.number;
+        // A tablet that was renumbered goes on from what it made before.
+        let made_here = [device.number, device.origin].contains(&ranked.change.header.device);
         if let Some(last) = corrected.as_mut().filter(|_| made_here)
             && probe::decide("exchange: made after one that was corrected before", ranked.stamp <= *last)
         {
@@ -262,7 +263,8 @@ async fn take_in(
         }
         let refusal = check(house, &ranked).err();
         let author = author_of(house, &ranked);
-        Candidate::new(ranked, refusal).by(author)
+        let made_on = if made_here { device.number } else { ranked.change.header.device };
+        Candidate::new(ranked, refusal).by(author).on(made_on)
     };
     let candidates = changes.iter().map(|(_, ranked)| candidate(ranked)).collect();
     let batch = Batch { pushed: Some((device.number, push.push_counter)), candidates, now };

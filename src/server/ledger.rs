@@ -107,6 +107,8 @@ pub struct Candidate {
     pub refusal: Option<Refusal>,
     /// By whom its steps have to be such as could be taken; `None` for what the endpoint writes itself.
     pub author: Option<Author>,
+    /// The tablet that made it: of one that was renumbered since, the number that it has now.
+    pub made_on: DeviceNumber,
 }
 
 /// What is known of somebody who may take steps.
@@ -126,7 +128,14 @@ impl fmt::Debug for Candidate {
 impl Candidate {
     #[must_use]
     pub fn new(ranked: Ranked, refusal: Option<Refusal>) -> Self {
-        Self { hash: ranked.change.hash(), ranked, refusal, author: None }
+        let made_on = ranked.change.header.device;
+        Self { hash: ranked.change.hash(), ranked, refusal, author: None, made_on }
+    }
+
+    /// Made on a tablet that has another number now.
+    #[must_use]
+    pub fn on(self, made_on: DeviceNumber) -> Self {
+        Self { made_on, ..self }
     }
 
     /// With steps that its author has to be able to take.

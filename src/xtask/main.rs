@@ -43,6 +43,8 @@ cargo xtask soak   the endpoint's tests at the size that is promised, on both da
 cargo xtask soak kills
                    a browser is killed while somebody works in it, and has everything that was ticked
     --runs N         how often; 1000 unless said otherwise
+cargo xtask soak fuzz
+                   altered bytes to everything that is read; --runs N minutes each, 1 unless said otherwise
 cargo xtask sim    many tablets and an endpoint in one process, with faults, by seed
     --seeds N        how many worlds; 10000 unless said otherwise
     --from S         the first seed

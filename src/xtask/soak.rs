@@ -24,10 +24,20 @@ pub fn run(workspace: &Workspace, name: Option<&str>, runs: Option<u64>, finish:
     let tally = match name {
         None | Some("endpoint") => endpoint(workspace)?,
         Some("kills") => test::kills(workspace, runs.unwrap_or(KILLS), finish)?,
-        Some(other) => return Err(Stop(format!("there is no soak {other}; there are endpoint and kills"))),
+        Some("fuzz") => fuzz(workspace, runs.unwrap_or(1))?,
+        Some(other) => return Err(Stop(format!("there is no soak {other}; there are endpoint, kills and fuzz"))),
     };
     println!("{} passed, {} failed", tally.passed, tally.failed);
     Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Altered bytes to every decoder of core, so many minutes each.
+fn fuzz(workspace: &Workspace, minutes: u64) -> Outcome<Tally> {
+    let mut tests = workspace.cargo();
+    tests.args(["test", "--package", "yingke-core", "--all-features", "--lib", "--locked", "--no-fail-fast"]);
+    tests.args(["--config", "profile.dev.package.yingke-core.opt-level=3", "--", "fuzz::"]);
+    tests.env("ARBTEST_BUDGET_MS", (minutes * 60_000).to_string());
+    test::tallied(&mut tests, "altered bytes")
 }
 
 /// Kills of the browser, unless another number is asked for. Source: the goals, F1.

@@ -52,6 +52,8 @@ pub struct Club {
     secrets: Rc<Secrets>,
     epochs: u32,
     devices: u32,
+    /// Of tablets that were told apart from the one that they are copies of, the number of that one.
+    origins: BTreeMap<DeviceNumber, DeviceNumber>,
     backup: Option<(Millis, MemoryLedger)>,
 }
 
@@ -101,12 +103,20 @@ impl Club {
         let secrets = SECRETS.with(Rc::clone);
         let ledger = MemoryLedger::new("e1");
         ledger.set_page_max(PAGE_CHANGES_MAX);
-        Self { house, ledger, secrets, epochs: 1, devices: 0, backup: None }
+        Self { house, ledger, secrets, epochs: 1, devices: 0, origins: BTreeMap::new(), backup: None }
     }
 
     pub fn new_device(&mut self) -> DeviceNumber {
         self.devices += 1;
         DeviceNumber(self.devices)
+    }
+
+    /// A number for a tablet that turned out to be a copy.
+    pub fn renumbered(&mut self, from: DeviceNumber) -> DeviceNumber {
+        let number = self.new_device();
+        let origin = self.origins.get(&from).copied().unwrap_or(from);
+        self.origins.insert(number, origin);
+        number
     }
 
     /// Answers one request, as `http.rs` and `exchange.rs` do together.
@@ -127,7 +137,7 @@ impl Club {
         let device = Device {
             organisation: self.house.organisation,
             number: device,
-            origin: device,
+            origin: self.origins.get(&device).copied().unwrap_or(device),
             venue: place,
             name: "A-01".into(),
         };

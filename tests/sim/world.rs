@@ -394,7 +394,7 @@ impl World {
             Err(TurnError::Endpoint(Trouble::SignIn)) => self.tablets[place].unlock(None),
             Err(TurnError::Endpoint(Trouble::Cloned)) => {
                 // A copy gets a number of its own.
-                self.tablets[place].number = self.club.new_device();
+                self.tablets[place].number = self.club.renumbered(self.tablets[place].number);
                 self.tablets[place].disk.forget_numbers();
                 probe::note("fault: a copy was renumbered", true);
             }

@@ -160,7 +160,7 @@ pub fn settle(mut found: Found, candidates: Vec<Candidate>, now: Millis) -> Sett
     let mut states = States::of(&found, &candidates);
     let taken_before: Vec<Option<Stamp>> =
         (0..candidates.len()).map(|place| room_before(place, &candidates, &found)).collect();
-    for (place, Candidate { mut ranked, hash, refusal, author }) in candidates.into_iter().enumerate() {
+    for (place, Candidate { mut ranked, hash, refusal, author, made_on }) in candidates.into_iter().enumerate() {
         let id = ranked.change.id();
         // Of one that is here, what it alters counts: it may be about an erased person and kept by law.
         let is_erased = |record: &RecordId| found.erased.contains(record);
@@ -176,7 +176,7 @@ pub fn settle(mut found: Found, candidates: Vec<Candidate>, now: Millis) -> Sett
         if let Some(receipt) = known {
             // Its verdict was lost, and what was made after it may be among the rest.
             if receipt.device == ENDPOINT_DEVICE && probe::step("exchange: corrected before, and still to be passed") {
-                let last = corrected.entry(ranked.change.header.device).or_default();
+                let last = corrected.entry(made_on).or_default();
                 *last = receipt.stamp.max(*last);
             }
             settled.verdicts.push(if probe::decide("exchange: had, and the same", receipt.hash == hash) {
@@ -194,7 +194,6 @@ pub fn settle(mut found: Found, candidates: Vec<Candidate>, now: Millis) -> Sett
             settled.verdicts.push(Verdict::Refused { id, reason: fault.into() });
             continue;
         }
-        let made_on = ranked.change.header.device;
         let overtakes = corrected.get(&made_on).is_some_and(|last| ranked.stamp <= *last);
         let is_wrong = is_off(ranked.stamp, now)
             || probe::decide("exchange: made after a corrected one, ranked before it", overtakes);
@@ -234,9 +233,8 @@ pub fn settle(mut found: Found, candidates: Vec<Candidate>, now: Millis) -> Sett
 /// The stamp under which a change still ranks before what its tablet made after it and the ledger has already, if that comes
 /// along with it.
 fn room_before(place: usize, candidates: &[Candidate], found: &Found) -> Option<Stamp> {
-    let made_on = |candidate: &Candidate| candidate.ranked.change.header.device;
     let rest = candidates.iter().enumerate().skip(place + 1);
-    let mut later = rest.filter(|(_, later)| made_on(later) == made_on(&candidates[place]));
+    let mut later = rest.filter(|(_, later)| later.made_on == candidates[place].made_on);
     let (after, known) = later.find_map(|(at, later)| Some((at, found.known.get(&later.ranked.change.id())?)))?;
     let room = known.stamp.number().checked_sub((after - place) as u64)?;
     Some(Stamp::from_number(room))
