@@ -346,9 +346,10 @@ pub fn Steps(
                         </div>
                     };
                 }
-                // A way out, such as a withdrawal, is never what is pressed without a thought.
-                let is_way_out = offer.needs_reason || matches!(&*offer.step.key, "cancel" | "withdraw" | "void");
-                let (kind, size) = if place == 0 && !second && !is_way_out {
+                // What leads out, such as a withdrawal, or not on, is never what is pressed without a thought.
+                let leads_on =
+                    !offer.needs_reason && !matches!(&*offer.step.key, "cancel" | "withdraw" | "void" | "wait");
+                let (kind, size) = if place == 0 && !second && leads_on {
                     (ButtonKind::Primary, ButtonSize::Next)
                 } else {
                     (ButtonKind::Quiet, ButtonSize::default())
