@@ -902,6 +902,26 @@ fn running_leave(values: &BTreeMap<Key, Value>, scene: &Scene<'_>, ground: &Grou
     leaves.into_iter().find(|leave| state(machine, leave, scene, ground).is_some_and(|state| &*state.key == "running"))
 }
 
+/// A leave of the same card that was begun before this one and meets its days, where neither came to nothing: two desks took
+/// both in without knowing of each other.
+#[must_use]
+pub fn leave_before(leave: &Record, scene: &Scene<'_>, ground: &Ground<'_>) -> Option<Record> {
+    let card = leave.get("membership")?.as_id()?;
+    let machine = ground.work.machines_of("leave").next()?;
+    let counts = |leave: &Record| {
+        let state = state(machine, leave, scene, ground);
+        state.is_some_and(|state| !state.is_end && &*state.key != "draft")
+    };
+    let days = |leave: &Record| {
+        let day = |key: &str| leave.get(key)?.as_day();
+        Some((day("start_on")?, day("planned_end_on")?))
+    };
+    let (from, until) = days(leave).filter(|_| counts(leave))?;
+    let meets = |other: &Record| days(other).is_some_and(|(start, end)| start < until && from < end);
+    let others = (ground.earlier)("leave", card).into_iter();
+    others.filter(|other| other.begun() < leave.begun() && meets(other)).find(counts)
+}
+
 /// Puts full numbers of identity documents into their circle; the paper keeps them masked. Source: R-146.
 fn keep_numbers<'f>(
     fields: impl Iterator<Item = &'f Field>,

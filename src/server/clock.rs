@@ -114,6 +114,20 @@ pub async fn look(ledger: &dyn Ledger, house: &House, now: Millis) -> Result<Loo
     Ok(looked)
 }
 
+/// Gives every guest who changed hands to those whose they are, at once, and looks at nothing else.
+///
+/// # Errors
+/// [`LedgerError`]; what was not written is owed the next time.
+pub async fn pass_guests_on(ledger: &dyn Ledger, house: &House, now: Millis) -> Result<(), LedgerError> {
+    loop {
+        let due = ledger.watched(house.organisation, now, usize::from(u16::MAX)).await?;
+        let people = due.into_iter().filter(|record| record.kind().as_str() == "person").collect();
+        if passing::pass_on(ledger, house, people, now).await?.written == 0 {
+            return Ok(());
+        }
+    }
+}
+
 /// What each venue has set.
 ///
 /// # Errors

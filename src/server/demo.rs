@@ -20,7 +20,7 @@ use yingke_core::{
 
 use crate::{
     admin::{self, AdminError},
-    exchange,
+    clock, exchange,
     house::House,
     keys::{self, Secrets},
     ledger::{Batch, Candidate, Database},
@@ -96,6 +96,7 @@ pub async fn make(data: &Data, now: Millis) -> Result<String, AdminError> {
             return Err(AdminError::Asked(format!("the demo made a change that is refused: {refused:?}")));
         }
     }
+    clock::pass_guests_on(&*ledger, &house, now).await?;
     ledger.close().await;
     Ok(told(&house))
 }

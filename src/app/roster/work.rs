@@ -241,8 +241,17 @@ impl Roster {
             let of_steps = replica.conflicts().filter(|(_, group)| group.as_str() == PROGRESS);
             of_steps.filter_map(|(id, _)| replica.record(id).map(Cow::into_owned)).collect()
         });
+        let leaves = self.of_kind("leave").into_iter().filter(|leave| self.leave_before(leave).is_some());
+        records.extend(leaves);
         records.retain(|record| self.may_see(record));
         records
+    }
+
+    /// A leave of the same card for the same days that was taken in before this one. Subscribes to leaves.
+    #[must_use]
+    pub fn leave_before(self, leave: &Record) -> Option<Record> {
+        let leave = Some(leave).filter(|leave| leave.kind().as_str() == "leave")?;
+        self.papers(&["leave"], |scene, ground| paper::leave_before(leave, scene, ground)).flatten()
     }
 
     /// The open tasks of one record, whoever they are for. Subscribes to it.

@@ -110,9 +110,14 @@ fn Decisions(decisions: Memo<Vec<RecordId>>) -> impl IntoView {
         let open = Callback::new(move |()| route.go(&format!("/record/{id}")));
         let second = slot(move || view! { <Facts items=items()/> });
         let end = slot(move || {
-            let has_sides =
-                roster.record(id).is_some_and(|record| record.conflicts().any(|key| key.as_str() == PROGRESS));
-            has_sides.then(|| view! { <Tag tone=Tone::Conflict icon=Icon::Conflict text=t!(w, today_two_sides)/> })
+            let record = roster.record(id)?;
+            let text = if record.conflicts().any(|key| key.as_str() == PROGRESS) {
+                w.get().today_two_sides()
+            } else {
+                roster.leave_before(&record)?;
+                w.get().today_two_leaves()
+            };
+            Some(view! { <Tag tone=Tone::Conflict icon=Icon::Conflict text/> })
         });
         view! { <div role="listitem"><ListRow title second end on_open=open/></div> }
     };

@@ -955,6 +955,29 @@ fn a_visit_that_is_over_stays_so_while_its_tour_is_kept() {
     assert_eq!((club.state(id), club.state(visit)), ("running".into(), "cancelled".into()));
 }
 
+/// Two desks without network: each of them allows what the other has not seen.
+#[test]
+fn of_two_leaves_of_one_card_the_later_is_somebody_to_look_at() {
+    let mut club = Club::new(VenueKind::Fitness);
+    let person = club.person(1);
+    let card = member(&mut club, person);
+    let leave = |club: &mut Club, start_on, planned_end_on| {
+        let typed = [("start_on", start_on), ("planned_end_on", planned_end_on), ("member_sign", INK)];
+        let leave = club.begin("F-14", 2, &[card, person], &typed);
+        club.step(leave, "submit", 2, &[]);
+        leave
+    };
+    let before = |club: &Club, leave: RecordId| {
+        club.ask(3, |scene, ground| leave_before(&club.records[&leave], scene, ground).map(|other| other.id))
+    };
+    let first = leave(&mut club, "2026-12-01", "2026-12-31");
+    let later = leave(&mut club, "2026-12-20", "2027-01-10");
+    let apart = leave(&mut club, "2027-01-10", "2027-02-10");
+    assert_eq!([first, later, apart].map(|leave| before(&club, leave)), [None, Some(first), None]);
+    club.step(first, "cancel", 2, &[]);
+    assert_eq!(before(&club, later), None);
+}
+
 #[test]
 fn nobody_goes_on_from_two_sides_before_one_was_chosen() {
     let mut club = Club::new(VenueKind::Fitness);

@@ -36,8 +36,8 @@ use crate::{
     },
     t,
     ui::{
-        Button, ButtonKind, ButtonSize, Due, Facts, Glyph, Ground, Icon, IconButton, Section, Tag, TaskRow, Toast,
-        Toaster, Tone, slot,
+        Banner, Button, ButtonKind, ButtonSize, Due, Facts, Glyph, Ground, Icon, IconButton, Section, Tag, TaskRow,
+        Toast, Toaster, Tone, slot,
     },
     view::prelude::*,
     words::{Words, use_words},
@@ -147,6 +147,7 @@ fn Found(id: RecordId) -> impl IntoView {
         <div class="papers__columns">
             <aside class="papers__side">
                 <Settle id/>
+                <OtherLeave id/>
                 {is_booking.then(|| view! { <OpenTicket id/> })}
                 <Steps id without=if is_booking { &["arrive"] } else { &[] } second=is_booking fills_in=true/>
                 <Tasks id/>
@@ -174,6 +175,33 @@ fn Found(id: RecordId) -> impl IntoView {
             move || choosing.get(),
             move || view! { <Choose about=id on_close=move |()| choosing.set(false)/> },
         )}
+    }
+}
+
+/// That the card is on leave already in these days, by what another desk took in.
+#[component]
+fn OtherLeave(id: RecordId) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let route = use_route();
+    let other = Memo::new(move |_| {
+        let other = roster.leave_before(&roster.record(id)?)?;
+        let day = |key: &str| other.get(key).and_then(|day| day.as_day());
+        Some((other.id, day("start_on")?, day("planned_end_on")?))
+    });
+    move || {
+        let (other, from, until) = other.get()?;
+        let day = move |day| format::day(w.get(), day, roster.today());
+        let open = Callback::new(move |()| route.go(&format!("/record/{other}")));
+        Some(view! {
+            <Banner
+                tone=Tone::Conflict
+                icon=Icon::Conflict
+                text=move || w.get().leave_twice(day(from), day(until))
+                action_label=t!(w, person_look)
+                on_action=open
+            />
+        })
     }
 }
 
