@@ -50,11 +50,26 @@ impl fmt::Display for Findings {
     }
 }
 
-/// As [`run`], and every picture against its hash, and what names it against the ledger.
+/// Looks at a ledger that grows all the while, at most.
+const LOOKS_MAX: usize = 100;
+
+/// As [`run`], and every picture against its hash, and what names it against the ledger. What was written while it was
+/// looked at is of another moment than the rest, so then all is looked at again.
 ///
 /// # Errors
 /// [`LedgerError`] when something cannot even be read.
 pub async fn with_pictures(database: &dyn Database, organisation: OrganisationId) -> Result<Findings, LedgerError> {
+    let mut findings = look(database, organisation).await?;
+    for _ in 1..LOOKS_MAX {
+        if findings.faults.is_empty() || database.rows(organisation, findings.changes, 1).await?.is_empty() {
+            break;
+        }
+        findings = look(database, organisation).await?;
+    }
+    Ok(findings)
+}
+
+async fn look(database: &dyn Database, organisation: OrganisationId) -> Result<Findings, LedgerError> {
     let mut findings = run(database, organisation).await?;
     let (mut named, mut after) = (BTreeSet::new(), 0);
     loop {

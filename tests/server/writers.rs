@@ -196,6 +196,34 @@ async fn eight_writers_on_several_processes_and_no_number_seen_late() {
     println!("{expected} changes on {} processes in {turns} turns of two readers", addresses.len());
 }
 
+/// An administrator looks while tablets send.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ledger_that_grows_is_not_called_damaged() {
+    let world = std::sync::Arc::new(World::new().await);
+    let (of, ends) = (world.clone(), std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false)));
+    let ended = ends.clone();
+    let writer = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let tablet = of.tablet_of(1).await;
+            let person = tablet.new_record(of.now());
+            for note in 0..40 {
+                tablet.save(1, &of.own(1), person, of.now(), &[("note", &note.to_string())]).await;
+                tablet.settle().await;
+            }
+        });
+        ended.store(true, std::sync::atomic::Ordering::SeqCst);
+    });
+    let mut looks = 0;
+    while !ends.load(std::sync::atomic::Ordering::SeqCst) {
+        world.findings().await;
+        looks += 1;
+    }
+    writer.await.unwrap();
+    assert_eq!(world.findings().await.changes, 40);
+    println!("{looks} looks");
+}
+
 /// A cursor that trusts the highest number it has seen skips what was committed late. Here one does so on purpose, on
 /// a database that gives numbers from a sequence: the mark that was kept with each row gives it away.
 #[tokio::test]
