@@ -3,13 +3,14 @@
 
 use serde_json::json;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
     sync::watch,
 };
 use yingke_core::wire::v1::VERSION;
 
 use crate::{
+    between::Request,
     house::{LI_WEI, LIN_YUE, Person, Server, Tablet},
     leads::{self, Lead},
 };
@@ -355,25 +356,7 @@ impl Way {
 /// Carries one request to the server and its answer back, or does what is between them. One request a connection: then its
 /// end is the answer's.
 async fn one_request(mut browser: TcpStream, server: u16, between: watch::Receiver<Between>) -> Option<()> {
-    let mut request = Vec::new();
-    let head = loop {
-        if let Some(end) = request.windows(4).position(|four| four == b"\r\n\r\n") {
-            break end + 4;
-        }
-        if browser.read_buf(&mut request).await.ok()? == 0 {
-            return None;
-        }
-    };
-    let text = String::from_utf8_lossy(&request[..head]).into_owned();
-    let length = text.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
-    });
-    while request.len() < head + length.unwrap_or(0) {
-        if browser.read_buf(&mut request).await.ok()? == 0 {
-            return None;
-        }
-    }
+    let mut request = Request::whole(&mut browser).await?;
     let between = *between.borrow();
     let own_page = match between {
         Between::Page => Some("200 OK\r\nContent-Type: text/html\r\nContent-Length: 14\r\n\r\n<p>Sign in</p>"),
@@ -383,17 +366,12 @@ async fn one_request(mut browser: TcpStream, server: u16, between: watch::Receiv
     if let Some(page) = own_page {
         return browser.write_all(format!("HTTP/1.0 {page}").as_bytes()).await.ok();
     }
-    let mut body = request.split_off(head);
     if between == Between::OlderApp {
         let version = |version: u32| format!("\"version\":{version}");
-        body = String::from_utf8_lossy(&body).replacen(&version(VERSION), &version(VERSION - 1), 1).into_bytes();
+        let body = String::from_utf8_lossy(&request.body);
+        request.body = body.replacen(&version(VERSION), &version(VERSION - 1), 1).into_bytes();
     }
-    let mut upstream = TcpStream::connect(("127.0.0.1", server)).await.ok()?;
-    let mut lines = text.lines().filter(|line| !line.to_ascii_lowercase().starts_with("connection:"));
-    let first = lines.next()?;
-    let rest = lines.filter(|line| !line.is_empty()).map(|line| format!("{line}\r\n")).collect::<String>();
-    upstream.write_all(format!("{first}\r\nConnection: close\r\n{rest}\r\n").as_bytes()).await.ok()?;
-    upstream.write_all(&body).await.ok()?;
+    let mut upstream = request.passed_on(server).await?;
     tokio::io::copy(&mut upstream, &mut browser).await.ok()?;
     Some(())
 }

@@ -10,6 +10,7 @@ use tokio::{
 };
 
 use crate::{
+    between::Request,
     house::{LI_WEI, Server, Tablet, VENUE},
     leads::{self, Lead},
 };
@@ -135,23 +136,9 @@ async fn one_request(
     breaks: &Notify,
     asked: &watch::Sender<usize>,
 ) -> Option<()> {
-    let mut request = Vec::new();
-    let head = loop {
-        if let Some(end) = request.windows(4).position(|four| four == b"\r\n\r\n") {
-            break end + 4;
-        }
-        if browser.read_buf(&mut request).await.ok()? == 0 {
-            return None;
-        }
-    };
-    let text = String::from_utf8_lossy(&request[..head]).into_owned();
-    let mut lines = text.lines().filter(|line| !line.to_ascii_lowercase().starts_with("connection:"));
-    let first = lines.next()?;
-    let rest = lines.filter(|line| !line.is_empty()).map(|line| format!("{line}\r\n")).collect::<String>();
-    let mut upstream = TcpStream::connect(("127.0.0.1", server)).await.ok()?;
-    upstream.write_all(format!("{first}\r\nConnection: close\r\n{rest}\r\n").as_bytes()).await.ok()?;
-    upstream.write_all(&request[head..]).await.ok()?;
-    if !first.starts_with("GET /v1/snapshot") {
+    let request = Request::begun(&mut browser).await?;
+    let mut upstream = request.passed_on(server).await?;
+    if !request.head.starts_with("GET /v1/snapshot") {
         tokio::io::copy_bidirectional(&mut browser, &mut upstream).await.ok()?;
         return Some(());
     }

@@ -6,12 +6,13 @@ use std::sync::{
 };
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::AsyncReadExt,
     net::{TcpListener, TcpStream},
 };
 use yingke_core::chance::{Chance, Seeded};
 
 use crate::{
+    between::Request,
     house::{LI_WEI, LIN_YUE, Server, Tablet},
     leads::{self, Lead},
 };
@@ -19,8 +20,6 @@ use crate::{
 const LEADS: usize = 15;
 /// Of a hundred answers, so many are cut.
 const CUT_PERCENT: u64 = 30;
-/// A request's head and body are far smaller.
-const REQUEST_MAX: usize = 4 << 20;
 
 #[tokio::test]
 async fn a_change_whose_answer_was_lost_is_in_effect_once() {
@@ -67,33 +66,9 @@ async fn lossy_way_to(server: u16, cut: Arc<AtomicUsize>) -> u16 {
 
 /// Carries one request to the server and its answer back, and says whether the answer was cut.
 async fn one_request(mut browser: TcpStream, server: u16, falls: impl Fn() -> bool) -> Option<bool> {
-    let mut request = Vec::new();
-    let head = loop {
-        if let Some(end) = request.windows(4).position(|four| four == b"\r\n\r\n") {
-            break end + 4;
-        }
-        if request.len() > REQUEST_MAX || browser.read_buf(&mut request).await.ok()? == 0 {
-            return None;
-        }
-    };
-    let text = String::from_utf8_lossy(&request[..head]).into_owned();
-    let length = text.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
-    });
-    while request.len() < head + length.unwrap_or(0) {
-        if browser.read_buf(&mut request).await.ok()? == 0 {
-            return None;
-        }
-    }
-    let mut upstream = TcpStream::connect(("127.0.0.1", server)).await.ok()?;
-    // One request a connection: then its end is the end of the answer.
-    let rest = text.lines().skip(1).filter(|line| !line.to_ascii_lowercase().starts_with("connection:"));
-    let lines = text.lines().take(1).chain(["Connection: close"]).chain(rest.filter(|line| !line.is_empty()));
-    let head_out: String = lines.map(|line| format!("{line}\r\n")).collect();
-    upstream.write_all(format!("{head_out}\r\n").as_bytes()).await.ok()?;
-    upstream.write_all(&request[head..]).await.ok()?;
-    if text.starts_with("POST /v1/sync") && falls() {
+    let request = Request::whole(&mut browser).await?;
+    let mut upstream = request.passed_on(server).await?;
+    if request.head.starts_with("POST /v1/sync") && falls() {
         // The whole answer, so that the server has surely applied what it answers.
         let mut lost = Vec::new();
         upstream.read_to_end(&mut lost).await.ok()?;

@@ -11,7 +11,7 @@ use crate::{
     house::{CHEN_XIAOTONG, HUANG_LI, LIN_YUE, Person, Server, Tablet, VENUE},
     leads,
     looks::Eye,
-    papers::{fill_in_complaint, lent, sign},
+    papers::{begin_complaint, fill_in_complaint, lent, sign},
 };
 
 const XU_TING: Person = Person { name: "许婷", role: "front_desk", pin: "350794" };
@@ -219,14 +219,7 @@ async fn leave_signed_on_one_tablet(tablet: &Tablet, leaver: &str) -> String {
 }
 
 async fn take_in_complaint(tablet: &Tablet) {
-    tablet.link("客户").tap().await;
-    tablet.field("电话任意几位、姓名或拼音").fill("wang").await;
-    tablet.text("找到").shown().await;
-    tablet.button("王").tap().await;
-    tablet.button("打开完整档案与往来").tap().await;
-    tablet.button("办理").tap().await;
-    tablet.button("客户投诉登记表").tap().await;
-    tablet.heading("客户投诉登记表").shown().await;
+    begin_complaint(tablet).await;
     fill_in_complaint(tablet).await;
     tablet.button("保存").tap().await;
     tablet.status("已存在本机，交给负责的同事：客户投诉登记表").shown().await;

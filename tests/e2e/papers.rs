@@ -35,14 +35,7 @@ async fn papers_are_signed_taken_and_renewed_offline_and_reach_the_centre() {
     tablet.text("已批准").shown().await;
 
     // A complaint, begun where the person is.
-    tablet.link("客户").tap().await;
-    tablet.field("电话任意几位、姓名或拼音").fill("wang").await;
-    tablet.text("找到").shown().await;
-    tablet.button("王").tap().await;
-    tablet.button("打开完整档案与往来").tap().await;
-    tablet.button("办理").tap().await;
-    tablet.button("客户投诉登记表").tap().await;
-    tablet.heading("客户投诉登记表").shown().await;
+    begin_complaint(&tablet).await;
     tablet.button("保存").tap().await;
     tablet.text("补上就能存").shown().await;
     fill_in_complaint(&tablet).await;
@@ -65,6 +58,18 @@ async fn papers_are_signed_taken_and_renewed_offline_and_reach_the_centre() {
     other.text("黄丽处理请假（").shown().await;
     other.text("）：前台主管签字").shown().await;
     server.verified_changes().await;
+}
+
+/// A complaint, begun on the page of somebody who is called Wang.
+pub async fn begin_complaint(tablet: &Tablet) {
+    tablet.link("客户").tap().await;
+    tablet.field("电话任意几位、姓名或拼音").fill("wang").await;
+    tablet.text("找到").shown().await;
+    tablet.button("王").tap().await;
+    tablet.button("打开完整档案与往来").tap().await;
+    tablet.button("办理").tap().await;
+    tablet.button("客户投诉登记表").tap().await;
+    tablet.heading("客户投诉登记表").shown().await;
 }
 
 /// Signs as somebody does who cannot hold a pen: the name is typed, and who works there is the witness.

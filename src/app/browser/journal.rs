@@ -180,8 +180,6 @@ pub struct TailSummary {
     pub bytes: u64,
     /// Pictures that the endpoint does not have.
     pub pictures: usize,
-    /// Changes in the tray.
-    pub refused: usize,
 }
 
 /// The last time that the endpoint answered.
@@ -355,14 +353,13 @@ impl BrowserJournal {
     /// # Errors
     /// [`AppendError`]
     pub async fn tail_summary(&self) -> Result<TailSummary, AppendError> {
-        let read = self.database.read(&[JOURNAL, TRAY, BLOBS], async |tx| {
-            let tray = tx.keys(TRAY, &Range::All)?;
+        let read = self.database.read(&[JOURNAL, BLOBS], async |tx| {
             let found = self.find_tail(tx, usize::MAX, usize::MAX).await?;
-            Ok((found, tray.texts().await?.len(), pictures::unsent(tx).await?.len()))
+            Ok((found, pictures::unsent(tx).await?.len()))
         });
-        let (found, refused, pictures) = read.await?;
+        let (found, pictures) = read.await?;
         self.note_found(&found);
-        let mut summary = TailSummary { refused, pictures, ..TailSummary::default() };
+        let mut summary = TailSummary { pictures, ..TailSummary::default() };
         for (_, row, bytes) in &found.rows {
             summary.count += 1;
             summary.bytes += *bytes as u64;

@@ -241,6 +241,15 @@ impl Club {
 }
 
 const INK: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1795312800000 7 member 李娜";
+/// What the desk fills in of a complaint, F-21.
+const COMPLAINT: [(&str, &str); 6] = [
+    ("respondent_matter", "淋浴水温"),
+    ("respondent_dept", "equipment"),
+    ("category", "facility"),
+    ("severity", "normal"),
+    ("content", "水忽冷忽热"),
+    ("first_dept", "front_desk"),
+];
 const ID_NUMBER: &str = "11010519491231002X";
 
 fn agreement(club: &mut Club, person: RecordId, product: RecordId) -> RecordId {
@@ -632,15 +641,7 @@ fn a_refund_climbs_until_somebody_keeps_the_member() {
 fn a_complaint_is_answered_reopened_and_closed() {
     let mut club = Club::new(VenueKind::Fitness);
     let person = club.person(1);
-    let typed = [
-        ("respondent_matter", "淋浴水温"),
-        ("respondent_dept", "equipment"),
-        ("category", "facility"),
-        ("severity", "normal"),
-        ("content", "水忽冷忽热"),
-        ("first_dept", "front_desk"),
-    ];
-    let case = club.begin("F-21", 2, &[person], &typed);
+    let case = club.begin("F-21", 2, &[person], &COMPLAINT);
     let record = &club.records[&case];
     assert_eq!(*record.audience(), Audience::Circle(fixture::venue(), circle::CASES.into()));
     assert_eq!(record.get("person"), Some(&person.into()));
@@ -981,16 +982,8 @@ fn of_two_leaves_of_one_card_the_later_is_somebody_to_look_at() {
 #[test]
 fn nobody_goes_on_from_two_sides_before_one_was_chosen() {
     let mut club = Club::new(VenueKind::Fitness);
-    let typed = [
-        ("respondent_matter", "淋浴水温"),
-        ("respondent_dept", "equipment"),
-        ("category", "facility"),
-        ("severity", "normal"),
-        ("content", "水忽冷忽热"),
-        ("first_dept", "front_desk"),
-    ];
     let person = club.person(1);
-    let case = club.begin("F-21", 2, &[person], &typed);
+    let case = club.begin("F-21", 2, &[person], &COMPLAINT);
     assert!(!club.offered(case, 2).is_empty());
     let seen = club.records[&case].head_changes(PROGRESS);
     let group = club.records[&case].guarded(PROGRESS).unwrap().clone();

@@ -158,8 +158,7 @@ pub fn settle(mut found: Found, candidates: Vec<Candidate>, now: Millis) -> Sett
     let mut corrected: BTreeMap<DeviceNumber, Stamp> = BTreeMap::new();
     let mut records_touched = BTreeSet::new();
     let mut states = States::of(&found, &candidates);
-    let taken_before: Vec<Option<Stamp>> =
-        (0..candidates.len()).map(|place| room_before(place, &candidates, &found)).collect();
+    let rooms = rooms_before(&candidates, &found);
     for (place, Candidate { mut ranked, hash, refusal, author, made_on }) in candidates.into_iter().enumerate() {
         let id = ranked.change.id();
         // Of one that is here, what it alters counts: it may be about an erased person and kept by law.
@@ -197,7 +196,7 @@ pub fn settle(mut found: Found, candidates: Vec<Candidate>, now: Millis) -> Sett
         let overtakes = corrected.get(&made_on).is_some_and(|last| ranked.stamp <= *last);
         let is_wrong = is_off(ranked.stamp, now)
             || probe::decide("exchange: made after a corrected one, ranked before it", overtakes);
-        if let Some(room) = taken_before[place].filter(|room| is_wrong || ranked.stamp > *room) {
+        if let Some(room) = rooms[place].filter(|room| is_wrong || ranked.stamp > *room) {
             // Refused the first time it came, while what was made after it was taken: it still ranks before that.
             (ranked.stamp, ranked.device) = (room, ENDPOINT_DEVICE);
         } else if is_wrong {
@@ -230,14 +229,20 @@ pub fn settle(mut found: Found, candidates: Vec<Candidate>, now: Millis) -> Sett
     settled
 }
 
-/// The stamp under which a change still ranks before what its tablet made after it and the ledger has already, if that comes
-/// along with it.
-fn room_before(place: usize, candidates: &[Candidate], found: &Found) -> Option<Stamp> {
-    let rest = candidates.iter().enumerate().skip(place + 1);
-    let mut later = rest.filter(|(_, later)| later.made_on == candidates[place].made_on);
-    let (after, known) = later.find_map(|(at, later)| Some((at, found.known.get(&later.ranked.change.id())?)))?;
-    let room = known.stamp.number().checked_sub((after - place) as u64)?;
-    Some(Stamp::from_number(room))
+/// Of each change the stamp under which it still ranks before what its tablet made after it and the ledger has already, if
+/// that comes along with it.
+fn rooms_before(candidates: &[Candidate], found: &Found) -> Vec<Option<Stamp>> {
+    let mut known_after: BTreeMap<DeviceNumber, (usize, Stamp)> = BTreeMap::new();
+    let mut rooms = vec![None; candidates.len()];
+    for (place, candidate) in candidates.iter().enumerate().rev() {
+        let after = known_after.get(&candidate.made_on);
+        let room = after.and_then(|(at, stamp)| stamp.number().checked_sub((at - place) as u64));
+        rooms[place] = room.map(Stamp::from_number);
+        if let Some(known) = found.known.get(&candidate.ranked.change.id()) {
+            known_after.insert(candidate.made_on, (place, known.stamp));
+        }
+    }
+    rooms
 }
 
 /// What changes wrote to the states of the records that a batch takes steps of.
