@@ -243,6 +243,7 @@ const LOOK_AT_ALL: &str = include_str!("migrations/look_at_all.sql");
 const LOOK_AT_RULED: &str = "update record set look_at = 0 where kind = 'person' \
      and (position('\\x72756c696e67'::bytea in body) > 0 or position('\\x6d657267696e67'::bytea in body) > 0)";
 const LOCK_COUNTER: &str = "select number, stamp from counter where organisation = $1 for update";
+const LOCK_COUNTERS: &str = "select organisation from counter order by organisation for update";
 const LEDGER_BY_CHANGE: &str = "select change, number, stamp, device, hash from ledger \
      where organisation = $1 and change = any($2)";
 const HEADS_BY_AUDIENCE: &str = "select audience, number, count, digest from stream_head \

@@ -229,6 +229,8 @@ const LOOK_AT_ALL: &str = include_str!("migrations/look_at_all.sql");
 const LOOK_AT_RULED: &str = "update record set look_at = 0 \
      where kind = 'person' and (instr(body, x'72756c696e67') > 0 or instr(body, x'6d657267696e67') > 0)";
 const LOCK_COUNTER: &str = "select number, stamp from counter where organisation = $1";
+/// Whoever writes to this database does so alone.
+const LOCK_COUNTERS: &str = "select organisation from counter";
 const LEDGER_BY_CHANGE: &str = "select change, number, stamp, device, hash from ledger \
      where organisation = $1 and change in (select unhex(value) from json_each($2))";
 const HEADS_BY_AUDIENCE: &str = "select audience, number, count, digest from stream_head \

@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, QueryBuilder, Row};
 use tokio_stream::StreamExt;
 use yingke_core::time::Millis;
 
-use super::{Db, DbRow, LOOK_AT_ALL, LOOK_AT_RULED, ThisLedger, rows::bits};
+use super::{Db, DbRow, LOCK_COUNTERS, LOOK_AT_ALL, LOOK_AT_RULED, ThisLedger, rows::bits};
 use crate::ledger::{
     Copies, LedgerError,
     numbers::SKIPPED,
@@ -44,6 +44,8 @@ impl Copies for ThisLedger {
         now: Millis,
     ) -> Result<(), LedgerError> {
         let mut tx = self.write().await?;
+        // First of all, as whoever appends does: two that lock the same rows in another order would wait for each other.
+        sqlx::query(LOCK_COUNTERS).fetch_all(&mut *tx).await?;
         // The copy may have been put back before, and numbers given since.
         let devices: Vec<(Vec<u8>, i64)> =
             sqlx::query_as("select id, devices from organisation").fetch_all(&mut *tx).await?;
