@@ -1,27 +1,62 @@
 //! Adds up what test programs say at their end.
 
 /// Tests that passed and failed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     pub passed: u64,
     pub failed: u64,
+    /// The first words of each failure.
+    pub failures: Vec<String>,
 }
+
+/// Lines of a failure that are told again at the end.
+const FAILURE_LINES: usize = 4;
+/// Characters of such a line.
+const FAILURE_CHARACTERS: usize = 240;
 
 impl Tally {
     /// Sums every `test result: ok. 3 passed; 0 failed; …` among `lines`.
-    pub fn of<'a>(lines: impl IntoIterator<Item = &'a str>) -> Self {
-        lines.into_iter().filter_map(one).fold(Self::default(), Self::and)
+    pub fn of<'a>(lines: impl IntoIterator<Item = &'a str> + Clone) -> Self {
+        let sum = lines.clone().into_iter().filter_map(one).fold(Self::default(), Self::and);
+        let failures = if sum.failed == 0 { Vec::new() } else { failures(lines) };
+        Self { failures, ..sum }
     }
 
-    pub fn and(self, other: Self) -> Self {
-        Self { passed: self.passed + other.passed, failed: self.failed + other.failed }
+    /// A step that failed without a test of its own.
+    pub fn failure(sentence: String) -> Self {
+        Self { passed: 0, failed: 1, failures: vec![sentence] }
     }
+
+    pub fn and(mut self, other: Self) -> Self {
+        self.failures.extend(other.failures);
+        Self { passed: self.passed + other.passed, failed: self.failed + other.failed, ..self }
+    }
+}
+
+/// What threads said when they panicked; a test that was meant to panic is among them only if others failed.
+fn failures<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let mut lines = lines.into_iter().peekable();
+    let mut failures = Vec::new();
+    while let Some(line) = lines.next() {
+        if !(line.starts_with("thread '") && line.contains("panicked at")) {
+            continue;
+        }
+        let mut told = vec![line];
+        while told.len() < FAILURE_LINES
+            && let Some(next) = lines.next_if(|next| !next.is_empty() && !next.starts_with("stack backtrace:"))
+        {
+            told.push(next);
+        }
+        let cut = |line: &str| line.chars().take(FAILURE_CHARACTERS).collect::<String>();
+        failures.push(told.into_iter().map(cut).collect::<Vec<_>>().join("\n    "));
+    }
+    failures
 }
 
 fn one(line: &str) -> Option<Tally> {
     let (_, counts) = line.trim().strip_prefix("test result: ")?.split_once(". ")?;
     let count = |what: &str| counts.split("; ").find_map(|part| part.strip_suffix(what)?.trim().parse().ok());
-    Some(Tally { passed: count(" passed")?, failed: count(" failed")? })
+    Some(Tally { passed: count(" passed")?, failed: count(" failed")?, failures: Vec::new() })
 }
 
 #[cfg(test)]
@@ -34,7 +69,20 @@ mod tests {
             test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\
             test a::b ... FAILED\n\
             test result: FAILED. 10 passed; 2 failed; 1 ignored; 0 measured; 4 filtered out; finished in 1.20s\n";
-        assert_eq!(Tally::of(told.lines()), Tally { passed: 13, failed: 2 });
+        assert_eq!(Tally::of(told.lines()), Tally { passed: 13, failed: 2, failures: vec![] });
+    }
+
+    #[test]
+    fn a_failure_is_told_by_its_first_words() {
+        let told = "thread 'a::b' (7) panicked at src/a.rs:4:5:\n\
+            assertion `left == right` failed\n  left: 1\n right: 2\nstack backtrace:\n   0: a\n\
+            thread 'a::c' (8) panicked at src/a.rs:9:5:\nno\n\n\
+            test result: FAILED. 10 passed; 2 failed; 1 ignored; 0 measured; 4 filtered out; finished in 1.20s\n";
+        let failures = Tally::of(told.lines()).failures;
+        assert_eq!(failures[0].lines().count(), 4);
+        assert!(failures[0].ends_with("right: 2"));
+        assert_eq!(failures[1], "thread 'a::c' (8) panicked at src/a.rs:9:5:\n    no");
+        assert!(Tally::of(told.lines().take(8)).failures.is_empty(), "nothing is told of tests that passed");
     }
 
     #[test]

@@ -143,28 +143,33 @@ pub fn run(workspace: &Workspace, wish: &Wish) -> Outcome<ExitCode> {
     for step in steps {
         println!("── {} ──", step.name());
         let began = Instant::now();
-        let built = |of: Step| table.iter().all(|&(other, _, _, well)| other != of || well);
+        let built = |of: Step| table.iter().all(|(other, _, _, well)| *other != of || *well);
         let outcome = if step == Step::Browsers && !built(Step::Size) && !workspace.dist().is_dir() {
             Err(Stop("there is no client to test, because the build failed".into()))
         } else {
             step.run(workspace, wish.finish)
         };
         let (tally, well) = match outcome {
-            Ok(tally) => (tally, tally.failed == 0),
+            Ok(tally) => {
+                let well = tally.failed == 0;
+                (tally, well)
+            }
             Err(Stop(sentence)) => {
                 eprintln!("{}: {sentence}", step.name());
-                (Tally { passed: 0, failed: 1 }, false) // a step without tests counts as one when it fails
+                (Tally::failure(sentence), false) // a step without tests counts as one when it fails
             }
         };
         table.push((step, began.elapsed(), tally, well));
     }
     println!("\n{:<14} {:>12} {:>8} {:>8}", "step", "time", "passed", "failed");
-    for &(step, time, tally, _) in &table {
-        println!("{:<14} {:>12} {:>8} {:>8}", step.name(), shell::seconds(time), tally.passed, tally.failed);
+    for (step, time, tally, _) in &table {
+        println!("{:<14} {:>12} {:>8} {:>8}", step.name(), shell::seconds(*time), tally.passed, tally.failed);
     }
-    let all = table.iter().fold(Tally::default(), |sum, &(_, _, tally, _)| sum.and(tally));
+    let is_well = table.iter().all(|(_, _, _, well)| *well);
+    let all = table.into_iter().fold(Tally::default(), |sum, (_, _, tally, _)| sum.and(tally));
+    all.failures.iter().for_each(|failure| println!("failed: {failure}"));
     println!("{} passed, {} failed", all.passed, all.failed);
-    Ok(if table.iter().all(|&(_, _, _, well)| well) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// The client's own lints: for the browser where the toolchain can, else for this machine, where it compiles as well.

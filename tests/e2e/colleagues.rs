@@ -76,6 +76,5 @@ async fn a_manager_lets_somebody_come_enrols_a_tablet_and_shuts_it_out() {
 
 /// What is told once: a PIN or a code.
 async fn digits(page: &Page) -> String {
-    let text = page.run("return document.querySelector('.house__digits').textContent", vec![]).await;
-    text.as_str().unwrap().chars().filter(char::is_ascii_digit).collect()
+    page.reads_in(".house__digits").await.chars().filter(char::is_ascii_digit).collect()
 }

@@ -67,8 +67,8 @@ async fn wrong(tablet: &Tablet, who: Person) {
 /// What is left of the wait, as it is counted down: `29秒` or `1:00`.
 async fn seconds_left(tablet: &Tablet) -> u64 {
     tablet.text("后再试").shown().await;
-    let shown = tablet.run("return document.querySelector('[role=timer]').textContent", vec![]).await;
-    let shown = shown.as_str().unwrap().trim_end_matches("后再试").trim_end_matches('秒').to_owned();
+    let shown = tablet.reads_in("[role=timer]").await;
+    let shown = shown.trim_end_matches("后再试").trim_end_matches('秒').to_owned();
     let parts: Vec<u64> = shown.split(':').map(|part| part.trim().parse().unwrap()).collect();
     parts.into_iter().fold(0, |seconds, part| seconds * 60 + part)
 }

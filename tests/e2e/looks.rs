@@ -95,14 +95,14 @@ async fn every_screen_is_in_order_at_every_size() {
     tablet.button("发体验卡").tap().await;
     tablet.image("体验卡的二维码").shown().await;
     eye.look("27-pass-show").await;
-    let code = tablet.run("return document.querySelector('.pass-show__code').textContent", vec![]).await;
+    let code = tablet.reads_in(".pass-show__code").await;
     tablet.link("接待").tap().await;
     tablet.button("验体验卡").tap().await;
     tablet.field("卡号").fill("https://example.com").await;
     tablet.button("查验").tap().await;
     tablet.text("这不是体验卡").shown().await;
     eye.look("28-pass-fault").await;
-    tablet.field("卡号").fill(code.as_str().unwrap()).await;
+    tablet.field("卡号").fill(&code).await;
     tablet.button("查验").tap().await;
     tablet.text("这张卡可以用").shown().await;
     eye.look("29-pass-good").await;
@@ -209,12 +209,7 @@ async fn every_screen_is_in_order_at_every_size() {
 
 /// An outing of today, or one that begins now.
 async fn begin(tablet: &Tablet) {
-    for name in ["现在开始", "开始记", "接着记"] {
-        if tablet.button(name).is_there().await {
-            tablet.button(name).tap().await;
-            break;
-        }
-    }
+    tablet.tap_one_of(&["现在开始", "开始记", "接着记"]).await;
     tablet.group("联系电话").shown().await;
 }
 

@@ -189,8 +189,7 @@ async fn waiting_leave(tablet: &Tablet) -> String {
     tablet.link("办理").tap().await;
     tablet.button("请假").tap().await;
     tablet.list("请假").shown().await;
-    let name = tablet.run("return document.querySelector('.papers__rows .row__title').textContent", vec![]).await;
-    name.as_str().unwrap().to_owned()
+    tablet.reads_in(".papers__rows .row__title").await
 }
 
 /// Another member goes away today: filled in by the desk and signed by its supervisor on the same tablet. The card's page.
@@ -231,8 +230,7 @@ async fn ending_card(tablet: &Tablet) -> (String, String) {
     tablet.button("会籍").tap().await;
     open_row(tablet, "会籍", &["即将到期"], "已过期").await;
     tablet.text("即将到期 会籍").shown().await;
-    let member = tablet.run("return document.querySelector('.file__name').textContent", vec![]).await;
-    (path(tablet).await, member.as_str().unwrap().to_owned())
+    (path(tablet).await, tablet.reads_in(".file__name").await)
 }
 
 async fn renew(tablet: &Tablet, card: &str, product: &str, price: &str) {
@@ -298,13 +296,7 @@ async fn path(tablet: &Tablet) -> String {
 /// Opens the first row with all these words and without one.
 async fn open_row(tablet: &Tablet, list: &str, words: &[&str], without: &str) {
     tablet.list(list).shown().await;
-    let script = "const [words, without] = arguments;
-        const rows = [...document.querySelectorAll('.papers__rows button.row')];
-        const row = rows.find(({ textContent: text }) =>
-            words.every((word) => text.includes(word)) && !text.includes(without));
-        row?.click();
-        return Boolean(row)";
-    assert_eq!(tablet.run(script, vec![json!(words), json!(without)]).await, true, "{words:?}");
+    tablet.tap_first(".papers__rows button.row", words, &[without]).await;
 }
 
 const SIDE: &str = "const sides = [...document.querySelectorAll('.papers__conflict section')];

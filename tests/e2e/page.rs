@@ -159,6 +159,40 @@ impl Page {
         text.as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
+    /// Presses whichever of these buttons there is, the first of several.
+    pub async fn tap_one_of(&self, names: &[&str]) {
+        let tapped = async || {
+            for name in names {
+                if let Some(found) = self.button(name).find().await {
+                    return found.click().await.ok();
+                }
+            }
+            None
+        };
+        self.until(format_args!("no button {names:?} can be tapped"), tapped).await;
+    }
+
+    /// What stands in the first element of this CSS selector, as soon as there is one.
+    pub async fn reads_in(&self, selector: &str) -> String {
+        let script = "return document.querySelector(arguments[0])?.textContent";
+        let text = async || self.session.execute(script, vec![json!(selector)]).await.ok()?.as_str().map(str::to_owned);
+        self.until(format_args!("no {selector} is there"), text).await
+    }
+
+    /// Presses the first element of this CSS selector that has all these words and not those, as soon as there is one.
+    pub async fn tap_first(&self, selector: &str, words: &[&str], without: &[&str]) {
+        let script = "const [selector, words, without] = arguments;
+            const found = [...document.querySelectorAll(selector)].find(({ textContent: text }) =>
+                words.every((word) => text.includes(word)) && !without.some((word) => text.includes(word)));
+            found?.click();
+            return Boolean(found)";
+        let tapped = async || {
+            let arguments = vec![json!(selector), json!(words), json!(without)];
+            self.session.execute(script, arguments).await.ok()?.as_bool().filter(|found| *found)
+        };
+        self.until(format_args!("no {selector} with {words:?} and without {without:?} is there"), tapped).await;
+    }
+
     pub async fn go(&self, address: &str) {
         self.session.goto(address).await.unwrap_or_else(|error| panic!("{}: {address}: {error}", self.tablet));
     }
@@ -396,15 +430,16 @@ impl Thing<'_> {
     /// Taps what has this role and name within it: a choice of one group among others alike, a row of a list.
     /// Without a name it is the first.
     pub async fn tap_inside(&self, selector: &str, name: &str) {
-        self.shown().await;
-        let within = self.page.run(FIND, vec![json!(self.role), json!(self.name)]).await;
         let script = "const [group, selector, name] = arguments;
             const all = [...group.querySelectorAll(selector)];
             const found = all.find((one) => (one.getAttribute('aria-label') ?? one.textContent).trim().startsWith(name));
             if (found) { found.scrollIntoView({ block: 'center' }); found.click(); }
             return Boolean(found);";
-        let tapped = self.page.run(script, vec![within[0].clone(), json!(selector), json!(name)]).await;
-        assert_eq!(tapped, json!(true), "{}: {name} is not in {}", self.page.tablet, self.name);
+        let tapped = async || {
+            let arguments = vec![json!(self.find().await?), json!(selector), json!(name)];
+            self.page.session.execute(script, arguments).await.ok()?.as_bool().filter(|found| *found)
+        };
+        self.page.until(format_args!("{name} is not in {self}"), tapped).await;
     }
 
     /// Whether it is chosen or ticked.

@@ -12,7 +12,7 @@ async fn a_record_is_printed_as_its_form_and_nothing_else() {
     tablet.field("联系电话").fill("139 5710 4826").await;
     tablet.radio("参观咨询").tap().await;
     // Of two questions with yes and no, the one that has to be answered.
-    tablet.run("document.querySelector('#field-is_first_visit [role=radio]').click()", vec![]).await;
+    tablet.tap_first("#field-is_first_visit [role=radio]", &[], &[]).await;
     // What is scrolled to lies above the save button.
     tablet.run("document.querySelector('#field-privacy_ack').scrollIntoView({ block: 'nearest' })", vec![]).await;
     tablet.checkbox("已告知个人信息的用途").tap().await;

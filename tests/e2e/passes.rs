@@ -16,8 +16,7 @@ async fn give(tablet: &Page) -> String {
     tablet.radio("7天").tap().await;
     tablet.button("发体验卡").tap().await;
     tablet.image("体验卡的二维码").shown().await;
-    let code = tablet.run("return document.querySelector('.pass-show__code').textContent", vec![]).await;
-    code.as_str().unwrap().to_owned()
+    tablet.reads_in(".pass-show__code").await
 }
 
 /// What a phone's camera reads off the screen.

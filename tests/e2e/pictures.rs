@@ -69,7 +69,7 @@ async fn a_certificate_is_saved_with_its_leave_offline_and_seen_on_another_table
     // A leave for the first card of the list.
     tablet.place("/desk/membership").await;
     tablet.button("全部").shown().await;
-    tablet.run("document.querySelector('.papers__rows button').click()", vec![]).await;
+    tablet.tap_first(".papers__rows button", &[], &[]).await;
     tablet.button("办理").tap().await;
     tablet.button("请假单").tap().await;
     tablet.heading("请假单").shown().await;
@@ -93,7 +93,7 @@ async fn a_certificate_is_saved_with_its_leave_offline_and_seen_on_another_table
     tablet.open().await;
     tablet.unlock(LIN_YUE).await;
     tablet.place("/desk/membership").await;
-    tablet.run("document.querySelector('.papers__rows button').click()", vec![]).await;
+    tablet.tap_first(".papers__rows button", &[], &[]).await;
     tablet.button("办理").tap().await;
     tablet.button("请假单").tap().await;
     tablet.image("医院证明与书面申请，第1张").shown().await;

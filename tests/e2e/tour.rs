@@ -12,8 +12,7 @@ async fn a_guest_is_shown_round_offline_and_the_talk_follows() {
     tablet.link("接待").tap().await;
     open_guest(&tablet, "接待中").await;
     tablet.heading("下一步").shown().await;
-    let name = tablet.run("return document.getElementById('visit-name').textContent", vec![]).await;
-    let name = name.as_str().unwrap().to_owned();
+    let name = tablet.reads_in("#visit-name").await;
     tablet.button("开始导览").tap().await;
     tablet.heading("客服自我介绍").shown().await;
     tablet.text("0/17").shown().await;
@@ -61,10 +60,5 @@ async fn a_guest_is_shown_round_offline_and_the_talk_follows() {
 
 /// Opens the guest of today in whose row these words stand.
 pub async fn open_guest(tablet: &Tablet, words: &str) {
-    tablet.text(words).shown().await;
-    let script = "const rows = [...document.querySelectorAll('.reception__list button.row')];
-        const row = rows.find((row) => row.textContent.includes(arguments[0]));
-        row?.click();
-        return Boolean(row)";
-    assert_eq!(tablet.run(script, vec![words.into()]).await, true, "{words}");
+    tablet.tap_first(".reception__list button.row", &[words], &[]).await;
 }
