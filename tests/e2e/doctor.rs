@@ -161,7 +161,7 @@ async fn a_captive_portal_and_a_slow_network_are_told_apart() {
     for portal in [Between::Page, Between::Elsewhere] {
         way.is(portal);
         tablet.place("/sync").await;
-        tablet.button("现在同步").tap().await;
+        sync_now(&tablet).await;
         is_told(&tablet, CAPTIVE_PORTAL).await;
         // Somebody signs in.
         way.is(Between::Nothing);
@@ -171,7 +171,7 @@ async fn a_captive_portal_and_a_slow_network_are_told_apart() {
 
     tablet.devtools("Network.enable", json!({})).await;
     network(&tablet, true, 60_000).await;
-    tablet.button("现在同步").tap().await;
+    sync_now(&tablet).await;
     is_told(&tablet, SLOW_NETWORK).await;
     network(&tablet, true, 0).await;
     tablet.button("全部已送达").shown_in_minutes(2).await;
@@ -197,7 +197,7 @@ async fn whoever_was_signed_out_or_refused_or_shut_out_is_told_so() {
     is_told(&tablet, ONE_REFUSED).await;
     tablet.text("你的岗位不能改这条记录").shown().await;
     server.run(&["staff", "role", LI_WEI.name, "--role", LI_WEI.role]).await;
-    tablet.button("现在同步").tap().await;
+    sync_now(&tablet).await;
     tablet.button("要重新登录").shown().await;
     lock_and_unlock(&tablet, LI_WEI).await;
     tablet.place("/sync").await;
@@ -207,7 +207,7 @@ async fn whoever_was_signed_out_or_refused_or_shut_out_is_told_so() {
     tablet.devtools("Network.enable", json!({})).await;
     tablet.devtools("Network.setBlockedURLs", json!({ "urls": ["*/v1/hand-in"] })).await;
     server.run(&["device", "revoke", "1"]).await;
-    tablet.button("现在同步").tap().await;
+    sync_now(&tablet).await;
     is_told(&tablet, REVOKED).await;
 }
 
@@ -225,16 +225,16 @@ async fn an_app_that_is_too_old_and_an_endpoint_that_was_restored_are_told() {
 
     way.is(Between::OlderApp);
     tablet.place("/sync").await;
-    tablet.button("现在同步").tap().await;
+    sync_now(&tablet).await;
     is_told(&tablet, APP_TOO_OLD).await;
     tablet.button("要更新应用").shown().await;
     way.is(Between::Nothing);
-    tablet.button("现在同步").tap().await;
+    sync_now(&tablet).await;
     tablet.button("全部已送达").shown().await;
 
     server.run(&["restore", backup.to_str().unwrap(), "--replace"]).await;
     assert_eq!(server.verified_changes().await, before - 2);
-    tablet.button("现在同步").tap().await;
+    sync_now(&tablet).await;
     is_told(&tablet, ENDPOINT_RESTORED).await;
     tablet.button("全部已送达").shown().await;
     assert_eq!(server.verified_changes().await, before, "what the tablet held is there again");
@@ -291,6 +291,11 @@ async fn a_storage_that_is_full_or_that_nobody_promised_to_keep_is_told() {
     leads::ticked(&tablet, &lead).await;
     tablet.button("全部已送达").shown_in_minutes(2).await;
     is_told(&tablet, ALL_WELL).await;
+}
+
+/// The button's words say whether the tablet has noticed already that something is wrong.
+async fn sync_now(tablet: &Tablet) {
+    tablet.tap_one_of(&["现在同步", "再试一次"]).await;
 }
 
 async fn go_on_outing(tablet: &Tablet) {
