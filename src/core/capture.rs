@@ -8,7 +8,7 @@ use crate::{
     change::{Edit, Key, Op, Write},
     form::Filled,
     id::{RecordId, StaffId, VenueId},
-    lead,
+    lead::{self, protection},
     pack::{FieldType, Pack, Required},
     record::{CellTag, Record},
     schema::{self, OUTING_STATES, write},
@@ -234,6 +234,7 @@ pub fn contact_edits(contact: &Contact<'_>, scene: &Scene<'_>, person: &Record, 
             None if person.get("next_contact_at").is_some() => known.put("next_contact_at", Value::Empty),
             None => {}
         }
+        known.put(protection::LAST_CONTACT, contact.started_at);
         if contact.result == "reached"
             && let Some(stage) = stage_after(Some(person), "contacted").filter(|_| person.text("stage") == Some("new"))
         {

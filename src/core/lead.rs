@@ -30,6 +30,8 @@ pub const RULING: &str = "ruling";
 pub const MERGING: &str = "merging";
 pub(crate) const MERGED_INTO: &str = "merged_into";
 
+pub mod protection;
+
 /// Whoever is nobody of the staff: the owner of guests in the pool, and the author of what the house writes.
 pub const NOBODY: StaffId = StaffId::from_bytes([0; 16]);
 
@@ -76,6 +78,8 @@ pub enum Giving {
     LetGo,
     /// A consultant took them from the pool.
     Claimed,
+    /// Nothing was written of them for as long as the venue allows, so they went into the pool by themselves.
+    Lapsed,
     /// One of these was taken back.
     TakenBack,
 }
@@ -88,6 +92,7 @@ impl Giving {
             Self::HandedOver => "handed_over",
             Self::LetGo => "let_go",
             Self::Claimed => "claimed",
+            Self::Lapsed => "lapsed",
             Self::TakenBack => "taken_back",
         }
     }

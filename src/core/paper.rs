@@ -14,6 +14,7 @@ use crate::{
     change::{Edit, Key, Op, Write},
     form::{Draft, Filled},
     id::{ChangeId, ENDPOINT_DEVICE, RecordId},
+    lead::protection,
     merge,
     number::PAPERS,
     pack::{DefaultValue, Field, FieldType, Form, ListOf, Pack, Required, Rule, Section},
@@ -414,7 +415,7 @@ pub fn begin(
     edits.extend(numbers);
     edits.extend(goes_along(kind, &values, scene, ground, ids));
     if let Some(person) = &person {
-        let writes = about_person(kind, &values, None, id, person);
+        let writes = about_person(kind, &values, None, id, person, scene.now);
         add_edit(&mut edits, person, writes, scene);
     }
     Ok(edits)
@@ -564,7 +565,7 @@ pub fn step(
     if let Some(person) = &person {
         let to = machine.step(step).map(|step| &*step.to);
         let values = values_of(record, &typed);
-        let writes = about_person(kind, &values, to, record.id, person);
+        let writes = about_person(kind, &values, to, record.id, person, scene.now);
         add_edit(&mut edits, person, writes, scene);
     }
     Ok(edits)
@@ -1053,6 +1054,7 @@ fn about_person(
     to: Option<&str>,
     id: RecordId,
     person: &Record,
+    now: Millis,
 ) -> Vec<Write> {
     let text = |key: &str| values.get(key).and_then(Value::as_text);
     let mut writes: Vec<Write> = Vec::new();
@@ -1063,6 +1065,9 @@ fn about_person(
     };
     let stage = person.text("stage").unwrap_or("new");
     let is_open = !matches!(stage, "won" | "do_not_contact");
+    if to.is_none() && matches!(kind, "tracking" | "retention" | "opportunity" | "renewal" | "negotiation") {
+        put(protection::LAST_CONTACT, now.into());
+    }
     match (kind, to) {
         ("tracking", None) => {
             let reached = text("contact_result") == Some("reached");

@@ -49,12 +49,21 @@ impl Parameters {
     /// The numbers in force on a day; none where each venue must set its own and this one has not.
     #[must_use]
     pub fn on(&self, pack: &Pack, name: &str, day: Day) -> Vec<i64> {
-        let of_venue = self.set_by_name.get(name).into_iter().flatten().rev();
-        let in_force = |setting: &&Setting| setting.from <= day && setting.until.is_none_or(|until| day <= until);
-        match of_venue.clone().find(in_force) {
+        match self.in_force(name, day) {
             Some(setting) => setting.values.clone(),
             None => pack.parameter(name).map(|parameter| parameter.values.clone()).unwrap_or_default(),
         }
+    }
+
+    /// Since when the venue's own setting holds that is in force on a day; `None` where the pack's does.
+    #[must_use]
+    pub fn since(&self, name: &str, day: Day) -> Option<Day> {
+        self.in_force(name, day).map(|setting| setting.from)
+    }
+
+    fn in_force(&self, name: &str, day: Day) -> Option<&Setting> {
+        let in_force = |setting: &&Setting| setting.from <= day && setting.until.is_none_or(|until| day <= until);
+        self.set_by_name.get(name).into_iter().flatten().rev().find(in_force)
     }
 
     /// The first of the numbers in force on a day.

@@ -133,8 +133,13 @@ const fn int(key: &'static str, min: i64, max: i64) -> FieldSpec {
 /// A capture that was taken back: lists leave it out, the ledger keeps it.
 const WITHDRAWN: FieldSpec = latest("withdrawn", Holds::Bool);
 
-const RULING: &[(&str, Holds)] =
-    &[("owner", Holds::Staff), ("reason", Holds::Code), ("over", Holds::Record), ("from", Holds::Staff)];
+const RULING: &[(&str, Holds)] = &[
+    ("owner", Holds::Staff),
+    ("reason", Holds::Code),
+    ("over", Holds::Record),
+    ("from", Holds::Staff),
+    ("heard_at", Holds::At),
+];
 
 const PERSON: &[FieldSpec] = &[
     WITHDRAWN,
@@ -166,6 +171,7 @@ const PERSON: &[FieldSpec] = &[
     latest("bring_companions", Holds::Bool),
     int("contact_duration_s", 0, CONTACT_SECONDS_MAX),
     latest("visit_plan_at", Holds::At),
+    latest("last_contact_at", Holds::At),
     latest("next_contact_at", Holds::At),
     latest("consent_contact", Holds::Bool),
     latest("consent_at", Holds::At),

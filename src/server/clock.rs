@@ -31,7 +31,10 @@ use crate::{
     ledger::{Batch, Candidate, Ledger, LedgerError, mentions_of},
 };
 
+mod lapsing;
 mod passing;
+
+pub use lapsing::lapse;
 
 /// How often the clock looks.
 pub const EVERY: Duration = Duration::from_secs(60);

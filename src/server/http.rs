@@ -163,6 +163,7 @@ impl App {
             self.look_at_the_clock().await;
             if is_minute && minute.is_multiple_of(60) {
                 self.tidy().await;
+                self.let_guests_go().await;
             }
             minute += u64::from(is_minute);
         }
@@ -186,10 +187,22 @@ impl App {
 
     /// What the clock of the house owes by now is written, and tablets are told.
     pub async fn look_at_the_clock(&self) {
+        self.go_round(Round::Due).await;
+    }
+
+    /// Guests whose time with their colleague has passed go into the pool.
+    pub async fn let_guests_go(&self) {
+        self.go_round(Round::Lapsing).await;
+    }
+
+    async fn go_round(&self, round: Round) {
         let looked = async {
             for organisation in self.register.organisations().await? {
                 let house = self.register.house(organisation).await?;
-                let looked = clock::look(&*self.ledger, &house, self.now()).await?;
+                let looked = match round {
+                    Round::Due => clock::look(&*self.ledger, &house, self.now()).await?,
+                    Round::Lapsing => clock::lapse(&*self.ledger, &house, self.now()).await?,
+                };
                 if let Some(number) = looked.number {
                     let written = looked.written;
                     tracing::info!(written, "the clock of the house has written {written} changes");
@@ -203,6 +216,13 @@ impl App {
             tracing::warn!(%error, "the clock of the house has to wait: {error}");
         }
     }
+}
+
+/// What the clock of the house looks for.
+#[derive(Debug, Clone, Copy)]
+enum Round {
+    Due,
+    Lapsing,
 }
 
 /// The time of the machine.

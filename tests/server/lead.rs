@@ -10,7 +10,8 @@ use yingke_core::{
     fixture,
     id::{ChangeId, RecordId, StaffId},
     journal::Journal,
-    lead, schema,
+    lead::{self, protection},
+    schema,
     time::{DAY_MS, MINUTE_MS},
     value::Value,
     wire::v1::{Refusal, Staff, Verdict, WireChange},
@@ -19,7 +20,7 @@ use yingke_server::{clock, keys};
 
 use crate::{
     steps::kept,
-    world::{PIN, Tablet, World, push},
+    world::{PIN, Tablet, World, push, set_number},
 };
 
 const SUPERVISOR: u8 = 6;
@@ -185,5 +186,42 @@ async fn a_guest_in_the_pool_is_everybodys_to_claim_and_nobodys_to_give() {
     assert_eq!(text(&second, &new, guest, "phone").as_deref(), Some("+8613800138000"));
     assert_eq!(second.value(&new, visit, "person"), Some(Value::Id(guest)));
     lead.settle().await;
+    world.findings().await;
+}
+
+#[tokio::test]
+async fn a_guest_nobody_wrote_of_is_anybodys_and_comes_back_to_whoever_had() {
+    let world = world().await;
+    set_number(&world, 91, world.venue, protection::DAYS, 2).await;
+    let (first, second) = (world.tablet_of(1).await, world.tablet_of(2).await);
+    let (theirs, pool) = (world.own(1), lead::pool(world.venue));
+    let [guest, other] = [(); 2].map(|()| first.new_record(world.now()));
+    for guest in [guest, other] {
+        let owner = schema::write("person", "owner", fixture::staff(1).to_string());
+        let writes = vec![owner, schema::write("person", "name", "李娜")];
+        save(&first, change(&world, &first, 1, ("person", guest), &theirs, writes)).await;
+    }
+    first.settle().await;
+    let lapse = async || {
+        let house = world.ledger.house(world.organisation()).await.unwrap();
+        clock::lapse(&*world.ledger, &house, world.now()).await.unwrap().written
+    };
+    world.pass(DAY_MS);
+    // Kept on the tablet, which has no network.
+    first.save(1, &theirs, guest, world.now(), &[("note", "周六来")]).await;
+    assert_eq!(lapse().await, 0);
+    world.pass(2 * DAY_MS);
+    assert_eq!((lapse().await, lapse().await), (2, 0), "each once");
+    minutes(&world).await;
+    second.settle().await;
+    assert_eq!(second.records(&pool).len(), 2);
+
+    first.settle().await;
+    minutes(&world).await;
+    assert_eq!(lapse().await, 1);
+    minutes(&world).await;
+    assert_eq!(lead::owner(&kept(&world, guest).await), Some(fixture::staff(1)));
+    assert!(lead::is_free(&kept(&world, other).await));
+    assert_eq!(kept(&world, guest).await.audience(), &theirs);
     world.findings().await;
 }

@@ -3,42 +3,15 @@
 use std::collections::BTreeSet;
 
 use yingke_core::{
-    audience::{Audience, circle},
-    change::{Change, Edit, Key, Ranked},
-    fixture,
-    id::{ENDPOINT_DEVICE, RecordId, VenueId},
-    schema,
-    stamp::Stamp,
-    time::Day,
-    value::Value,
+    journal::Journal,
     wire::v1::{NumbersGiven, NumbersWanted, Push},
 };
-use yingke_server::ledger::{Batch, Candidate, numbers::SKIPPED};
+use yingke_server::ledger::numbers::SKIPPED;
 
-use crate::world::{Tablet, World, push};
-
-/// Keeps a record as if it had been there all along, such as a card that was imported.
-async fn keep(world: &World, number: u8, kind: &'static str, audience: Audience, fields: Vec<(&str, Value)>) {
-    let writes = fields.into_iter().map(|(key, value)| schema::write(kind, key, value)).collect();
-    let record = RecordId::from_bytes(fixture::id_bytes(number));
-    let edit = Edit { record, kind: Key::of(kind), audience, salt: [0; 8], writes };
-    let change: Change = fixture::change(number, vec![edit]);
-    let ranked = Ranked { stamp: Stamp::at(world.now()), device: ENDPOINT_DEVICE, change };
-    let batch = Batch { pushed: None, candidates: vec![Candidate::new(ranked, None)], now: world.now() };
-    world.ledger.append(world.organisation(), batch).await.unwrap();
-}
+use crate::world::{Tablet, World, keep, push, set_number};
 
 async fn card(world: &World, number: u8, text: &str) {
     keep(world, number, "membership", world.desk(), vec![("card_no", text.into())]).await;
-}
-
-async fn set(world: &World, number: u8, venue: VenueId, name: &str, value: i64) {
-    let fields = vec![
-        ("name", name.into()),
-        ("values", Value::List(vec![value.into()])),
-        ("from", Day::from_ymd(2026, 1, 1).unwrap().into()),
-    ];
-    keep(world, number, "parameter", Audience::Circle(venue, circle::HOUSE.into()), fields).await;
 }
 
 /// What the tablet is given that asks after `to`.
@@ -54,7 +27,6 @@ fn all(given: &NumbersGiven) -> BTreeSet<u64> {
 
 /// The next number that the tablet would put on a card.
 async fn next_card(tablet: &Tablet) -> Option<String> {
-    use yingke_core::journal::Journal;
     tablet.journal.numbers().await.unwrap().next_card(|_| false)
 }
 
@@ -151,15 +123,15 @@ async fn a_copy_that_is_put_back_gives_no_number_twice() {
 #[tokio::test]
 async fn a_venue_sets_its_number_and_how_many_a_tablet_keeps() {
     let world = World::new().await;
-    set(&world, 70, world.venue, "card.venue_number", 12).await;
-    set(&world, 71, world.venue, "card.block", 3).await;
-    set(&world, 72, world.elsewhere, "card.block", 7).await;
+    set_number(&world, 70, world.venue, "card.venue_number", 12).await;
+    set_number(&world, 71, world.venue, "card.block", 3).await;
+    set_number(&world, 72, world.elsewhere, "card.block", 7).await;
     let tablet = world.tablet().await;
     tablet.turn().await.unwrap();
     assert_eq!(next_card(&tablet).await.as_deref(), Some("W12-000001"));
     // What it held of another series counts for nothing.
     let block = given(&tablet, 10, "W01", 900).await.unwrap();
     assert_eq!(block, NumbersGiven { series: "W12".into(), runs: vec![(1, 3)], to: 3 });
-    set(&world, 73, world.venue, "card.block", 0).await;
+    set_number(&world, 73, world.venue, "card.block", 0).await;
     assert_eq!(given(&tablet, 11, "W12", 3).await, None);
 }

@@ -20,11 +20,11 @@ use tokio::{
     sync::watch,
 };
 use yingke_core::{
-    audience::{Audience, Role},
+    audience::{Audience, Role, circle},
     chance::{Chance, Seeded},
-    change::{Change, Edit, Header, Ranked},
+    change::{Change, Edit, Header, Key, Ranked},
     codec, fixture,
-    id::{ChangeId, DeviceNumber, OrganisationId, RecordId, StaffId, VenueId},
+    id::{ChangeId, DeviceNumber, ENDPOINT_DEVICE, OrganisationId, RecordId, StaffId, VenueId},
     journal::{
         Journal,
         memory::{Disk, DiskCopy, MemoryJournal},
@@ -33,7 +33,7 @@ use yingke_core::{
     schema,
     stamp::{Stamp, Stamper},
     sync::{Blocks, Endpoint, Filling, News, Trouble, TurnError, turn},
-    time::Millis,
+    time::{Day, Millis},
     value::Value,
     wire::v1::{
         Answer, Block, Enrol, Enrolled, Problem, Push, Renumber, SignIn, SignedIn, Staff, VERSION, WireChange, hex_text,
@@ -43,7 +43,7 @@ use yingke_server::{
     admin::{self, new_venue},
     http::{self, App},
     keys::{self, Secrets},
-    ledger::Database,
+    ledger::{Batch, Candidate, Database},
     settings::Data,
     verify,
 };
@@ -599,4 +599,25 @@ fn trouble(reply: &Reply) -> Trouble {
         (409, _) => Trouble::Cloned,
         (status, code) => Trouble::NotUnderstood { detail: format!("{status} {code}") },
     }
+}
+
+/// Keeps a record as if it had been there all along, such as a card that was imported.
+pub async fn keep(world: &World, number: u8, kind: &'static str, audience: Audience, fields: Vec<(&str, Value)>) {
+    let writes = fields.into_iter().map(|(key, value)| schema::write(kind, key, value)).collect();
+    let record = RecordId::from_bytes(fixture::id_bytes(number));
+    let edit = Edit { record, kind: Key::of(kind), audience, salt: [0; 8], writes };
+    let change: Change = fixture::change(number, vec![edit]);
+    let ranked = Ranked { stamp: Stamp::at(world.now()), device: ENDPOINT_DEVICE, change };
+    let batch = Batch { pushed: None, candidates: vec![Candidate::new(ranked, None)], now: world.now() };
+    world.ledger.append(world.organisation(), batch).await.unwrap();
+}
+
+/// What a venue has set of the numbers of its pack.
+pub async fn set_number(world: &World, number: u8, venue: VenueId, name: &str, value: i64) {
+    let fields = vec![
+        ("name", name.into()),
+        ("values", Value::List(vec![value.into()])),
+        ("from", Day::from_ymd(2026, 1, 1).unwrap().into()),
+    ];
+    keep(world, number, "parameter", Audience::Circle(venue, circle::HOUSE.into()), fields).await;
 }

@@ -7,13 +7,17 @@ use yingke_core::{
     change::Edit,
     id::{RecordId, StaffId},
     journal::AppendError,
-    lead::{self, Giving, NOBODY},
+    lead::{
+        self, Giving, NOBODY,
+        protection::{Protection, WARNED_DAYS},
+    },
     record::Record,
     search::{Found, Scope},
+    time::Day,
     wire::v1::Staff,
 };
 
-use super::Roster;
+use super::{Roster, work::parameters_of};
 
 /// Guests in one change: each is an edit of theirs and an entry of the log.
 const AT_ONCE: usize = 30;
@@ -109,6 +113,31 @@ impl Roster {
     pub fn may_claim(self, person: RecordId) -> bool {
         let Some(me) = self.me_now().filter(|me| me.role.keeps_own_leads()) else { return false };
         self.record(person).is_some_and(|person| lead::is_free(&person)) && self.may_give(person, me.id)
+    }
+
+    /// The last day on which a guest stays whose they are without a word on them. Subscribes to what the venue has set.
+    #[must_use]
+    pub fn protected_until(self, person: &Record) -> Option<Day> {
+        self.protection()?.until(person, self.utc_offset_minutes())
+    }
+
+    fn protection(self) -> Option<Protection> {
+        let (pack, today) = (self.pack(), self.today());
+        self.ask(&["parameter"], |replica| Protection::on(&parameters_of(replica), pack, today))
+    }
+
+    /// My guests who go back to the pool within days, the next first. Subscribes to people.
+    #[must_use]
+    pub fn losing_soon(self) -> Vec<(RecordId, Day)> {
+        let Some(protection) = self.protection() else { return Vec::new() };
+        let last = self.today().number() + WARNED_DAYS;
+        let mine = self.people(Whose::Mine);
+        let mut losing: Vec<(RecordId, Day)> = self.ask(&[], |replica| {
+            let until = |id: &RecordId| protection.until(&*replica.record(*id)?, self.utc_offset_minutes());
+            mine.iter().filter_map(|id| Some((*id, until(id)?))).filter(|(_, until)| until.number() <= last).collect()
+        });
+        losing.sort_by_key(|(id, until)| (*until, *id));
+        losing
     }
 
     /// Whether I lead, and so give guests to colleagues.

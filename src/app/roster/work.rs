@@ -329,7 +329,7 @@ fn uses_of(replica: &Replica, now: Millis) -> Vec<court::Use> {
     court::uses(&all, now)
 }
 
-fn parameters_of(replica: &Replica) -> Parameters {
+pub(super) fn parameters_of(replica: &Replica) -> Parameters {
     let records: Vec<Record> =
         replica.by_kind("parameter").filter_map(|id| replica.record(id)).map(Cow::into_owned).collect();
     Parameters::of(records.iter())

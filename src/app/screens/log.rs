@@ -2,7 +2,7 @@
 
 use yingke_core::{
     audit::{Deed, Entry},
-    id::RecordId,
+    id::{ENDPOINT_DEVICE, RecordId},
     lead::NOBODY,
     paper::field_of,
     time::Day,
@@ -148,7 +148,10 @@ fn name_of(roster: Roster, person: RecordId) -> Option<String> {
 
 /// What happened, in one sentence.
 fn sentence(roster: Roster, words: Words, entry: &Entry) -> String {
-    let who = roster.staff_name(&entry.by);
+    let who = match entry.by.parse() {
+        Ok(NOBODY) => words.log_house().to_owned(),
+        _ => roster.staff_name(&entry.by),
+    };
     let whom = || entry.person.and_then(|id| name_of(roster, id)).unwrap_or_else(|| words.log_somebody().to_owned());
     let kind = entry.of_kind.as_deref().unwrap_or_default();
     match entry.deed {
@@ -200,10 +203,8 @@ fn second(roster: Roster, words: Words, entry: &Entry) -> Vec<String> {
         _ => purpose_word(words, &entry.reason),
     };
     let reason = (!reason.is_empty()).then(|| words.log_reason(reason));
-    [Some(format!("{day} {}", format::clock(entry.at, offset))), reason, Some(words.log_tablet(entry.device.0))]
-        .into_iter()
-        .flatten()
-        .collect()
+    let tablet = (entry.device != ENDPOINT_DEVICE).then(|| words.log_tablet(entry.device.0));
+    [Some(format!("{day} {}", format::clock(entry.at, offset))), reason, tablet].into_iter().flatten().collect()
 }
 
 /// The ground of a ruling in words; what somebody wrote stands as it is.
@@ -214,6 +215,7 @@ fn owner_reason(words: Words, reason: &str) -> &str {
         "handed_over" => words.log_handed_over(),
         "let_go" => words.log_let_go(),
         "claimed" => words.log_claimed(),
+        "lapsed" => words.log_lapsed(),
         "taken_back" => words.log_taken_back(),
         other => other,
     }

@@ -12,7 +12,7 @@ use yingke_core::{
 use super::{
     outing::today_ring,
     papers::OneTask,
-    people::{likes_of, name_of, stage_of},
+    people::{likes_of, name_of, protected, stage_of},
     reception::guests_today,
     record_title::{second_of, title_of},
     shell::Pill,
@@ -54,13 +54,14 @@ pub fn Today() -> impl IntoView {
         }
         None => View::Nothing,
     };
+    let losing = Memo::new(move |_| roster.losing_soon());
     let call = Callback::new(move |id: RecordId| route.go(&format!("/people/{id}/call")));
     let rows = move || {
         let rest: Vec<RecordId> = due.with(|due| due.iter().skip(1).copied().take(shown.get()).collect());
         let total = due.with(|due| due.len().saturating_sub(1));
         (total > 0).then(|| {
             let more = total.saturating_sub(rest.len());
-            let rows: View = rest.into_iter().map(|id| view! { <CallRow id on_open=call/> }).collect();
+            let rows: View = rest.into_iter().map(|id| view! { <CallRow id due=due_of on_open=call/> }).collect();
             view! {
                 <Section title=t!(w, today_calls_title) aside=move || w.get().today_count(total) list=true>
                     {rows}
@@ -89,7 +90,7 @@ pub fn Today() -> impl IntoView {
             />
         </PageHeader>
         <div class="page page--aside">
-            <div class="today">{next} <Decisions decisions/> <Tasks tasks/> {rows}</div>
+            <div class="today">{next} <Decisions decisions/> <Tasks tasks/> {rows} <Losing losing on_open=call/></div>
             <aside class="today__aside">
                 {move || today_ring(roster, w.get())}
                 <Guests/>
@@ -220,14 +221,29 @@ fn Next(id: RecordId) -> impl IntoView {
     }
 }
 
+/// Whose guests no longer are in some days unless somebody calls.
 #[component]
-fn CallRow(id: RecordId, on_open: Callback<RecordId>) -> impl IntoView {
+fn Losing(losing: Memo<Vec<(RecordId, Day)>>, on_open: Callback<RecordId>) -> impl IntoView {
+    let w = use_words();
+    let some = move |limit: usize| {
+        let ids = losing.with(|losing| losing.iter().take(limit).map(|(id, _)| *id).collect::<Vec<_>>());
+        ids.into_iter().map(|id| view! { <CallRow id due=losing_of on_open/> }).collect::<View>()
+    };
+    some_rows(w, t!(w, today_losing_title), Signal::derive(move || losing.with(Vec::len)), some)
+}
+
+fn losing_of(roster: Roster, words: Words, person: &Record) -> Due {
+    roster.protected_until(person).map(|until| protected(roster, words, until)).unwrap_or_default()
+}
+
+#[component]
+fn CallRow(id: RecordId, due: fn(Roster, Words, &Record) -> Due, on_open: Callback<RecordId>) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
     move || {
         let person = roster.record(id)?;
         let name = name_of(w.get(), &person);
-        let Due { text, tone } = due_of(roster, w.get(), &person);
+        let Due { text, tone } = due(roster, w.get(), &person);
         let icon = if tone == Tone::Late { Icon::Late } else { Icon::Clock };
         let face = slot(view! { <Face look=Look::letter_of(&name)/> });
         let second = slot(view! { <Facts items=why(roster, w.get(), &person)/> });

@@ -1,10 +1,17 @@
 use arbtest::arbtest;
 
-use super::*;
+use super::{
+    protection::{Protection, give_back},
+    *,
+};
 use crate::{
+    capture::Scene,
     fixture,
     merge::{self, Records},
+    pack::{Pack, VenueKind},
+    parameter::Parameters,
     stamp::Stamp,
+    time::Day,
 };
 
 const PERSON: u8 = 30;
@@ -282,4 +289,114 @@ fn what_is_about_a_guest_is_found_through_what_names_them() {
     let names = records.iter().filter_map(|record| Names::of(record, mentions)).collect();
     let found = about(names, &BTreeSet::from([id(PERSON)]));
     assert_eq!(found.keys().copied().collect::<Vec<_>>(), [id(1), id(3), id(4)]);
+}
+
+// ---- Protection ----------------------------------------------------------------------------------------------
+
+/// Noon of a day from the captured guest's, where clocks are those of UTC.
+fn noon(day: i32) -> i64 {
+    i64::from(day) * DAY_MS + DAY_MS / 2
+}
+
+fn scene<'a>(now: i64, role_of: &'a dyn Fn(StaffId) -> Option<Role>) -> Scene<'a> {
+    Scene {
+        now: Millis(now),
+        offset_minutes: 0,
+        venue: fixture::venue(),
+        me: NOBODY,
+        role_of,
+        pack: Pack::of(VenueKind::Fitness),
+        paper_number: None,
+    }
+}
+
+fn thirty() -> Protection {
+    Protection { days: 30, since: Day::from_number(0) }
+}
+
+impl House {
+    fn until(&self, protection: Protection) -> Option<i32> {
+        protection.until(self.record(PERSON), 0).map(Day::number)
+    }
+
+    /// What the house owes at noon of a day is written: whether there was any.
+    fn hour(&mut self, number: u8, day: i32) -> bool {
+        let (person, none) = (self.record(PERSON).clone(), |_| None);
+        let scene = scene(noon(day), &none);
+        let Some(edits) = give_back(&person, &scene).or_else(|| thirty().lapse(&person, &scene)) else { return false };
+        assert_eq!(edits.len(), 2, "the log has its entry");
+        let change = fixture::change(number, vec![edits[0].clone()]);
+        self.keep(Ranked::provisional(Stamp::at(scene.now), change));
+        true
+    }
+
+    fn note(&mut self, number: u8, day: i32) {
+        self.write(number, noon(day), own(1), PERSON, vec![("note", Op::Latest(format!("{day}").into()))]);
+    }
+}
+
+#[test]
+fn a_guest_is_protected_for_so_many_days_from_the_last_word_on_them() {
+    let mut house = captured();
+    assert_eq!(house.until(thirty()), Some(30));
+    house.note(3, 4);
+    assert_eq!(house.until(thirty()), Some(34));
+    let later = Protection { since: Day::from_number(10), ..thirty() };
+    assert_eq!(house.until(later), Some(40), "the rule is as old as it is");
+    let appointment = |day| vec![("visit_plan_at", Op::Latest(Millis(noon(day)).into()))];
+    house.write(4, noon(5), own(1), PERSON, appointment(50));
+    assert_eq!(house.until(thirty()), Some(50), "whoever has an appointment is waited for");
+    for (key, op) in [
+        ("stage", Op::Latest("won".into())),
+        ("do_not_contact", Op::Sticky(true.into())),
+        ("withdrawn", Op::Latest(true.into())),
+    ] {
+        let mut house = captured();
+        house.write(5, noon(6), own(1), PERSON, vec![(key, op)]);
+        assert_eq!(house.until(thirty()), None, "{key}");
+    }
+    let mut house = captured();
+    house.write(6, noon(7), Audience::Desk(fixture::venue()), PERSON, vec![("note", Op::Latest("a".into()))]);
+    assert_eq!(house.until(thirty()), None, "the desk's are everybody's");
+}
+
+#[test]
+fn a_venue_that_says_nothing_of_it_lets_nobody_go() {
+    let pack = Pack::of(VenueKind::Fitness);
+    assert_eq!(Protection::on(&Parameters::default(), pack, Day::from_number(20_000)), None);
+}
+
+#[test]
+fn a_guest_nobody_wrote_of_goes_into_the_pool_on_the_day_after() {
+    let mut house = captured();
+    assert!(!house.hour(3, 30));
+    assert!(house.hour(4, 31));
+    assert!(is_free(house.record(PERSON)));
+    assert!(!house.hour(5, 32), "once");
+    let to = audience(house.record(PERSON), None, &|_| Some(Role::Consultant)).unwrap();
+    assert!(house.pass(PERSON, &to) > 0);
+    assert!(!house.hour(6, 33), "what only repeats is no word on them");
+    assert!(is_free(house.record(PERSON)));
+}
+
+#[test]
+fn whoever_wrote_in_time_without_network_has_the_guest_back() {
+    let mut house = captured();
+    assert!(house.hour(3, 31));
+    let to = pool(fixture::venue());
+    house.pass(PERSON, &to);
+    // It arrives now, and was written before the guest's time had passed.
+    house.note(4, 29);
+    house.pass(PERSON, &to);
+    assert!(house.hour(5, 32));
+    assert_eq!(owner(house.record(PERSON)), Some(fixture::staff(1)));
+    assert!(!house.hour(6, 33));
+
+    // Somebody else has claimed them meanwhile: that stands.
+    let mut house = captured();
+    assert!(house.hour(3, 31));
+    house.ruling(4, noon(31) + 1, to, fixture::staff(2), &[3]);
+    house.note(5, 29);
+    assert!(!house.hour(6, 32));
+    assert_eq!(owner(house.record(PERSON)), Some(fixture::staff(2)));
 }

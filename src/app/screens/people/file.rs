@@ -5,7 +5,7 @@ use crate::view::prelude::*;
 use yingke_core::{id::RecordId, lead, record::Record, time::Millis, workflow::PROGRESS};
 
 use super::{
-    giving::{FreeTag, GiveButton, HandedOn},
+    giving::{GiveButton, HandedOn, OwnerTag},
     list::{Actions, PersonFacts, Reading},
     name_of, phone_of, salutation_of,
     same::{Joined, SamePhone},
@@ -63,7 +63,7 @@ fn File(id: RecordId) -> impl IntoView {
                     <p class="file__line">
                         <span class="file__phone">{phone}</span>
                         {stage_of(w.get(), &person).map(|stage| view! { <Tag tone=Tone::Pine text=stage/> })}
-                        <FreeTag id/>
+                        <OwnerTag id/>
                         {person
                             .is("do_not_contact")
                             .then(|| view! { <Tag tone=Tone::Late icon=Icon::Warn text=t!(w, person_do_not_contact)/> })}
@@ -310,6 +310,7 @@ fn given(roster: Roster, words: Words, person: &Record) -> Option<Happening> {
         "handed_over" => words.log_handed_over(),
         "let_go" => words.log_let_go(),
         "claimed" => words.log_claimed(),
+        "lapsed" => words.log_lapsed(),
         // Two captures of one guest are told where they were joined.
         _ => return None,
     };

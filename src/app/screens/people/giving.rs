@@ -3,16 +3,20 @@
 use leptos::task::spawn_local;
 use yingke_core::{
     id::{RecordId, StaffId},
-    lead::{self, NOBODY},
+    lead::{self, NOBODY, protection::WARNED_DAYS},
+    time::Day,
     wire::v1::Staff,
 };
 
 use super::name_of;
 use crate::{
+    format,
     roster::{Roster, use_roster},
     screens::form::save_failed,
     t,
-    ui::{Button, ButtonKind, EmptyState, Face, Ground, Icon, ListRow, Look, Sheet, Tag, Toast, Toaster, Tone, slot},
+    ui::{
+        Button, ButtonKind, Due, EmptyState, Face, Ground, Icon, ListRow, Look, Sheet, Tag, Toast, Toaster, Tone, slot,
+    },
     view::prelude::*,
     words::{Words, use_words},
 };
@@ -54,13 +58,27 @@ pub fn Claim(id: RecordId) -> impl IntoView {
     )
 }
 
-/// That a guest is nobody's.
+/// That a guest is nobody's, or until when they stay whose they are.
 #[component]
-pub fn FreeTag(id: RecordId) -> impl IntoView {
+pub fn OwnerTag(id: RecordId) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
-    let is_free = Memo::new(move |_| roster.record(id).is_some_and(|person| lead::is_free(&person)));
-    shown(move || is_free.get(), move || view! { <Tag tone=Tone::Unsent text=t!(w, people_pool)/> })
+    move || {
+        let person = roster.record(id)?;
+        if lead::is_free(&person) {
+            return Some(view! { <Tag tone=Tone::Unsent text=t!(w, people_pool)/> });
+        }
+        let Due { text, tone } = protected(roster, w.get(), roster.protected_until(&person)?);
+        Some(view! { <Tag tone text/> })
+    }
+}
+
+/// Until when a guest stays whose they are, and whether that is soon.
+pub fn protected(roster: Roster, words: Words, until: Day) -> Due {
+    let today = roster.today();
+    let is_soon = until.number() <= today.number() + WARNED_DAYS;
+    let tone = if is_soon { Tone::Unsent } else { Tone::Plain };
+    Due { text: words.people_protected(format::day(words, until, today)), tone }
 }
 
 /// Instead of a guest whom a colleague has now.

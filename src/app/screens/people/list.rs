@@ -14,7 +14,7 @@ use yingke_core::{
 };
 
 use super::{
-    giving::{Claim, FreeTag, HandedOn},
+    giving::{Claim, HandedOn, OwnerTag},
     likes_of, name_of, phone_of, reading_of, salutation_of,
     same::SamePhone,
     stage_of,
@@ -297,7 +297,7 @@ fn PersonBrief(id: RecordId) -> impl IntoView {
                 </div>
                 <p class="brief__tags">
                     {stage_of(w.get(), &person).map(|stage| view! { <Tag tone=Tone::Pine text=stage/> })}
-                    <FreeTag id/>
+                    <OwnerTag id/>
                     {person
                         .is("do_not_contact")
                         .then(|| view! { <Tag tone=Tone::Late icon=Icon::Warn text=t!(w, person_do_not_contact)/> })}

@@ -8,7 +8,7 @@ mod same;
 
 pub use file::PersonFile;
 pub use form::{EditPerson, NewPerson};
-pub use giving::GiveSheet;
+pub use giving::{GiveSheet, protected};
 pub use list::{PeopleHome, PersonFacts};
 
 use yingke_core::{permit::PhoneView, phone::PhoneNumber, pinyin, record::Record, value::Value};

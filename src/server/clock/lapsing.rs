@@ -1,0 +1,73 @@
+//! Guests whom nobody has written of for as long as the venue allows go into the pool, and come back to whoever had.
+//!
+//! When that is, and what is written, is core's to say (`lead/protection.rs`); here every guest is looked at, once an hour.
+
+use std::collections::BTreeMap;
+
+use yingke_core::{
+    capture::Scene,
+    change::Edit,
+    clockwork::Owed,
+    id::{StaffId, VenueId},
+    lead::{
+        NOBODY,
+        protection::{Protection, give_back},
+    },
+    pack::{Pack, VenueKind},
+    parameter::Parameters,
+    record::Record,
+    time::Millis,
+};
+
+use super::{Looked, change, numbers_by_venue};
+use crate::{
+    house::House,
+    ledger::{Batch, Candidate, Ledger, LedgerError},
+};
+
+/// Guests who are read at once.
+const PAGE: usize = 2_000;
+
+/// Lets go of every guest whose time has passed by `now`.
+///
+/// # Errors
+/// [`LedgerError`]; what was not written is owed the next time.
+pub async fn lapse(ledger: &dyn Ledger, house: &House, now: Millis) -> Result<Looked, LedgerError> {
+    let organisation = house.organisation;
+    let mut looked = Looked::default();
+    let numbers = numbers_by_venue(ledger, organisation).await?;
+    let mut after = None;
+    loop {
+        let page = ledger.records(organisation, Some("person"), after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(looked) };
+        after = Some(last.id);
+        let owing = page.iter().filter_map(|person| {
+            let owed = Owed { cause: cause(person), edits: ruling(person, house, &numbers, now)? };
+            Some(Candidate::new(change(organisation, person, &BTreeMap::new(), owed, now), None))
+        });
+        let candidates: Vec<Candidate> = owing.collect();
+        looked.records += page.len();
+        if candidates.is_empty() {
+            continue;
+        }
+        for verdict in ledger.append(organisation, Batch { pushed: None, candidates, now }).await? {
+            looked.count(&verdict);
+        }
+    }
+}
+
+fn ruling(person: &Record, house: &House, numbers: &BTreeMap<VenueId, Parameters>, now: Millis) -> Option<Vec<Edit>> {
+    let venue = house.venues.get(&person.audience().venue())?;
+    let (pack, offset_minutes) = (Pack::of(VenueKind::from_key(&venue.pack)), venue.utc_offset_minutes);
+    let role_of = |id: StaffId| house.staff.get(&id).filter(|staff| staff.venue == venue.id).map(|staff| staff.role);
+    let scene = Scene { now, offset_minutes, venue: venue.id, me: NOBODY, role_of: &role_of, pack, paper_number: None };
+    let none = Parameters::default();
+    let parameters = numbers.get(&venue.id).unwrap_or(&none);
+    let protection = Protection::on(parameters, pack, now.day(offset_minutes));
+    give_back(person, &scene).or_else(|| protection?.lapse(person, &scene))
+}
+
+/// What was known of a guest: with more, another word is owed.
+fn cause(person: &Record) -> String {
+    format!("owner after {:?}", person.last_rank().map(|rank| rank.change))
+}
