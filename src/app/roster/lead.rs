@@ -128,7 +128,7 @@ impl Roster {
 
     /// My guests who go back to the pool within days, the next first. Subscribes to people.
     #[must_use]
-    pub fn losing_soon(self) -> Vec<(RecordId, Day)> {
+    pub fn losing_soon(self) -> Vec<RecordId> {
         let Some(protection) = self.protection() else { return Vec::new() };
         let last = self.today().number() + WARNED_DAYS;
         let mine = self.people(Whose::Mine);
@@ -137,7 +137,7 @@ impl Roster {
             mine.iter().filter_map(|id| Some((*id, until(id)?))).filter(|(_, until)| until.number() <= last).collect()
         });
         losing.sort_by_key(|(id, until)| (*until, *id));
-        losing
+        losing.into_iter().map(|(id, _)| id).collect()
     }
 
     /// Whether I lead, and so give guests to colleagues.

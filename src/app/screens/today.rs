@@ -54,7 +54,12 @@ pub fn Today() -> impl IntoView {
         }
         None => View::Nothing,
     };
-    let losing = Memo::new(move |_| roster.losing_soon());
+    // Whom to call in any case stands above.
+    let losing = Memo::new(move |_| {
+        let mut losing = roster.losing_soon();
+        due.with(|due| losing.retain(|id| !due.contains(id)));
+        losing
+    });
     let call = Callback::new(move |id: RecordId| route.go(&format!("/people/{id}/call")));
     let rows = move || {
         let rest: Vec<RecordId> = due.with(|due| due.iter().skip(1).copied().take(shown.get()).collect());
@@ -127,7 +132,7 @@ fn Decisions(decisions: Memo<Vec<RecordId>>) -> impl IntoView {
         ids.into_iter().map(row).collect::<View>()
     };
     let count = Signal::derive(move || decisions.with(Vec::len));
-    some_rows(w, t!(w, today_decide_title), count, some)
+    some_rows(w, t!(w, today_decide_title), count, Words::task_count, some)
 }
 
 /// What there is to do besides calls, the longest overdue first.
@@ -138,7 +143,8 @@ fn Tasks(tasks: Memo<Vec<MyTask>>) -> impl IntoView {
         let tasks = tasks.with(|tasks| tasks.iter().take(limit).cloned().collect::<Vec<_>>());
         tasks.into_iter().map(|mine| view! { <OneTask mine opens=true/> }).collect::<View>()
     };
-    some_rows(w, t!(w, today_tasks_title), Signal::derive(move || tasks.with(Vec::len)), some)
+    let count = Signal::derive(move || tasks.with(Vec::len));
+    some_rows(w, t!(w, today_tasks_title), count, Words::task_count, some)
 }
 
 /// The first rows of a list under its title, and more on a press; nothing where there are none.
@@ -146,6 +152,7 @@ fn some_rows(
     w: Signal<Words>,
     title: impl Fn() -> String + Copy + Send + Sync + 'static,
     count: Signal<usize>,
+    told: fn(Words, usize) -> String,
     some: impl Fn(usize) -> View + Copy + Send + Sync + 'static,
 ) -> View {
     let limit = RwSignal::new(TASKS);
@@ -165,7 +172,7 @@ fn some_rows(
                     }
                 })
             };
-            let aside = move || w.get().task_count(count.get());
+            let aside = move || told(w.get(), count.get());
             view! { <Section title aside list=true>{move || some(limit.get())}</Section> {more} }
         },
     )
@@ -223,13 +230,14 @@ fn Next(id: RecordId) -> impl IntoView {
 
 /// Whose guests no longer are in some days unless somebody calls.
 #[component]
-fn Losing(losing: Memo<Vec<(RecordId, Day)>>, on_open: Callback<RecordId>) -> impl IntoView {
+fn Losing(losing: Memo<Vec<RecordId>>, on_open: Callback<RecordId>) -> impl IntoView {
     let w = use_words();
     let some = move |limit: usize| {
-        let ids = losing.with(|losing| losing.iter().take(limit).map(|(id, _)| *id).collect::<Vec<_>>());
+        let ids = losing.with(|losing| losing.iter().take(limit).copied().collect::<Vec<_>>());
         ids.into_iter().map(|id| view! { <CallRow id due=losing_of on_open/> }).collect::<View>()
     };
-    some_rows(w, t!(w, today_losing_title), Signal::derive(move || losing.with(Vec::len)), some)
+    let count = Signal::derive(move || losing.with(Vec::len));
+    some_rows(w, t!(w, today_losing_title), count, Words::today_count, some)
 }
 
 fn losing_of(roster: Roster, words: Words, person: &Record) -> Due {
