@@ -15,6 +15,8 @@ self.onmessage = ({ data: { job, bytes } }) => {
 const work = {
   // What lies in every tab's file; the one that was written last comes last.
   async read() {
+    // Older browsers know files that cannot be written in place, and so hold no copy.
+    if (!FileSystemFileHandle.prototype.createSyncAccessHandle) throw new Error("no file is written in place here");
     const files = [];
     for await (const handle of (await folder()).values()) files.push(await handle.getFile());
     files.sort((one, other) => one.lastModified - other.lastModified);
@@ -26,13 +28,15 @@ const work = {
     const all = await folder();
     const before = own;
     const name = crypto.randomUUID();
-    const handle = await (await all.getFileHandle(name, { create: true })).createSyncAccessHandle();
-    own = { handle, end: 0 };
+    const file = await all.getFileHandle(name, { create: true });
+    let handle;
     try {
+      handle = await file.createSyncAccessHandle();
+      own = { handle, end: 0 };
       await this.append(bytes);
     } catch (error) {
       own = before;
-      await handle.close();
+      await handle?.close();
       await all.removeEntry(name);
       throw error;
     }
@@ -41,6 +45,7 @@ const work = {
   },
 
   async append(bytes) {
+    if (!own) throw new Error("no file was begun");
     const { handle, end } = own;
     // Older browsers answer all of these later, newer ones at once.
     const written = await handle.write(bytes, { at: end });

@@ -38,6 +38,7 @@ use super::{
     journal::{BrowserJournal, Contents, Farewell, OpenedBlock},
     rows::{self, Row},
     seal::Key,
+    storage::{self, Persistence},
     unlock::{Hardness, WorkerError},
     vault::{UnlockError, Vault},
 };
@@ -309,6 +310,21 @@ async fn a_full_disk_says_how_much_is_free() {
     let tablet = Tablet::enrolled("full").await;
     let write = tablet.database.write(&[JOURNAL], async |_| Err::<(), _>(StoreError::Full));
     assert!(matches!(write.await, Err(AppendError::Full { free_bytes: Some(_) })));
+}
+
+#[wasm_bindgen_test]
+async fn where_a_browser_tells_nothing_of_its_storage_nothing_is_made_up() {
+    let tablet = Tablet::enrolled("untold").await;
+    js_sys::eval("Object.defineProperty(navigator, 'storage', { value: undefined, configurable: true })").unwrap();
+    let asked = storage::ask_persistence().await;
+    let facts = storage::facts().await;
+    let write = tablet.database.write(&[JOURNAL], async |_| Err::<(), _>(StoreError::Full)).await;
+    js_sys::eval("delete navigator.storage").unwrap(); // before anything fails: the tests after this have the same page
+    assert_eq!((asked, facts.persistence), (Persistence::Unknown, Persistence::Unknown));
+    assert_eq!((facts.used_bytes, facts.quota_bytes, facts.free_bytes()), (None, None, None));
+    assert!(matches!(write, Err(AppendError::Full { free_bytes: None })));
+    tablet.unlock(1).await;
+    tablet.journal.append(&lead("甲")).await.unwrap();
 }
 
 #[wasm_bindgen_test]

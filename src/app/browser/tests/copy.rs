@@ -1,6 +1,7 @@
 //! The second copy, on the browser's own files and with its real worker.
 
 use js_sys::{Array, Promise};
+use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 
 use super::*;
@@ -8,7 +9,12 @@ use crate::browser::copy::{Mended, Owner, SecondCopy};
 
 /// The worker as it ships; the page of these tests serves no files of ours.
 fn worker_url() -> String {
-    let source = Array::of1(&include_str!("../../../../public/copy.js").into());
+    worker_after("")
+}
+
+/// The same, in a browser that this makes out of the present one.
+fn worker_after(script: &str) -> String {
+    let source = Array::of2(&script.into(), &include_str!("../../../../public/copy.js").into());
     let file = web_sys::Blob::new_with_str_sequence(&source).unwrap();
     web_sys::Url::create_object_url_with_blob(&file).unwrap()
 }
@@ -20,21 +26,51 @@ struct Copied {
 }
 
 impl Copied {
-    /// Each test's tablet has a number of its own, so that it finds its own files only.
-    async fn enrolled(name: &str, number: u32) -> Self {
+    /// Each test's tablet has a number of its own, so that it finds its own files only. `None` in a browser that writes no
+    /// file in place, once it was seen that the tablet goes on without.
+    async fn enrolled(name: &str, number: u32) -> Option<Self> {
         let tablet = Tablet::enrolled(name).await;
         let enrolled = Enrolled { device: DeviceNumber(number), ..enrolled() };
         tablet.vault.keep_device(&enrolled).await.unwrap();
         let copied = Self::with(tablet);
         assert_eq!(copied.heal().await, Mended::default());
         copied.look().await;
-        copied
+        if !writes_in_place() {
+            copied.goes_on_without().await;
+            return None;
+        }
+        Some(copied)
     }
 
     fn with(tablet: Tablet) -> Self {
+        Self::with_worker(tablet, &worker_url())
+    }
+
+    fn with_worker(tablet: Tablet, worker_url: &str) -> Self {
         let copy = SecondCopy::of(tablet.database.clone());
-        copy.start(&worker_url());
+        copy.start(worker_url);
         Self { tablet, copy }
+    }
+
+    /// What is saved is saved once; nothing is written beside it, nothing is tried again, and what is lost stays so.
+    async fn goes_on_without(self) {
+        let before = entries().await;
+        self.tablet.unlock(1).await;
+        let saved = lead("甲");
+        self.save(&saved).await;
+        self.look().await;
+        assert!(!self.copy.is_behind());
+        let copied = self.again().await;
+        assert_eq!(copied.heal().await, Mended::default());
+        copied.tablet.unlock(1).await;
+        assert_eq!(copied.tablet.journal.read_all().await.unwrap().tail, [saved]);
+        copied.look().await;
+        assert_eq!(entries().await, before);
+        let name = copied.close();
+        delete_database(&name).await;
+        let copied = Self::with(Tablet::start(&name).await);
+        assert_eq!(copied.heal().await, Mended::default());
+        assert_eq!(copied.tablet.vault.device().await, Ok(None));
     }
 
     /// The page ended, and was opened again.
@@ -74,10 +110,28 @@ impl Copied {
     }
 }
 
+/// Whether this browser has files that a copy can lie in. By its name: that one which should have them lost them is not to
+/// pass for one that has none. Safari has them, a WebKit of Linux does not.
+fn writes_in_place() -> bool {
+    let name = web_sys::window().unwrap().navigator().user_agent().unwrap();
+    !name.contains("AppleWebKit") || name.contains("Chrome")
+}
+
+/// How many files lie where copies do.
+async fn entries() -> usize {
+    let counted = run("(async () => {
+        let count = 0;
+        const folder = await navigator.storage.getDirectory();
+        for await (const _ of (await folder.getDirectoryHandle('copy', { create: true })).keys()) count += 1;
+        return count;
+    })()");
+    counted.await.as_f64().unwrap() as usize
+}
+
 /// Runs a promise of the page's.
-async fn run(script: &str) {
+async fn run(script: &str) -> JsValue {
     let promise: Promise = js_sys::eval(script).unwrap().into();
-    JsFuture::from(promise).await.unwrap();
+    JsFuture::from(promise).await.unwrap()
 }
 
 async fn delete_database(name: &str) {
@@ -114,7 +168,7 @@ fn came_back(changes: usize, rows: usize) -> Mended {
 
 #[wasm_bindgen_test]
 async fn a_deleted_database_comes_back_with_its_keys_and_all_that_is_unsent() {
-    let copied = Copied::enrolled("deleted", 101).await;
+    let Some(copied) = Copied::enrolled("deleted", 101).await else { return };
     copied.tablet.unlock(1).await;
     let (sent, refused) = (lead("甲"), lead("乙"));
     let unsent: Vec<Ranked> = (0..500).map(|number| lead(&format!("客{number}"))).collect();
@@ -161,7 +215,7 @@ async fn a_deleted_database_comes_back_with_its_keys_and_all_that_is_unsent() {
 
 #[wasm_bindgen_test]
 async fn what_the_endpoint_has_leaves_the_copy() {
-    let copied = Copied::enrolled("taken", 102).await;
+    let Some(copied) = Copied::enrolled("taken", 102).await else { return };
     copied.tablet.unlock(1).await;
     let saved = [lead("甲"), lead("乙")];
     for change in &saved {
@@ -186,7 +240,7 @@ async fn what_the_endpoint_has_leaves_the_copy() {
 
 #[wasm_bindgen_test]
 async fn damaged_rows_of_the_tail_are_mended_and_others_left_alone() {
-    let copied = Copied::enrolled("mended", 103).await;
+    let Some(copied) = Copied::enrolled("mended", 103).await else { return };
     copied.tablet.unlock(1).await;
     let saved: Vec<Ranked> = (0..4).map(|number| lead(&number.to_string())).collect();
     for change in &saved {
@@ -220,7 +274,7 @@ async fn damaged_rows_of_the_tail_are_mended_and_others_left_alone() {
 
 #[wasm_bindgen_test]
 async fn a_change_that_was_settled_and_trimmed_does_not_come_back() {
-    let copied = Copied::enrolled("settled", 104).await;
+    let Some(copied) = Copied::enrolled("settled", 104).await else { return };
     copied.tablet.unlock(1).await;
     let saved = lead("甲");
     copied.save(&saved).await;
@@ -242,7 +296,7 @@ async fn a_change_that_was_settled_and_trimmed_does_not_come_back() {
 
 #[wasm_bindgen_test]
 async fn a_lost_store_and_damaged_keys_come_back() {
-    let copied = Copied::enrolled("store", 105).await;
+    let Some(copied) = Copied::enrolled("store", 105).await else { return };
     copied.tablet.unlock(1).await;
     let saved = [lead("甲"), lead("乙")];
     for change in &saved {
@@ -263,7 +317,7 @@ async fn a_lost_store_and_damaged_keys_come_back() {
 
 #[wasm_bindgen_test]
 async fn a_torn_or_altered_copy_costs_what_is_torn() {
-    let copied = Copied::enrolled("torn", 106).await;
+    let Some(copied) = Copied::enrolled("torn", 106).await else { return };
     copied.tablet.unlock(1).await;
     let saved: Vec<Ranked> = (0..3).map(|number| lead(&number.to_string())).collect();
     for change in &saved {
@@ -287,7 +341,7 @@ async fn a_torn_or_altered_copy_costs_what_is_torn() {
 
 #[wasm_bindgen_test]
 async fn a_copy_of_another_organisation_is_refused_whole() {
-    let copied = Copied::enrolled("elsewhere", 107).await;
+    let Some(copied) = Copied::enrolled("elsewhere", 107).await else { return };
     copied.tablet.unlock(1).await;
     copied.save(&lead("甲")).await;
     let owner = Owner { organisation: OrganisationId::from_bytes([3; 16]), device: DeviceNumber(107) };
@@ -310,7 +364,7 @@ async fn a_copy_of_another_organisation_is_refused_whole() {
 
 #[wasm_bindgen_test]
 async fn each_tab_has_a_file_and_says_what_the_others_wrote() {
-    let first = Copied::enrolled("two tabs", 108).await;
+    let Some(first) = Copied::enrolled("two tabs", 108).await else { return };
     first.tablet.unlock(1).await;
     let second = Copied::with(Tablet::start(&first.tablet.name).await);
     second.heal().await; // reads the first tab's file, which is open
@@ -340,7 +394,7 @@ async fn each_tab_has_a_file_and_says_what_the_others_wrote() {
 
 #[wasm_bindgen_test]
 async fn a_wipe_takes_the_copy_along_and_nothing_comes_back() {
-    let copied = Copied::enrolled("wiped copy", 109).await;
+    let Some(copied) = Copied::enrolled("wiped copy", 109).await else { return };
     copied.tablet.unlock(1).await;
     copied.save(&lead("甲")).await;
     let kept = copied.files().await.pop().unwrap();
@@ -369,7 +423,7 @@ async fn a_wipe_takes_the_copy_along_and_nothing_comes_back() {
 
 #[wasm_bindgen_test]
 async fn nothing_readable_lies_in_the_copy() {
-    let copied = Copied::enrolled("copied bytes", 110).await;
+    let Some(copied) = Copied::enrolled("copied bytes", 110).await else { return };
     copied.tablet.unlock(1).await;
     let change = lead("李娜李娜");
     copied.save(&change).await;
@@ -387,7 +441,7 @@ async fn nothing_readable_lies_in_the_copy() {
 
 #[wasm_bindgen_test]
 async fn a_file_is_begun_anew_before_what_is_outdated_outgrows_the_rest() {
-    let copied = Copied::enrolled("outgrown", 111).await;
+    let Some(copied) = Copied::enrolled("outgrown", 111).await else { return };
     copied.tablet.unlock(1).await;
     let saved: Vec<Ranked> = (0..200).map(|number| lead(&format!("{number}{}", "长".repeat(300)))).collect();
     for change in &saved {
@@ -408,7 +462,7 @@ async fn a_file_is_begun_anew_before_what_is_outdated_outgrows_the_rest() {
 
 #[wasm_bindgen_test]
 async fn a_tablet_that_gets_another_number_keeps_its_work_and_its_copy() {
-    let copied = Copied::enrolled("renumbered", 112).await;
+    let Some(copied) = Copied::enrolled("renumbered", 112).await else { return };
     copied.tablet.unlock(1).await;
     let saved = lead("甲");
     copied.save(&saved).await;
@@ -443,4 +497,38 @@ async fn without_such_files_everything_goes_on_without_a_copy() {
     tablet.unlock(1).await;
     tablet.journal.append(&lead("甲")).await.unwrap();
     assert_eq!(tablet.tail().await.len(), 1);
+}
+
+#[wasm_bindgen_test]
+async fn where_no_file_is_written_in_place_everything_goes_on_without_a_copy() {
+    let tablet = Tablet::enrolled("not in place").await;
+    let before = entries().await;
+    let worker = worker_after("delete FileSystemFileHandle.prototype.createSyncAccessHandle;");
+    let copied = Copied::with_worker(tablet, &worker);
+    assert_eq!(copied.heal().await, Mended::default());
+    copied.tablet.unlock(1).await;
+    copied.save(&lead("甲")).await;
+    copied.look().await;
+    assert!(!copied.copy.is_behind());
+    assert_eq!((copied.tablet.tail().await.len(), entries().await), (1, before));
+}
+
+#[wasm_bindgen_test]
+async fn a_file_that_could_not_be_begun_is_not_left_behind() {
+    let tablet = Tablet::enrolled("not begun").await;
+    let before = entries().await;
+    let worker = worker_after(
+        "FileSystemFileHandle.prototype.createSyncAccessHandle = async () => { throw new Error('no room') };",
+    );
+    let copied = Copied::with_worker(tablet, &worker);
+    assert_eq!(copied.heal().await, Mended::default());
+    for _ in 0..3 {
+        copied.look().await;
+        assert!(copied.files().await.is_empty());
+        assert_eq!(entries().await, before);
+        assert!(copied.copy.is_behind(), "there is room another time");
+    }
+    copied.tablet.unlock(1).await;
+    copied.save(&lead("甲")).await;
+    assert_eq!(copied.tablet.tail().await.len(), 1);
 }
