@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use crate::dist::{Builder, Finish};
+use crate::engines;
 use crate::postgres::{self, Cluster};
 use crate::run;
 use crate::shell::{self, Outcome, Stop};
 use crate::system;
-use crate::test;
 use crate::workspace::Workspace;
 
 /// The page of each contender, as `tests/bench/client/pages` has them, and what runs beside one.
@@ -46,7 +46,7 @@ fn core(workspace: &Workspace, wish: &Wish) -> Outcome<ExitCode> {
 
 /// Storage, replica and search in Chromium, beside raw IndexedDB and what a team would pick instead.
 fn client(workspace: &Workspace, wish: &Wish) -> Outcome<ExitCode> {
-    let (driver, chrome) = test::chromium()?;
+    let (driver, chrome) = engines::chromium()?;
     let site = workspace.place("bench-client");
     let written = |error: std::io::Error| Stop(format!("{} cannot be written: {error}", site.display()));
     fs::create_dir_all(&site).map_err(written)?;

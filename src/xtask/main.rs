@@ -5,6 +5,7 @@
 
 mod bench;
 mod dist;
+mod engines;
 mod fingerprint;
 mod postgres;
 mod precache;

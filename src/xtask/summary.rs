@@ -7,6 +7,8 @@ pub struct Tally {
     pub failed: u64,
     /// The first words of each failure.
     pub failures: Vec<String>,
+    /// A sentence about each thing that this machine could not try.
+    pub left_out: Vec<String>,
 }
 
 /// Lines of a failure that are told again at the end.
@@ -24,21 +26,31 @@ impl Tally {
 
     /// A step that failed without a test of its own.
     pub fn failure(sentence: String) -> Self {
-        Self { passed: 0, failed: 1, failures: vec![sentence] }
+        Self { failed: 1, failures: vec![sentence], ..Self::default() }
+    }
+
+    /// The same, each failure with where it was.
+    pub fn said_of(mut self, place: &str) -> Self {
+        self.failures.iter_mut().for_each(|failure| failure.insert_str(0, &format!("{place}: ")));
+        self
     }
 
     pub fn and(mut self, other: Self) -> Self {
         self.failures.extend(other.failures);
+        self.left_out.extend(other.left_out);
         Self { passed: self.passed + other.passed, failed: self.failed + other.failed, ..self }
     }
 }
 
-/// What threads said when they panicked; a test that was meant to panic is among them only if others failed.
+/// What threads and tests in browsers said when they panicked; a test that was meant to panic is among them only if others failed.
 fn failures<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let mut lines = lines.into_iter().peekable();
     let mut failures = Vec::new();
     while let Some(line) = lines.next() {
-        if !(line.starts_with("thread '") && line.contains("panicked at")) {
+        let in_browser = line.starts_with("---- ") && line.ends_with(" output ----");
+        if in_browser {
+            lines.next_if(|next| next.trim() == "error output:");
+        } else if !(line.starts_with("thread '") && line.contains("panicked at")) {
             continue;
         }
         let mut told = vec![line];
@@ -56,7 +68,7 @@ fn failures<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<String> {
 fn one(line: &str) -> Option<Tally> {
     let (_, counts) = line.trim().strip_prefix("test result: ")?.split_once(". ")?;
     let count = |what: &str| counts.split("; ").find_map(|part| part.strip_suffix(what)?.trim().parse().ok());
-    Some(Tally { passed: count(" passed")?, failed: count(" failed")?, failures: Vec::new() })
+    Some(Tally { passed: count(" passed")?, failed: count(" failed")?, ..Tally::default() })
 }
 
 #[cfg(test)]
@@ -69,7 +81,7 @@ mod tests {
             test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\
             test a::b ... FAILED\n\
             test result: FAILED. 10 passed; 2 failed; 1 ignored; 0 measured; 4 filtered out; finished in 1.20s\n";
-        assert_eq!(Tally::of(told.lines()), Tally { passed: 13, failed: 2, failures: vec![] });
+        assert_eq!(Tally::of(told.lines()), Tally { passed: 13, failed: 2, ..Tally::default() });
     }
 
     #[test]
@@ -83,6 +95,20 @@ mod tests {
         assert!(failures[0].ends_with("right: 2"));
         assert_eq!(failures[1], "thread 'a::c' (8) panicked at src/a.rs:9:5:\n    no");
         assert!(Tally::of(told.lines().take(8)).failures.is_empty(), "nothing is told of tests that passed");
+    }
+
+    #[test]
+    fn a_failure_in_a_browser_is_told_by_its_name_and_first_words() {
+        let told = "failures:\n\n---- browser::tests::a output ----\n    error output:\n        panicked at src/a.rs:4:5:\n        \
+            assertion failed: no\n\n        Stack:\n\n        Error\n\nfailures:\n\n    browser::tests::a\n\n\
+            test result: FAILED. 70 passed; 1 failed; 0 ignored; 0 filtered out; finished in 41.00s\n\
+            console output:\n    panicked at src/a.rs:4:5:\n";
+        let told = Tally::of(told.lines()).said_of("Firefox");
+        let lines: Vec<&str> = told.failures.iter().flat_map(|failure| failure.lines()).map(str::trim).collect();
+        assert_eq!(
+            lines,
+            ["Firefox: ---- browser::tests::a output ----", "panicked at src/a.rs:4:5:", "assertion failed: no"]
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use crate::dist::{Builder, Finish};
+use crate::engines;
 use crate::postgres::{self, Cluster};
 use crate::shell::{self, Outcome, Stop};
 use crate::sim;
@@ -167,6 +168,7 @@ pub fn run(workspace: &Workspace, wish: &Wish) -> Outcome<ExitCode> {
     }
     let is_well = table.iter().all(|(_, _, _, well)| *well);
     let all = table.into_iter().fold(Tally::default(), |sum, (_, _, tally, _)| sum.and(tally));
+    all.left_out.iter().for_each(|sentence| println!("left out: {sentence}"));
     all.failures.iter().for_each(|failure| println!("failed: {failure}"));
     println!("{} passed, {} failed", all.passed, all.failed);
     Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -217,29 +219,32 @@ fn openapi(workspace: &Workspace) -> Outcome<Tally> {
     tallied(&mut tests, "the OpenAPI document")
 }
 
-/// What the client's storage promises, on the real database of a real browser.
+/// What the client's storage promises, on the real database of each engine.
 fn contract(workspace: &Workspace) -> Outcome<Tally> {
-    let (driver, chrome) = chromium()?;
+    let (engines, left_out) = engines::all(workspace)?;
     let builder = Builder::find(workspace, Finish::Rough)?;
-    let folder = workspace.place("contract");
-    let capabilities = serde_json::json!({"goog:chromeOptions": {
-        "binary": chrome.to_string_lossy(),
-        "args": ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-    }});
-    let file = folder.join("webdriver.json");
-    std::fs::create_dir_all(&folder)
-        .and_then(|()| std::fs::write(&file, capabilities.to_string()))
-        .map_err(|error| Stop(format!("{} cannot be written: {error}", file.display())))?;
-    let mut tests = builder.cargo();
-    tests.args(["test", "--package", "yingke-app", "--bin", "yingke", "--target", TARGET, "--locked"]);
-    tests
-        .env("YINGKE_DRILL", drilled_natively(workspace)?)
-        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", builder.test_runner())
-        .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", &file)
-        .env("WASM_BINDGEN_TEST_TIMEOUT", "300")
-        .env("CHROMEDRIVER", driver);
-    tallied(&mut tests, "the storage's contract in Chromium")
+    let drilled = drilled_natively(workspace)?;
+    let tests = || {
+        let mut tests = builder.cargo();
+        tests.args(["test", "--package", "yingke-app", "--bin", "yingke", "--target", TARGET, "--locked"]);
+        tests.env("YINGKE_DRILL", &drilled);
+        tests.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", builder.test_runner());
+        tests.env("WASM_BINDGEN_TEST_TIMEOUT", "300");
+        tests
+    };
+    shell::long(tests().arg("--no-run"), "building the storage's contract")?;
+    let mut all = Tally { left_out, ..Tally::default() };
+    for engine in engines {
+        let mut tests = tests();
+        // A browser that fails keeps no other from being tried.
+        let told = engine
+            .set_up(&mut tests)
+            .and_then(|_screen| tallied(&mut tests, &format!("the storage's contract in {}", engine.name)))
+            .unwrap_or_else(|Stop(sentence)| Tally::failure(sentence));
+        println!("{}: {} passed, {} failed", engine.name, told.passed, told.failed);
+        all = all.and(told.said_of(engine.name));
+    }
+    Ok(all)
 }
 
 /// What the native build makes of core's drill, to be held against what the browser's makes of it. Neither is optimised:
@@ -256,7 +261,7 @@ fn browsers(workspace: &Workspace, finish: Finish) -> Outcome<Tally> {
         println!("tests/Cargo.toml names no test `{E2E}` yet, so there is nothing to run in a browser");
         return Ok(Tally::default());
     }
-    let (driver, chrome) = chromium()?;
+    let (driver, chrome) = engines::chromium()?;
     let dist = crate::dist::build(workspace, finish)?;
     let mut tests = browser_tests(workspace, &dist)?;
     tests.arg("--no-fail-fast");
@@ -266,7 +271,7 @@ fn browsers(workspace: &Workspace, finish: Finish) -> Outcome<Tally> {
 
 /// The browser is killed so many times while it works; nothing that was ticked may be lost.
 pub fn kills(workspace: &Workspace, kills: u64, finish: Finish) -> Outcome<Tally> {
-    let (driver, chrome) = chromium()?;
+    let (driver, chrome) = engines::chromium()?;
     let dist = crate::dist::build(workspace, finish)?;
     let mut tests = browser_tests(workspace, &dist)?;
     tests.args(["--", "--exact", KILLS, "--nocapture"]).env("YINGKE_BROWSER_KILLS", kills.to_string());
@@ -280,32 +285,6 @@ fn browser_tests(workspace: &Workspace, dist: &Path) -> Outcome<Command> {
     let mut tests = cargo(workspace, &["test", "--package", TESTS, "--test", E2E, "--locked"]);
     tests.env("YINGKE_APP", dist).env("YINGKE_SERVER", workspace.server_unoptimised());
     Ok(tests)
-}
-
-/// A driver and the browser it belongs to: those that were named, those on PATH, or the system's, installed now.
-pub fn chromium() -> Outcome<(std::ffi::OsString, std::ffi::OsString)> {
-    let find = |variable: &str, programs: &[&str]| {
-        std::env::var_os(variable)
-            .filter(|value| !value.is_empty())
-            .or_else(|| programs.iter().find_map(|program| shell::on_path(program)).map(Into::into))
-    };
-    let both = || {
-        let driver = find("CHROMEDRIVER", &["chromedriver"])?;
-        Some((driver, find("CHROME", &["chromium", "chromium-browser", "google-chrome"])?))
-    };
-    if system::has_apt() {
-        let mut packages = vec!["fonts-noto-cjk"]; // without it a screenshot shows boxes for Chinese
-        if both().is_none() {
-            packages.extend(["chromium", "chromium-driver"]);
-        }
-        system::install(&packages, "testing in a browser")?;
-    }
-    both().ok_or_else(|| {
-        Stop(
-            "no browser to test in: install Chromium and its chromedriver, or name them in CHROME and CHROMEDRIVER"
-                .into(),
-        )
-    })
 }
 
 fn cargo(workspace: &Workspace, arguments: &[&str]) -> Command {

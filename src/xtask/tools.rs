@@ -15,6 +15,7 @@ use crate::workspace::Workspace;
 const TRUNK_VERSION: &str = "0.21.14";
 const BINARYEN_VERSION: &str = "132.0.0";
 const CARGO_DENY_VERSION: &str = "0.20.2";
+const GECKODRIVER_VERSION: &str = "0.37.1";
 const SCHEMATHESIS_VERSION: &str = "4.32.5";
 
 /// Where each program is.
@@ -44,6 +45,11 @@ impl Tools {
 /// Looks at the licences and sources of what we build on.
 pub fn cargo_deny(workspace: &Workspace) -> Outcome<PathBuf> {
     cargo_tool(workspace, "cargo-deny", "cargo-deny", CARGO_DENY_VERSION, true)
+}
+
+/// Stands between tests and Firefox.
+pub fn geckodriver(workspace: &Workspace) -> Outcome<PathBuf> {
+    cargo_tool(workspace, "geckodriver", "geckodriver", GECKODRIVER_VERSION, true)
 }
 
 fn cargo_tool(workspace: &Workspace, package: &str, program: &str, version: &str, locked: bool) -> Outcome<PathBuf> {
