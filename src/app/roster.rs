@@ -9,6 +9,7 @@ mod audit;
 mod board;
 mod copy;
 mod doctor;
+mod drafts;
 mod farewell;
 mod fill;
 mod handover;
@@ -36,7 +37,6 @@ use yingke_core::{
     change::{Change, Edit, Header, Key, Ranked},
     duplicate,
     filter::Filter,
-    form::Draft,
     id::{ChangeId, DeviceNumber, RecordId, StaffId},
     journal::{AppendError, Journal},
     number::Numbers,
@@ -67,6 +67,7 @@ pub use crate::browser::storage::Persistence;
 pub use board::{Board, Counted, ExportFile};
 pub use copy::Mended;
 pub use doctor::Finding;
+pub use drafts::Unfinished;
 pub use farewell::Farewell;
 pub use handover::{HandOverError, HandedIn, Way};
 pub use house::HouseTrouble;
@@ -1021,33 +1022,6 @@ impl Roster {
                 status.refused = refused;
             });
         }
-    }
-
-    // ---- Drafts ---------------------------------------------------------------------------------------------
-
-    /// What was being typed into a form, as it was typed.
-    pub async fn draft(self, form: &str) -> Option<Draft> {
-        let inner = self.inner();
-        let bytes = inner.browser.journal().draft(form).await.ok().flatten()?;
-        serde_json::from_slice(&bytes).ok()
-    }
-
-    /// Keeps what is being typed. One that cannot be kept is still on the screen.
-    pub fn keep_draft(self, form: &str, draft: &Draft) {
-        let inner = self.inner();
-        let (form, bytes) = (form.to_owned(), serde_json::to_vec(draft).expect("a draft is text"));
-        spawn_local(async move {
-            drop(inner.browser.journal().keep_draft(&form, &bytes).await);
-        });
-    }
-
-    /// The draft has become a record, or was given up.
-    pub fn drop_draft(self, form: &str) {
-        let inner = self.inner();
-        let form = form.to_owned();
-        spawn_local(async move {
-            drop(inner.browser.journal().drop_draft(&form).await);
-        });
     }
 
     // ---- Storage and updates --------------------------------------------------------------------------------

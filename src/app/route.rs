@@ -45,6 +45,12 @@ impl Route {
         self.path.get()
     }
 
+    /// The place in force with what it asks, as [`Route::go`] takes it. Does not subscribe.
+    #[must_use]
+    pub fn here(self) -> String {
+        self.path.get_untracked() + &self.query.get_untracked()
+    }
+
     /// Part `at` of the path, from 0: part 1 of `/people/01jd…/file` is the id.
     #[must_use]
     pub fn part(self, at: usize) -> Option<String> {

@@ -16,6 +16,7 @@ mod crash;
 mod day;
 mod doctor;
 mod door;
+mod drafts;
 mod driver;
 mod fill;
 mod house;

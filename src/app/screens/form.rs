@@ -41,7 +41,8 @@ use yingke_core::{
 };
 
 use crate::{
-    roster::{Me, Roster, use_roster},
+    roster::{Me, Roster, Unfinished, use_roster},
+    route::use_route,
     t,
     ui::{
         Banner, Button, ButtonKind, ButtonSize, Glyph, Icon, Problem as ProblemLine, ProblemSummary, Readiness, Toast,
@@ -51,6 +52,7 @@ use crate::{
 };
 use field::field_view;
 pub use person::{PersonSearch, leave_host_open, name_of, receive_by_owner};
+pub use reference::whom;
 use sheet::{PERSON, PersonOf, Sheet, field_id};
 
 /// A form that can be saved.
@@ -168,6 +170,10 @@ pub fn save_failed(words: Words, error: &AppendError) -> &'static str {
     }
 }
 
+fn keep_form(roster: Roster, key: &str, form: &str, place: String, draft: Draft) {
+    roster.keep_form(key, &Unfinished { form: form.to_owned(), place, at: roster.now(), draft });
+}
+
 fn context<'a>(roster: &'a Roster, me: &Me, outing: Option<RecordId>, of: Option<RecordId>) -> Context<'a> {
     let (offset_minutes, venue) = (me.venue.utc_offset_minutes, Some(me.venue.id));
     let cards = Some(Cards { book: roster, of });
@@ -248,6 +254,7 @@ pub fn PackForm(
     let taking = RwSignal::new(0);
     let form = StoredValue::new(form);
     let draft_key = StoredValue::new(draft_key);
+    let place = StoredValue::new(use_route().here());
     let start = StoredValue::new(start);
     let save_label = save_label.unwrap_or_else(|| Signal::derive(t!(w, save)));
     let me = StoredValue::new(me);
@@ -273,8 +280,8 @@ pub fn PackForm(
         if let (Some(draft), Some(key)) = (draft.try_get_untracked(), draft_key.try_get_value()) {
             if Some(&draft) == start.try_get_value().as_ref() {
                 roster.drop_draft(&key);
-            } else {
-                roster.keep_draft(&key, &draft);
+            } else if let Some(place) = place.try_get_value() {
+                keep_form(roster, &key, form_key, place, draft);
             }
         }
     };
@@ -307,7 +314,7 @@ pub fn PackForm(
 
     let sheet = Sheet { roster, me, w, pack, form, draft, left, taking, tried, problems, typed };
     let start_afresh = move |()| {
-        let (before, key) = (draft.get_untracked(), draft_key.get_value());
+        let (before, key, place) = (draft.get_untracked(), draft_key.get_value(), place.get_value());
         draft.set(start.get_value());
         restored.set(false);
         tried.set(false);
@@ -319,7 +326,7 @@ pub fn PackForm(
                     restored.set(true);
                     typed.run(());
                 } else {
-                    roster.keep_draft(&key, &before);
+                    keep_form(roster, &key, form_key, place.clone(), before.clone());
                 }
             });
             let w = w.get_untracked();

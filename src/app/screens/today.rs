@@ -1,6 +1,7 @@
 //! Today: the next thing, then what is due by urgency, and who is here.
 
 use crate::view::prelude::*;
+use leptos::task::spawn_local;
 use yingke_core::{
     id::RecordId,
     record::Record,
@@ -10,6 +11,7 @@ use yingke_core::{
 };
 
 use super::{
+    form::whom,
     outing::today_ring,
     papers::OneTask,
     people::{likes_of, name_of, protected, stage_of},
@@ -19,7 +21,7 @@ use super::{
 };
 use crate::{
     format,
-    roster::{MyTask, Roster, use_roster},
+    roster::{MyTask, Roster, Unfinished, use_roster},
     route::use_route,
     t,
     ui::{
@@ -95,13 +97,47 @@ pub fn Today() -> impl IntoView {
             />
         </PageHeader>
         <div class="page page--aside">
-            <div class="today">{next} <Decisions decisions/> <Tasks tasks/> {rows} <Losing losing on_open=call/></div>
+            <div class="today">{next} <LeftHalf/> <Decisions decisions/> <Tasks tasks/> {rows} <Losing losing on_open=call/></div>
             <aside class="today__aside">
                 {move || today_ring(roster, w.get())}
                 <Guests/>
             </aside>
         </div>
     }
+}
+
+/// Forms that I was interrupted in, the latest first.
+#[component]
+fn LeftHalf() -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let route = use_route();
+    let left = RwSignal::new(Vec::new());
+    spawn_local(async move {
+        let mut all = roster.unfinished().await;
+        all.retain(|one| roster.pack().form(&one.form).is_some());
+        left.try_set(all);
+    });
+    let row = move |one: Unfinished| {
+        let place = one.place.clone();
+        let open = Callback::new(move |()| route.go(&place));
+        let form = roster.pack().form(&one.form);
+        let title = move || form.map(|form| form.title.in_language(w.get().0).to_owned()).unwrap_or_default();
+        let items = move || {
+            let name = form.and_then(|form| whom(roster, w.get(), form, &one.draft));
+            let at = format::moment(w.get(), one.at, roster.minute(), roster.utc_offset_minutes());
+            name.into_iter().chain([at]).collect::<Vec<_>>()
+        };
+        let second = slot(move || view! { <Facts items=items()/> });
+        let end = slot(view! { <Tag tone=Tone::Unsent icon=Icon::Edit text=t!(w, today_left_half)/> });
+        view! { <div role="listitem"><ListRow title second end on_open=open/></div> }
+    };
+    let some = move |limit: usize| {
+        let left = left.with(|left| left.iter().take(limit).cloned().collect::<Vec<_>>());
+        left.into_iter().map(row).collect::<View>()
+    };
+    let count = Signal::derive(move || left.with(Vec::len));
+    some_rows(w, t!(w, today_left_half_title), count, Words::task_count, some)
 }
 
 /// What others wait for me to decide, the longest waiting first.

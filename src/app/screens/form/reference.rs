@@ -308,6 +308,17 @@ pub(super) fn person_in(form: &Form, draft: &Draft) -> Option<RecordId> {
     std::iter::once(super::sheet::PERSON).chain(keys).find_map(|key| draft.get(key).parse().ok())
 }
 
+/// Whom a form is about, by name, as far as it says yet.
+#[must_use]
+pub fn whom(roster: Roster, words: Words, form: &Form, draft: &Draft) -> Option<String> {
+    let names = form.fields().filter(|field| field.kind == FieldType::Name);
+    let mut typed = names.map(|field| draft.get(field.key.as_str())).filter(|name| !name.is_empty());
+    match person_in(form, draft) {
+        Some(person) => Some(super::name_of(roster, words, person)),
+        None => typed.next().map(str::to_owned),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
