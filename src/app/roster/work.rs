@@ -11,7 +11,7 @@ use yingke_core::{
     change::Edit,
     court,
     id::{RecordId, StaffId},
-    paper::{self, Ground, matter_of},
+    paper::{self, Ground, Offer, matter_of},
     parameter::Parameters,
     permit::{Doing, Matter, Reach, reach},
     record::Record,
@@ -216,7 +216,12 @@ impl Roster {
         let decided = self.papers(&[], |scene, ground| {
             records.retain(|record| {
                 let offers = paper::offers(record, scene, ground);
-                offers.iter().any(|offer| audit::decides(offer.step, record.kind().as_str()) && offer.unmet.is_empty())
+                // Whoever may only turn it down is not waited for.
+                let ends_it = |offer: &Offer<'_>| offer.machine.state(&offer.step.to).is_some_and(|to| to.is_end);
+                offers.iter().any(|offer| {
+                    let decides = audit::decides(offer.step, record.kind().as_str()) && offer.unmet.is_empty();
+                    decides && !(offer.needs_reason && ends_it(offer))
+                })
             });
         });
         if decided.is_none() {

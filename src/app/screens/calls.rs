@@ -3,7 +3,8 @@
 use crate::view::prelude::*;
 use yingke_core::{
     capture::{Contact, call_again_at, contact_edits},
-    change::Edit,
+    change::{Edit, Key},
+    form::Draft,
     id::RecordId,
     journal::AppendError,
     permit::PhoneView,
@@ -20,7 +21,7 @@ use super::{
     shell::Pill,
 };
 use crate::{
-    roster::use_roster,
+    roster::{Roster, use_roster},
     route::use_route,
     t,
     ui::{
@@ -87,6 +88,37 @@ pub fn Call() -> impl IntoView {
     }
 }
 
+fn draft_name(person: RecordId) -> String {
+    format!("call:{person}")
+}
+
+/// What was noted of a call is there again for whoever went back in the middle of it.
+fn keep_half_a_call(roster: Roster, person: RecordId, note: RwSignal<String>, result: RwSignal<Option<String>>) {
+    let (noted, ended) = (Key::of("note"), Key::of("result"));
+    let keys = (noted.clone(), ended.clone());
+    leptos::task::spawn_local(async move {
+        let kept = roster.draft(&draft_name(person)).await;
+        let untouched = note.try_get_untracked().is_some_and(|note| note.is_empty());
+        if let Some(kept) = kept.filter(|_| untouched) {
+            note.try_set(kept.get(keys.0.as_str()).to_owned());
+            let before = Some(kept.get(keys.1.as_str()).to_owned()).filter(|code| !code.is_empty());
+            result.try_update(|result| *result = result.take().or(before));
+        }
+    });
+    let typed = move || (note.get(), result.get());
+    let keep = move |(note, result): &(String, Option<String>), _: Option<&_>, _: Option<()>| {
+        let mut draft = Draft::default();
+        draft.set(&noted, note.as_str());
+        draft.set(&ended, result.as_deref().unwrap_or_default());
+        if draft.is_empty() {
+            roster.drop_draft(&draft_name(person));
+        } else {
+            roster.keep_draft(&draft_name(person), &draft);
+        }
+    };
+    Effect::watch(typed, keep, false);
+}
+
 #[component]
 fn OneCall(person: Record) -> impl IntoView {
     let w = use_words();
@@ -102,6 +134,7 @@ fn OneCall(person: Record) -> impl IntoView {
     let is_whole = untrack(|| roster.phone_view(&person)) == PhoneView::Whole;
     let number = person.text("phone").and_then(PhoneNumber::from_e164).filter(|_| is_whole);
     let number = number.map(|number| number.e164().to_owned());
+    keep_half_a_call(roster, id, note, result);
     let name = StoredValue::new(person.clone());
     let name_now = move || name.with_value(|person| name_of(w.get(), person));
 
@@ -137,6 +170,7 @@ fn OneCall(person: Record) -> impl IntoView {
             busy.try_set(false);
             match kept {
                 Ok(_) => {
+                    roster.drop_draft(&draft_name(id));
                     let told = w.get_untracked().call_saved(&who);
                     tell_saved(roster, toaster, w, told, who, back);
                     route.go("/today");

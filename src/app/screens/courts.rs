@@ -10,7 +10,7 @@ use crate::{
     format,
     roster::{Roster, use_roster},
     route::use_route,
-    screens::{form::name_of, shell::Pill},
+    screens::{form::name_of, papers::beginning_forms, shell::Pill},
     t,
     ui::{EmptyState, Facts, Icon, IconButton, PageHeader, slot},
     view::prelude::*,
@@ -162,6 +162,7 @@ fn Grid(courts: Vec<Court>, uses: Memo<Vec<Use>>, hours: Memo<(i64, i64)>, day: 
             .collect::<View>()
     };
     // What is free and still to come can be booked; a court that is free now can be played on at once.
+    let [may_play, may_book] = ["ticket", "booking"].map(|kind| !beginning_forms(roster, kind).is_empty());
     let free = move || {
         let (midnight, _) = bounds(day.get(), roster);
         let now = roster.minute();
@@ -175,7 +176,8 @@ fn Grid(courts: Vec<Court>, uses: Memo<Vec<Use>>, hours: Memo<(i64, i64)>, day: 
                     let until = from.plus(HOUR_MS);
                     let begin = from.max(now);
                     let taken = uses.with(|uses| !court::is_free(uses, court.id, begin, until, court.id));
-                    if until <= now || taken {
+                    let may = if from <= now { may_play } else { may_book };
+                    if until <= now || taken || !may {
                         continue;
                     }
                     slots.push((place, hour, court.clone(), from <= now));
@@ -277,7 +279,9 @@ fn who(roster: Roster, words: Words, it: &Use) -> String {
     let person = |id: RecordId| {
         let record = roster.record(id)?;
         let person = ["person", "party"].iter().find_map(|key| record.get(key)?.as_id())?;
-        Some(name_of(roster, words, person))
+        // Somebody's own record may be for other posts than this one.
+        let is_known = roster.record(person).is_some();
+        Some(if is_known { name_of(roster, words, person) } else { words.log_somebody().to_owned() })
     };
     person(it.record).or_else(|| it.booking.and_then(person)).unwrap_or_else(|| words.courts_somebody().to_owned())
 }

@@ -262,8 +262,9 @@ fn every_machine_has_the_states_and_steps_of_the_catalogue() {
 /// Steps that the catalogue does not have and the work needs.
 const ADDED_STEPS: [&str; 0] = [];
 
-/// Guards that the state itself says: a withdrawal before the fee was paid, a card that was not given out yet.
-const IN_STEP: [(&str, &str); 17] = [
+/// Guards that the state itself says: a withdrawal before the fee was paid, a card that was not given out yet, a leave that
+/// nobody has approved.
+const IN_STEP: [(&str, &str); 18] = [
     ("SM-14", "contacted"),
     ("SM-15", "fed_back"),
     ("SM-01", "do_not_contact"),
@@ -276,6 +277,7 @@ const IN_STEP: [(&str, &str); 17] = [
     ("SM-07", "refunded"),
     ("SM-07", "moved"),
     ("SM-07", "upgraded"),
+    ("SM-08", "cancelled"),
     ("SM-09", "withdrawn"),
     ("SM-11", "withdrawn"),
     ("SM-25", "planned"),

@@ -23,7 +23,7 @@ pub fn DayChart(counts: Vec<(Day, usize)>) -> impl IntoView {
     let length = counts.len();
     let sentence = move || {
         let Some((day, most)) = most else { return String::new() };
-        w.get().board_chart_sentence(length, total, most, day_word(day))
+        w.get().board_chart_sentence(length, total, day_word(day), most)
     };
     let marks = [top, top / 2, 0];
     let scale: View = marks.iter().map(|mark| view! { <span>{*mark}</span> }).collect();

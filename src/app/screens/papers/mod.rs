@@ -148,7 +148,7 @@ fn forms_of(roster: Roster, kind: &str) -> Vec<&'static Form> {
 }
 
 /// The forms with which I may begin a record of a kind.
-fn beginning_forms(roster: Roster, kind: &str) -> Vec<&'static Form> {
+pub fn beginning_forms(roster: Roster, kind: &str) -> Vec<&'static Form> {
     let mut forms = forms_of(roster, kind);
     let may = |form: &Form| roster.papers(&[], |scene, ground| paper::may_begin(form, scene, ground.work));
     forms.retain(|form| may(form).unwrap_or(false));

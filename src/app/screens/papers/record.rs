@@ -12,6 +12,7 @@ use yingke_core::{
 
 use super::{
     approve::{Approve, of_colleagues},
+    beginning_forms,
     cards::OneCard,
     choose::Choose,
     forms_of,
@@ -104,6 +105,8 @@ fn Found(id: RecordId) -> impl IntoView {
     let since = Signal::derive(move || {
         roster.record(id).and_then(|record| last_step(roster, w.get(), &record)).into_iter().collect::<Vec<_>>()
     });
+    // A guest whose own record is not for this post has no page here.
+    let person = person.filter(|person| untrack(|| roster.record(*person)).is_some());
     let back = Callback::new(move |()| match person {
         Some(person) => route.go(&format!("/people/{person}/file")),
         None => route.go(&format!("/desk/{}", kind.get_value())),
@@ -211,7 +214,7 @@ fn OpenTicket(id: RecordId) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
     let route = use_route();
-    let form = forms_of(roster, "ticket").into_iter().next();
+    let form = beginning_forms(roster, "ticket").into_iter().next();
     let is_due = Memo::new(move |_| {
         let comes = |record: &Record| {
             standing(roster, record).is_some_and(|(_, state)| matches!(&*state.key, "booked" | "arrived"))

@@ -70,8 +70,13 @@ pub fn unmet_text(roster: Roster, words: Words, of: Of<'_>, unmet: &[Call]) -> S
 
 fn one(roster: Roster, words: Words, of: Of<'_>, call: &Call) -> String {
     let label = |path: &str| {
-        let key = path.rsplit('.').next().unwrap_or(path);
         let pack = roster.pack();
+        // The state of another paper is asked of the field that names it: its own word says nothing.
+        let key = match path.rsplit_once('.') {
+            Some((through, "state")) => through.rsplit('.').next().unwrap_or(through),
+            Some((_, key)) => key,
+            None => path,
+        };
         let own = field_of(pack, of.kind, key);
         let field = own.or_else(|| pack.forms.iter().find_map(|form| form.field(key)));
         field.map_or_else(|| key.replace('_', " "), |field| field.label.in_language(words.0).to_owned())
