@@ -190,6 +190,8 @@ impl Pack {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
     pub key: Box<str>,
+    /// Whether it can be chosen at such a venue; its word is known everywhere.
+    pub offered: bool,
     pub words: Words,
 }
 

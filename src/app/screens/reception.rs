@@ -744,8 +744,8 @@ fn Departure(visit: RecordId, #[prop(into)] name: Signal<String>) -> impl IntoVi
     let failure = RwSignal::new(None::<AppendError>);
     let options = Signal::derive(move || {
         let language = w.get().0;
-        let items = roster.pack().list("visit_outcome");
-        items.iter().map(|item| Choice::new(&*item.key, item.words.in_language(language))).collect::<Vec<_>>()
+        let items = roster.pack().list("visit_outcome").iter().filter(|item| item.offered);
+        items.map(|item| Choice::new(&*item.key, item.words.in_language(language))).collect::<Vec<_>>()
     });
     let pass = move || {
         let code = roster.record(visit)?.text("visitor_pass_code")?.to_owned();

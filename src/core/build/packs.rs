@@ -88,7 +88,8 @@ struct Pack {
 #[serde(deny_unknown_fields)]
 struct List {
     key: String,
-    items: Vec<Spanned<[String; 4]>>,
+    /// A key, words in three languages, and the kinds of venue where it is offered: all, if it names none.
+    items: Vec<Spanned<Vec<String>>>,
 }
 
 #[derive(Deserialize)]
@@ -333,10 +334,17 @@ pub fn compile(text: &str, names: &mut Names, only: Option<Only>) -> Result<Buil
         let mut lines = String::new();
         line_of(&mut lines, 'l', &[&list.key], &[])?;
         for item in &list.items {
-            let (at, [key, words @ ..]) = (item.span().start, item.get_ref());
+            let at = item.span().start;
+            let [key, words @ .., last] = &item.get_ref()[..] else { return Err(no_item(at)) };
+            let (words, kinds): ([&str; 3], Vec<String>) = match words {
+                [first, second] => ([first, second, last], Vec::new()),
+                [first, second, third] => ([first, second, third], last.split(' ').map(str::to_owned).collect()),
+                _ => return Err(no_item(at)),
+            };
+            let (words, letters) = (words.map(str::to_owned), letters(at, &kinds)?);
             check_code(at, key)?;
             expect(at, keys.insert(key.clone()), || format!("list {} has two items `{key}`", list.key))?;
-            line_of(&mut lines, 'i', &[key], &[(at, words)])?;
+            line_of(&mut lines, 'i', &[key, &letters], &[(at, &words)])?;
         }
         let twice = names.lists.insert(list.key.clone(), keys).is_some();
         expect(at, !twice, || format!("there are two lists `{}`", list.key))?;
@@ -447,6 +455,10 @@ fn line_of(out: &mut String, letter: char, columns: &[&str], words: &[(usize, &[
 }
 
 /// Kinds of venue as letters; none for all.
+fn no_item(at: usize) -> Fault {
+    (at, "an item is a key, words in three languages, and perhaps the kinds of venue where it is offered".into())
+}
+
 fn letters(at: usize, kinds: &[String]) -> Result<String, Fault> {
     check_kinds(at, kinds)?;
     Ok(kinds.iter().map(|kind| &kind[..1]).collect())

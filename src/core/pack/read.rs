@@ -86,7 +86,8 @@ fn read_line(line: &str, pack: &mut Pack, list: &mut Box<str>, taken: &mut bool)
             pack.lists.insert(list.clone(), Vec::new());
         }
         "i" => {
-            let item = Item { key: columns.next().into(), words: columns.words() };
+            let (key, letters) = (columns.next().into(), columns.next());
+            let item = Item { key, offered: shown(letters, pack.kind), words: columns.words() };
             pack.lists.get_mut(list)?.push(item);
         }
         "n" => {

@@ -85,3 +85,12 @@ fn parameters_kit_and_prompts_are_there() {
     assert_eq!(pack.word("interest", "yoga", Language::En), "Yoga");
     assert_eq!(pack.word("interest", "from_a_later_pack", Language::En), "from_a_later_pack");
 }
+
+#[test]
+fn a_code_of_another_business_is_known_and_not_offered() {
+    let pack = Pack::of(VenueKind::Fitness);
+    let department = |key: &str| pack.list("dept_kind").iter().find(|item| &*item.key == key).unwrap();
+    assert!(department("front_desk").offered);
+    assert!(!department("nursing").offered);
+    assert_eq!(pack.word("dept_kind", "nursing", Language::ZhHans), "护理部");
+}

@@ -90,9 +90,9 @@ fn is_wide(sheet: Sheet, field: &FormField) -> bool {
         | FieldType::Score => false,
         FieldType::Bool => is_statement(field),
         FieldType::Enum(list) => {
-            let items = sheet.pack.list(list);
-            items.len() > SEGMENTED_MAX
-                || items.iter().map(|item| width(&item.words.zh_hans)).sum::<usize>() > HALF_CHARACTERS_MAX
+            let items = || sheet.pack.list(list).iter().filter(|item| item.offered);
+            items().count() > SEGMENTED_MAX
+                || items().map(|item| width(&item.words.zh_hans)).sum::<usize>() > HALF_CHARACTERS_MAX
         }
         FieldType::LongText
         | FieldType::Datetime
@@ -180,11 +180,14 @@ fn control(sheet: Sheet, field: FormField, person_of: PersonOf) -> View {
             view! { <ChipGroup label options chosen on_change=change optional_mark=mark note problem id=id.clone()/> }
         }
     };
+    // What was chosen elsewhere stays in sight.
+    let before = untrack(|| sheet.codes(&field.key));
     let list = move |list: &str| {
-        let items = pack.list(list);
+        let (items, before) = (pack.list(list), before.clone());
         Signal::derive(move || {
             let language = w.get().0;
-            items.iter().map(|item| Choice::new(&*item.key, item.words.in_language(language))).collect::<Vec<_>>()
+            let items = items.iter().filter(|item| item.offered || before.iter().any(|code| **code == *item.key));
+            items.map(|item| Choice::new(&*item.key, item.words.in_language(language))).collect::<Vec<_>>()
         })
     };
     let staff = Signal::derive(move || {
