@@ -13,7 +13,7 @@ use yingke_core::{
     audit,
     change::Ranked,
     codec,
-    id::{ChangeId, ENDPOINT_DEVICE, OrganisationId},
+    id::{ChangeId, OrganisationId},
     pack::VenueKind,
     probe, schema,
     stamp::Stamp,
@@ -27,7 +27,7 @@ use yingke_core::{
 use crate::{
     house::House,
     keys::Secrets,
-    ledger::{Author, Batch, Candidate, Ledger, LedgerError},
+    ledger::{Author, Batch, Candidate, Ledger, LedgerError, Pushed},
     numbers,
     register::Device,
     sealed,
@@ -250,24 +250,13 @@ async fn take_in(
     if probe::step("exchange: in the order of their making") {
         changes.sort_by_key(|(_, ranked)| ranked.stamp);
     }
-    let mut corrected = push.corrected;
-    let mut candidate = |ranked: &Ranked| {
-        let mut ranked = ranked.clone();
-        // A tablet that was renumbered goes on from what it made before.
-        let made_here = [device.number, device.origin].contains(&ranked.change.header.device);
-        if let Some(last) = corrected.as_mut().filter(|_| made_here)
-            && probe::decide("exchange: made after one that was corrected before", ranked.stamp <= *last)
-        {
-            *last = last.following();
-            (ranked.stamp, ranked.device) = (*last, ENDPOINT_DEVICE);
-        }
-        let refusal = check(house, &ranked).err();
-        let author = author_of(house, &ranked);
-        let made_on = if made_here { device.number } else { ranked.change.header.device };
-        Candidate::new(ranked, refusal).by(author).on(made_on)
+    let candidate = |ranked: &Ranked| {
+        let refusal = check(house, ranked).err();
+        Candidate::new(ranked.clone(), refusal).by(author_of(house, ranked))
     };
     let candidates = changes.iter().map(|(_, ranked)| candidate(ranked)).collect();
-    let batch = Batch { pushed: Some((device.number, push.push_counter)), candidates, now };
+    let pushed = Pushed { device: device.number, counter: push.push_counter, corrected: push.corrected };
+    let batch = Batch { pushed: Some(pushed), candidates, now };
     let kept = ledger.append(house.organisation, batch).await?;
     verdicts.extend(changes.iter().map(|(place, _)| *place).zip(kept));
     Ok(verdicts.into_values().collect())

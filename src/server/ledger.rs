@@ -107,8 +107,6 @@ pub struct Candidate {
     pub refusal: Option<Refusal>,
     /// By whom its steps have to be such as could be taken; `None` for what the endpoint writes itself.
     pub author: Option<Author>,
-    /// The tablet that made it: of one that was renumbered since, the number that it has now.
-    pub made_on: DeviceNumber,
 }
 
 /// What is known of somebody who may take steps.
@@ -128,14 +126,7 @@ impl fmt::Debug for Candidate {
 impl Candidate {
     #[must_use]
     pub fn new(ranked: Ranked, refusal: Option<Refusal>) -> Self {
-        let made_on = ranked.change.header.device;
-        Self { hash: ranked.change.hash(), ranked, refusal, author: None, made_on }
-    }
-
-    /// Made on a tablet that has another number now.
-    #[must_use]
-    pub fn on(self, made_on: DeviceNumber) -> Self {
-        Self { made_on, ..self }
+        Self { hash: ranked.change.hash(), ranked, refusal, author: None }
     }
 
     /// With steps that its author has to be able to take.
@@ -145,11 +136,20 @@ impl Candidate {
     }
 }
 
+/// The device that pushes, and what it says of itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Pushed {
+    pub device: DeviceNumber,
+    pub counter: u64,
+    /// The last stamp that an endpoint gave it in the place of an earlier one: this ledger may be an older copy.
+    pub corrected: Option<Stamp>,
+}
+
 /// What one push brings.
 #[derive(Debug, Clone)]
 pub struct Batch {
-    /// The device that pushes and its counter; `None` for what the endpoint writes itself.
-    pub pushed: Option<(DeviceNumber, u64)>,
+    /// `None` for what the endpoint writes itself.
+    pub pushed: Option<Pushed>,
     pub candidates: Vec<Candidate>,
     pub now: Millis,
 }

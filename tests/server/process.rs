@@ -239,7 +239,7 @@ async fn where_it_cannot_run_it_says_so_and_alters_nothing() {
     assert!(fs::read(&database).unwrap() == before);
 
     let mut newer = before.clone();
-    newer[60..64].copy_from_slice(&9_u32.to_be_bytes());
+    newer[60..64].copy_from_slice(&99_u32.to_be_bytes());
     let mut damaged = before.clone();
     damaged[4_096..8_192].fill(0x5a);
     for (bytes, word) in [(newer, "newer"), (damaged, "damaged"), (b"not a database".to_vec(), "damaged")] {

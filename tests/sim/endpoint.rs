@@ -116,6 +116,7 @@ impl Club {
         let number = self.new_device();
         let origin = self.origins.get(&from).copied().unwrap_or(from);
         self.origins.insert(number, origin);
+        self.ledger.set_origin(number, origin);
         number
     }
 

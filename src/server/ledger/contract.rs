@@ -13,12 +13,12 @@ use yingke_core::{
     id::{ChangeId, DeviceNumber, ENDPOINT_DEVICE, RecordId},
     schema,
     stamp::Stamp,
-    time::{DAY_MS, MINUTE_MS, Millis},
+    time::{DAY_MS, HOUR_MS, MINUTE_MS, Millis},
     wire::v1::{Refusal, StreamMark, Verdict},
 };
 
 use super::{
-    Batch, Candidate, Database, Ledger, LedgerError,
+    Batch, Candidate, Database, Ledger, LedgerError, Pushed,
     memory::MemoryLedger,
     numbers::{Ask, SKIPPED},
     postgres::PostgresLedger,
@@ -94,6 +94,7 @@ macro_rules! ledger_contract {
             a_counter_that_goes_backwards_keeps_nothing
             a_wrong_clock_is_corrected_and_the_order_kept
             what_was_corrected_before_is_still_followed_by_the_rest
+            what_a_tablet_says_was_corrected_is_followed_by_the_rest
             what_is_taken_later_still_ranks_before_what_was_made_after_it
             a_page_carries_the_mark_of_its_own_end
             a_stream_that_was_read_farther_keeps_its_mark
@@ -171,6 +172,11 @@ fn now_stamp(number: u32) -> Stamp {
     Stamp::at(fixture::NOW.plus(i64::from(number)))
 }
 
+/// An hour ago, by a clock that is right.
+fn before_now(number: u32) -> Stamp {
+    Stamp::at(fixture::NOW.plus(i64::from(number) - HOUR_MS))
+}
+
 fn batch(changes: impl IntoIterator<Item = Ranked>) -> Batch {
     let candidates = changes.into_iter().map(|ranked| Candidate::new(ranked, None)).collect();
     Batch { pushed: None, candidates, now: fixture::NOW }
@@ -185,6 +191,14 @@ fn number_of(verdict: &Verdict) -> u64 {
         Verdict::Accepted { number, .. } => *number,
         other => panic!("accepted was expected, got {other:?}"),
     }
+}
+
+fn stamps_of(verdicts: &[Verdict]) -> Vec<Stamp> {
+    let stamp = |verdict: &Verdict| match verdict {
+        Verdict::Accepted { stamp, .. } => *stamp,
+        other => panic!("accepted was expected, got {other:?}"),
+    };
+    verdicts.iter().map(stamp).collect()
 }
 
 async fn count(tested: &Tested) -> usize {
@@ -297,8 +311,10 @@ async fn records_are_found_by_their_audience_and_changes_by_their_ids(tested: Te
 }
 
 async fn a_counter_that_goes_backwards_keeps_nothing(tested: Tested) {
-    let push =
-        |counter, number| Batch { pushed: Some((DEVICE, counter)), ..batch([named(number, own(), now_stamp(number))]) };
+    let push = |counter, number| Batch {
+        pushed: Some(Pushed { device: DEVICE, counter, corrected: None }),
+        ..batch([named(number, own(), now_stamp(number))])
+    };
     append(&tested, push(5, 1)).await;
     append(&tested, push(5, 2)).await;
     let refused = tested.ledger.append(fixture::organisation(), push(4, 3)).await;
@@ -334,18 +350,29 @@ async fn a_wrong_clock_is_corrected_and_the_order_kept(tested: Tested) {
     assert_eq!(rows.iter().map(|row| (row.ranked.stamp, row.ranked.device)).collect::<Vec<_>>(), kept);
 }
 
-/// The answer to the first push was lost, and with it the corrected stamp: it comes again, together with what was made next.
+/// Another tablet carries what was made next, in a push of its own; and the answer to the first push was lost, so that comes
+/// again too.
 async fn what_was_corrected_before_is_still_followed_by_the_rest(tested: Tested) {
     let first = named(1, own(), Stamp::at(Millis(5_000))); // 1970
-    let next = named(2, own(), Stamp::at(fixture::NOW.plus(-MINUTE_MS))); // the clock was set by then
-    append(&tested, batch([first.clone()])).await;
-    let verdicts = append(&tested, batch([first, next])).await;
-    let [Verdict::Accepted { stamp: first, had: true, .. }, Verdict::Accepted { stamp: next, had: false, .. }] =
-        &verdicts[..]
-    else {
-        panic!("{verdicts:?}")
+    let [next, last] = [2, 3].map(|number| named(number, own(), before_now(number))); // the clock was set by then
+    let mut stamps = stamps_of(&append(&tested, batch([first.clone()])).await);
+    stamps.extend(stamps_of(&append(&tested, batch([next])).await));
+    stamps.extend(stamps_of(&append(&tested, batch([first, last])).await).into_iter().skip(1));
+    assert!(stamps.is_sorted_by(|one, next| one < next), "{stamps:?}");
+    let mut of_another = named(4, own(), before_now(4));
+    of_another.change.header.device = DeviceNumber(9);
+    assert_eq!(stamps_of(&append(&tested, batch([of_another])).await), [before_now(4)], "its clock was right");
+}
+
+/// This ledger may be an older copy of the one that corrected it. A clock of its own may be told, too.
+async fn what_a_tablet_says_was_corrected_is_followed_by_the_rest(tested: Tested) {
+    let push = |number, corrected| {
+        let pushed = Some(Pushed { device: DEVICE, counter: 1, corrected: Some(corrected) });
+        Batch { pushed, ..batch([named(number, own(), before_now(number))]) }
     };
-    assert!(first < next, "{first:?} {next:?}");
+    let told = now_stamp(1);
+    assert_eq!(stamps_of(&append(&tested, push(1, Stamp::at(Millis(4_102_444_800_000)))).await), [before_now(1)]);
+    assert_eq!(stamps_of(&append(&tested, push(2, told)).await), [told.following()]);
 }
 
 /// The first of two was refused and the answer lost; when both come again its author may write.
@@ -359,14 +386,7 @@ async fn what_is_taken_later_still_ranks_before_what_was_made_after_it(tested: T
     }
     append(&tested, pushed).await;
     let again = Batch { now: fixture::NOW.plus(MINUTE_MS), ..batch([first, second, third]) };
-    let verdicts = append(&tested, again).await;
-    let stamps: Vec<Stamp> = verdicts
-        .iter()
-        .map(|verdict| match verdict {
-            Verdict::Accepted { stamp, .. } => *stamp,
-            other => panic!("{other:?}"),
-        })
-        .collect();
+    let stamps = stamps_of(&append(&tested, again).await);
     assert!(stamps.is_sorted_by(|one, next| one < next) && stamps[0] > now_stamp(4), "{stamps:?}");
 }
 
@@ -759,9 +779,19 @@ mod copies {
         let piece = Piece { offset: 0, length: 9, bytes: &other };
         from.take_piece(organisation, DEVICE, BlobHash::of(&other), piece, fixture::NOW).await.unwrap();
         // A copy of the tablet, which was told apart.
-        let pushed = Batch { pushed: Some((DEVICE, 5)), ..batch([named(6_051, own(), now_stamp(6_051))]) };
+        let pushed = Batch {
+            pushed: Some(Pushed { device: DEVICE, counter: 5, corrected: None }),
+            ..batch([named(6_051, own(), now_stamp(6_051))])
+        };
         from.append(organisation, pushed).await.unwrap();
         assert!(from.renumber(&tablet, 4, [8; 32], fixture::NOW).await.unwrap().is_some());
+        // It goes on from what was made before, and was corrected; so does whoever carries what it makes.
+        let of_1970 = named(6_052, own(), Stamp::at(Millis(5_000)));
+        let mut of_copy = named(6_053, own(), before_now(6_053));
+        of_copy.change.header.device = DeviceNumber(2);
+        let mut verdicts = from.append(organisation, batch([of_1970])).await.unwrap();
+        verdicts.extend(from.append(organisation, batch([of_copy])).await.unwrap());
+        assert!(stamps_of(&verdicts).is_sorted_by(|one, next| one < next), "{verdicts:?}");
         let ask = Ask { series: "W01", to: 0, count: 50, taken: &BTreeSet::new() };
         from.give_numbers(organisation, DEVICE, &ask).await.unwrap();
         // What is there already goes.
@@ -793,7 +823,7 @@ mod copies {
         to.replace_all(&mut again.into_iter().map(Ok), "e2", fixture::NOW).await.unwrap();
         assert!(give(50).await.first > given.last);
         let next = to.append(organisation, batch([named(9_000, own(), now_stamp(1))])).await.unwrap();
-        assert_eq!(number_of(&next[0]), 1_005 + kinds.len() as u64);
+        assert_eq!(number_of(&next[0]), 1_007 + kinds.len() as u64);
         // The clock looks at all that it may owe something, and at nothing else.
         let watched = to.watched(organisation, fixture::NOW, 1_000).await.unwrap();
         let expected = kinds.iter().copied().chain(["person"; 2]);

@@ -20,7 +20,7 @@ use yingke_core::{
 };
 
 use super::{
-    Batch, EPOCH_MS_MIN, Ledger, LedgerError, LedgerPage, LedgerRow, Receipt, emptied,
+    Batch, EPOCH_MS_MIN, Ledger, LedgerError, LedgerPage, LedgerRow, Pushed, Receipt, emptied,
     numbers::{Ask, Block, SKIPPED, next_block},
     settle::{Found, is_watched, settle, touched},
 };
@@ -40,6 +40,9 @@ struct Kept {
     streams: BTreeMap<Audience, Vec<(ChangeId, StreamMark)>>,
     records: Records,
     counters: BTreeMap<DeviceNumber, u64>,
+    origins: BTreeMap<DeviceNumber, DeviceNumber>,
+    /// The last stamp that each tablet was given in the place of an earlier one.
+    corrected: BTreeMap<DeviceNumber, Stamp>,
     latest: Stamp,
     erased: BTreeSet<RecordId>,
     look_at: BTreeMap<RecordId, Millis>,
@@ -65,6 +68,11 @@ impl MemoryLedger {
         let mut kept = Kept { epoch: epoch.into(), ..self.kept().clone() };
         kept.skip_numbers();
         Self { kept: Mutex::new(kept) }
+    }
+
+    /// A tablet was told apart from the one that it is a copy of.
+    pub fn set_origin(&self, number: DeviceNumber, origin: DeviceNumber) {
+        self.kept().origins.insert(number, origin);
     }
 
     pub fn set_page_max(&self, changes: usize) {
@@ -114,17 +122,19 @@ impl Ledger for MemoryLedger {
 
     async fn append(&self, _: OrganisationId, batch: Batch) -> Result<Vec<Verdict>, LedgerError> {
         let mut kept = self.kept();
-        if let Some((device, counter)) = batch.pushed {
+        if let Some(Pushed { device, counter, .. }) = batch.pushed {
             let last = kept.counters.entry(device).or_default();
             if probe::decide("exchange: a push counter went backwards", counter < *last) {
                 return Err(LedgerError::Cloned { device });
             }
             *last = counter;
         }
-        let touched = touched(&batch.candidates);
+        let touched = touched(&batch);
         let mut found = Found {
             number: kept.rows.len() as u64,
             latest: kept.latest,
+            origins: kept.origins.clone(),
+            corrected: kept.corrected.clone(),
             known: touched.changes.iter().filter_map(|id| Some((*id, *kept.known.get(id)?))).collect(),
             heads: touched
                 .audiences
@@ -148,7 +158,7 @@ impl Ledger for MemoryLedger {
         }
         let beside = found.beside_wanted(&batch.candidates);
         found.beside = beside.iter().filter_map(|id| Some((*id, kept.records.get(id)?.clone()))).collect();
-        let settled = settle(found, batch.candidates, batch.now);
+        let settled = settle(found, batch);
         for (receipt, ranked) in settled.rows {
             kept.known.insert(ranked.change.id(), receipt);
             kept.rows.push((receipt, ranked));
@@ -159,6 +169,7 @@ impl Ledger for MemoryLedger {
         let watched = settled.records.iter().filter(|(_, record)| is_watched(record));
         kept.look_at.extend(watched.map(|(id, _)| (*id, Millis(0))));
         kept.records.extend(settled.records);
+        kept.corrected.extend(settled.corrected);
         kept.latest = settled.latest;
         Ok(settled.verdicts)
     }

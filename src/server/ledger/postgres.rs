@@ -51,6 +51,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/postgres/005_blobs.sql"),
     include_str!("migrations/postgres/006_device_copies.sql"),
     include_str!("migrations/postgres/007_numbers.sql"),
+    include_str!("migrations/postgres/008_corrected.sql"),
 ];
 /// Connections of one process: batches of one organisation wait for each other in any case.
 const CONNECTIONS_MAX: u32 = 16;
@@ -246,6 +247,11 @@ const LOCK_COUNTER: &str = "select number, stamp from counter where organisation
 const LOCK_COUNTERS: &str = "select organisation from counter order by organisation for update";
 const LEDGER_BY_CHANGE: &str = "select change, number, stamp, device, hash from ledger \
      where organisation = $1 and change = any($2)";
+const CORRECTED_BY_DEVICE: &str = "select device.number, coalesce(device_copy.origin, device.number) as origin, corrected.stamp \
+     from device left join device_copy on device_copy.organisation = $1 and device_copy.number = device.number \
+     left join corrected on corrected.organisation = $1 \
+     and corrected.device = coalesce(device_copy.origin, device.number) \
+     where device.organisation = $1 and device.number = any($2)";
 const HEADS_BY_AUDIENCE: &str = "select audience, number, count, digest from stream_head \
      where organisation = $1 and audience = any($2)";
 const RECORDS_BY_ID: &str = "select body from record where organisation = $1 and id = any($2)";

@@ -26,7 +26,7 @@ use yingke_core::{
     workflow::PROGRESS,
 };
 
-use super::{Author, Candidate, Receipt, subjects};
+use super::{Author, Batch, Candidate, Receipt, subjects};
 
 /// A stamp further ahead of the endpoint's time than this is corrected: tablets in daily contact are never off by more.
 pub const AHEAD_MAX_MS: i64 = 5 * MINUTE_MS;
@@ -41,6 +41,11 @@ pub struct Found {
     /// The largest stamp accepted so far.
     pub latest: Stamp,
     pub known: BTreeMap<ChangeId, Receipt>,
+    /// Of tablets that were told apart from another, which one that is.
+    pub origins: BTreeMap<DeviceNumber, DeviceNumber>,
+    /// The last stamp that a tablet which made some of the batch was given in the place of an earlier one; of copies it
+    /// stands under their origin.
+    pub corrected: BTreeMap<DeviceNumber, Stamp>,
     /// The streams of all audiences that the batch names; absent where nothing was written yet.
     pub heads: BTreeMap<Audience, StreamMark>,
     /// The records that the batch names, as far as there are any.
@@ -54,6 +59,11 @@ pub struct Found {
 }
 
 impl Found {
+    /// A tablet that was renumbered goes on from what it made before.
+    fn origin(&self, device: DeviceNumber) -> DeviceNumber {
+        self.origins.get(&device).copied().unwrap_or(device)
+    }
+
     /// The changes that have yet to be found for the steps of a batch to be judged; again until there is none.
     ///
     /// What a tablet saw is nearly always what is there. Where it is not, or several writes are named, those and what
@@ -113,6 +123,8 @@ pub struct Settled {
     pub streams: Vec<(Audience, ChangeId, StreamMark)>,
     pub heads: BTreeMap<Audience, StreamMark>,
     pub records: Records,
+    /// As in [`Found`], where it is another now.
+    pub corrected: BTreeMap<DeviceNumber, Stamp>,
     pub number: u64,
     pub latest: Stamp,
 }
@@ -128,6 +140,8 @@ pub fn is_watched(record: &Record) -> bool {
 #[derive(Debug, Default)]
 pub struct Touched {
     pub changes: BTreeSet<ChangeId>,
+    /// The tablets that made and send them.
+    pub devices: BTreeSet<DeviceNumber>,
     pub audiences: BTreeSet<Audience>,
     pub records: BTreeSet<RecordId>,
     /// Those and the ones that edits name besides: none of them may have been erased.
@@ -135,10 +149,12 @@ pub struct Touched {
 }
 
 #[must_use]
-pub fn touched(candidates: &[Candidate]) -> Touched {
+pub fn touched(batch: &Batch) -> Touched {
     let mut touched = Touched::default();
-    for candidate in candidates {
+    touched.devices.extend(batch.pushed.map(|pushed| pushed.device));
+    for candidate in &batch.candidates {
         touched.changes.insert(candidate.ranked.change.id());
+        touched.devices.insert(candidate.ranked.change.header.device);
         touched.subjects.extend(candidate.ranked.change.edits().flat_map(subjects));
         if candidate.refusal.is_none() {
             for edit in candidate.ranked.change.edits() {
@@ -151,15 +167,21 @@ pub fn touched(candidates: &[Candidate]) -> Touched {
 }
 
 #[must_use]
-pub fn settle(mut found: Found, candidates: Vec<Candidate>, now: Millis) -> Settled {
+pub fn settle(mut found: Found, batch: Batch) -> Settled {
+    let Batch { pushed, candidates, now } = batch;
     let mut settled = Settled { number: found.number, latest: found.latest, ..Settled::default() };
     let mut stamper = Stamper::after(found.latest);
-    // The last corrected stamp of each device: what it made after that must stay later.
-    let mut corrected: BTreeMap<DeviceNumber, Stamp> = BTreeMap::new();
+    if let Some(pushed) = pushed
+        && let Some(told) = pushed.corrected.filter(|told| !is_ahead(*told, now))
+    {
+        stamper.take_in(told);
+        let last = found.corrected.entry(found.origin(pushed.device)).or_default();
+        *last = told.max(*last);
+    }
     let mut records_touched = BTreeSet::new();
     let mut states = States::of(&found, &candidates);
     let rooms = rooms_before(&candidates, &found);
-    for (place, Candidate { mut ranked, hash, refusal, author, made_on }) in candidates.into_iter().enumerate() {
+    for (place, Candidate { mut ranked, hash, refusal, author }) in candidates.into_iter().enumerate() {
         let id = ranked.change.id();
         // Of one that is here, what it alters counts: it may be about an erased person and kept by law.
         let is_erased = |record: &RecordId| found.erased.contains(record);
@@ -173,11 +195,6 @@ pub fn settle(mut found: Found, candidates: Vec<Candidate>, now: Millis) -> Sett
         }
         let known = found.known.get(&id).filter(|_| probe::step("exchange: what is known is not taken twice"));
         if let Some(receipt) = known {
-            // Its verdict was lost, and what was made after it may be among the rest.
-            if receipt.device == ENDPOINT_DEVICE && probe::step("exchange: corrected before, and still to be passed") {
-                let last = corrected.entry(made_on).or_default();
-                *last = receipt.stamp.max(*last);
-            }
             settled.verdicts.push(if probe::decide("exchange: had, and the same", receipt.hash == hash) {
                 accepted(id, receipt, true)
             } else {
@@ -193,20 +210,28 @@ pub fn settle(mut found: Found, candidates: Vec<Candidate>, now: Millis) -> Sett
             settled.verdicts.push(Verdict::Refused { id, reason: fault.into() });
             continue;
         }
-        let overtakes = corrected.get(&made_on).is_some_and(|last| ranked.stamp <= *last);
-        let is_wrong = is_off(ranked.stamp, now)
-            || probe::decide("exchange: made after a corrected one, ranked before it", overtakes);
+        let made_on = found.origin(ranked.change.header.device);
+        let sent = ranked.stamp;
+        let last = found.corrected.get(&made_on).copied().filter(|last| sent <= *last);
+        let is_off = is_off(sent, now);
+        let is_wrong =
+            is_off || probe::decide("exchange: made after a corrected one, ranked before it", last.is_some());
         if let Some(room) = rooms[place].filter(|room| is_wrong || ranked.stamp > *room) {
             // Refused the first time it came, while what was made after it was taken: it still ranks before that.
             (ranked.stamp, ranked.device) = (room, ENDPOINT_DEVICE);
         } else if is_wrong {
-            // With room for those before it in the batch that are refused.
-            ranked.stamp = Stamp::from_number(stamper.next(now).number() + place as u64);
+            // A clock that was put right since is followed as closely as the order of making allows. With room for those
+            // before it in the batch that are refused.
+            let next = last.filter(|_| !is_off).map_or_else(|| stamper.next(now), Stamp::following);
+            ranked.stamp = Stamp::from_number(next.number() + place as u64);
             ranked.device = ENDPOINT_DEVICE;
-            stamper.take_in(ranked.stamp);
-            corrected.insert(made_on, ranked.stamp);
-        } else {
-            stamper.take_in(ranked.stamp);
+        }
+        stamper.take_in(ranked.stamp);
+        // One that was set back says nothing: what was made after it is ahead by itself.
+        if probe::decide("exchange: a stamp was set forward", ranked.stamp > sent) {
+            let last = found.corrected.entry(made_on).or_default();
+            *last = ranked.stamp.max(*last);
+            settled.corrected.insert(made_on, *last);
         }
         settled.number += 1;
         let receipt = Receipt { number: settled.number, stamp: ranked.stamp, device: ranked.device, hash };
@@ -235,11 +260,12 @@ fn rooms_before(candidates: &[Candidate], found: &Found) -> Vec<Option<Stamp>> {
     let mut known_after: BTreeMap<DeviceNumber, (usize, Stamp)> = BTreeMap::new();
     let mut rooms = vec![None; candidates.len()];
     for (place, candidate) in candidates.iter().enumerate().rev() {
-        let after = known_after.get(&candidate.made_on);
+        let made_on = found.origin(candidate.ranked.change.header.device);
+        let after = known_after.get(&made_on);
         let room = after.and_then(|(at, stamp)| stamp.number().checked_sub((at - place) as u64));
         rooms[place] = room.map(Stamp::from_number);
         if let Some(known) = found.known.get(&candidate.ranked.change.id()) {
-            known_after.insert(candidate.made_on, (place, known.stamp));
+            known_after.insert(made_on, (place, known.stamp));
         }
     }
     rooms
@@ -284,8 +310,12 @@ impl States {
 
 /// Whether a stamp can only come from a wrong clock.
 fn is_off(stamp: Stamp, now: Millis) -> bool {
-    probe::decide("exchange: a clock far ahead", stamp > Stamp::at(now.plus(AHEAD_MAX_MS)))
+    probe::decide("exchange: a clock far ahead", is_ahead(stamp, now))
         || probe::decide("exchange: a clock far behind", stamp < Stamp::at(now.plus(-BEHIND_MAX_MS)))
+}
+
+fn is_ahead(stamp: Stamp, now: Millis) -> bool {
+    stamp > Stamp::at(now.plus(AHEAD_MAX_MS))
 }
 
 fn accepted(id: ChangeId, receipt: &Receipt, had: bool) -> Verdict {

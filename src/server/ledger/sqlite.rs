@@ -46,6 +46,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/sqlite/006_blobs.sql"),
     include_str!("migrations/sqlite/007_device_copies.sql"),
     include_str!("migrations/sqlite/008_numbers.sql"),
+    include_str!("migrations/sqlite/009_corrected.sql"),
 ];
 /// The name of the file in the data folder.
 pub const FILE: &str = "yingke.db";
@@ -233,6 +234,11 @@ const LOCK_COUNTER: &str = "select number, stamp from counter where organisation
 const LOCK_COUNTERS: &str = "select organisation from counter";
 const LEDGER_BY_CHANGE: &str = "select change, number, stamp, device, hash from ledger \
      where organisation = $1 and change in (select unhex(value) from json_each($2))";
+const CORRECTED_BY_DEVICE: &str = "select device.number, coalesce(device_copy.origin, device.number) as origin, corrected.stamp \
+     from device left join device_copy on device_copy.organisation = $1 and device_copy.number = device.number \
+     left join corrected on corrected.organisation = $1 \
+     and corrected.device = coalesce(device_copy.origin, device.number) \
+     where device.organisation = $1 and device.number in (select value from json_each($2))";
 const HEADS_BY_AUDIENCE: &str = "select audience, number, count, digest from stream_head \
      where organisation = $1 and audience in (select value from json_each($2))";
 const RECORDS_BY_ID: &str = "select body from record \

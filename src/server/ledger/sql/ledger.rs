@@ -16,16 +16,16 @@ use yingke_core::{
 };
 
 use super::{
-    BODIES_BY_CHANGE, BODIES_BY_NUMBER, Db, DbConnection, ERASED_BY_ID, HEADS_BY_AUDIENCE, LEDGER_BY_CHANGE,
-    LOCK_COUNTER, RECORDS_BY_AUDIENCE, RECORDS_BY_ID, ThisLedger, audience_list,
+    BODIES_BY_CHANGE, BODIES_BY_NUMBER, CORRECTED_BY_DEVICE, Db, DbConnection, ERASED_BY_ID, HEADS_BY_AUDIENCE,
+    LEDGER_BY_CHANGE, LOCK_COUNTER, RECORDS_BY_AUDIENCE, RECORDS_BY_ID, ThisLedger, audience_list,
     blobs::{forget_pictures, keep_names},
     forget_what_was_deleted, id_list, keep, number_list,
-    rows::{array, audience, bits, mark, number, one_record, ranked, receipt},
+    rows::{array, audience, bits, device, mark, number, one_record, ranked, receipt},
 };
 use crate::ledger::{
-    Batch, EPOCH_MS_MIN, Ledger, LedgerError, LedgerPage, LedgerRow, emptied,
+    Batch, EPOCH_MS_MIN, Ledger, LedgerError, LedgerPage, LedgerRow, Pushed, emptied,
     numbers::{Ask, Block, SKIPPED, next_block},
-    settle::{Found, settle, touched},
+    settle::{Found, Settled, settle, touched},
 };
 
 /// Rows that are read, and altered by one statement, while somebody is erased.
@@ -78,7 +78,7 @@ impl Ledger for ThisLedger {
             sqlx::query(LOCK_COUNTER).bind(&organisation.bytes()[..]).fetch_optional(&mut *tx).await?.ok_or_else(
                 || LedgerError::Later { detail: "there is no counter; is a copy being restored?".into() },
             )?;
-        if let Some((device, counter)) = batch.pushed {
+        if let Some(Pushed { device, counter, .. }) = batch.pushed {
             let raised = sqlx::query(
                 "update device set push_counter = $1, seen_at = $2 \
                  where organisation = $3 and number = $4 and push_counter <= $5",
@@ -99,8 +99,10 @@ impl Ledger for ThisLedger {
             latest: Stamp::from_number(number(&counter_row, "stamp")?),
             ..find(&mut tx, organisation, &batch).await?
         };
-        let settled = settle(found, batch.candidates, batch.now);
-        keep(self, &mut tx, organisation, &settled, batch.now.0).await?;
+        let now = batch.now.0;
+        let settled = settle(found, batch);
+        keep(self, &mut tx, organisation, &settled, now).await?;
+        keep_corrected(&mut tx, organisation, &settled).await?;
         keep_names(&mut tx, organisation, settled.rows.iter().map(|(_, ranked)| &ranked.change)).await?;
         tx.commit().await?;
         Ok(settled.verdicts)
@@ -496,7 +498,7 @@ async fn heads(
 async fn find(tx: &mut DbConnection, organisation: OrganisationId, batch: &Batch) -> Result<Found, LedgerError> {
     let key = organisation.bytes();
     let mut found = Found::default();
-    let touched = touched(&batch.candidates);
+    let touched = touched(batch);
     let erasures: i64 = sqlx::query_scalar("select count(*) from erasure where organisation = $1")
         .bind(&key[..])
         .fetch_one(&mut *tx)
@@ -518,6 +520,18 @@ async fn find(tx: &mut DbConnection, organisation: OrganisationId, batch: &Batch
         .await?;
     for row in &known {
         found.known.insert(ChangeId::from_bytes(array(row, "change")?), receipt(row)?);
+    }
+    let corrected = sqlx::query(CORRECTED_BY_DEVICE)
+        .bind(&key[..])
+        .bind(number_list(touched.devices.iter().map(|device| u64::from(device.0))))
+        .fetch_all(&mut *tx)
+        .await?;
+    for row in &corrected {
+        let origin = device(row, "origin")?;
+        found.origins.insert(device(row, "number")?, origin);
+        if let Some(stamp) = row.try_get::<Option<i64>, _>("stamp")? {
+            found.corrected.insert(origin, Stamp::from_number(stamp.cast_unsigned()));
+        }
     }
     let heads = sqlx::query(HEADS_BY_AUDIENCE)
         .bind(&key[..])
@@ -576,6 +590,26 @@ async fn find_for_steps(
     for row in &rows {
         let record = one_record(row.try_get("body")?)?;
         found.beside.insert(record.id, record);
+    }
+    Ok(())
+}
+
+/// Few tablets have a wrong clock, so row by row.
+async fn keep_corrected(
+    tx: &mut DbConnection,
+    organisation: OrganisationId,
+    settled: &Settled,
+) -> Result<(), LedgerError> {
+    for (device, stamp) in &settled.corrected {
+        sqlx::query(
+            "insert into corrected (organisation, device, stamp) values ($1, $2, $3) \
+             on conflict (organisation, device) do update set stamp = excluded.stamp",
+        )
+        .bind(&organisation.bytes()[..])
+        .bind(i64::from(device.0))
+        .bind(bits(stamp.number()))
+        .execute(&mut *tx)
+        .await?;
     }
     Ok(())
 }

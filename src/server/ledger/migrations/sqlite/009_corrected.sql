@@ -1,0 +1,8 @@
+-- The last stamp that each tablet was given in the place of an earlier one, because of a wrong clock: what it made after that
+-- ranks later, whoever sends it. Of a tablet's copies it stands under their origin.
+create table corrected (
+    organisation blob not null references organisation (id),
+    device       integer not null,
+    stamp        integer not null,
+    primary key (organisation, device)
+) strict, without rowid;
