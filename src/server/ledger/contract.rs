@@ -96,6 +96,7 @@ macro_rules! ledger_contract {
             what_was_corrected_before_is_still_followed_by_the_rest
             what_a_tablet_says_was_corrected_is_followed_by_the_rest
             what_is_taken_later_still_ranks_before_what_was_made_after_it
+            what_is_sent_again_alone_ranks_before_what_was_made_after_it_too
             a_page_carries_the_mark_of_its_own_end
             a_stream_that_was_read_farther_keeps_its_mark
             a_reader_never_later_finds_a_smaller_number
@@ -388,6 +389,28 @@ async fn what_is_taken_later_still_ranks_before_what_was_made_after_it(tested: T
     let again = Batch { now: fixture::NOW.plus(MINUTE_MS), ..batch([first, second, third]) };
     let stamps = stamps_of(&append(&tested, again).await);
     assert!(stamps.is_sorted_by(|one, next| one < next) && stamps[0] > now_stamp(4), "{stamps:?}");
+}
+
+/// Its author sends it again from the tray, when what was made after it has long been taken.
+async fn what_is_sent_again_alone_ranks_before_what_was_made_after_it_too(tested: Tested) {
+    let clocks = [
+        [Millis(5_000), fixture::NOW.plus(-HOUR_MS), fixture::NOW.plus(1 - HOUR_MS)], // 1970, then right
+        [2 * DAY_MS, 2 * DAY_MS + 1, 2 * DAY_MS + 2].map(|ahead_ms| fixture::NOW.plus(ahead_ms)),
+        [fixture::NOW, fixture::NOW.plus(1), Millis(4_102_444_800_000)], // right, then 2100
+    ];
+    for (clock, first) in clocks.into_iter().zip([10, 20, 30]) {
+        let changes = clock.into_iter().zip(first..).map(|(at, number)| named(number, own(), Stamp::at(at)));
+        let mut pushed = batch(changes);
+        let refused = pushed.candidates[1].ranked.clone();
+        pushed.candidates[1].refusal = Some(Refusal::UnknownAuthor);
+        let mut verdicts = append(&tested, pushed).await;
+        for days in [3, 4] {
+            let again = Batch { now: fixture::NOW.plus(days * DAY_MS), ..batch([refused.clone()]) };
+            verdicts[1] = append(&tested, again).await.remove(0);
+            let stamps = stamps_of(&verdicts);
+            assert!(stamps.is_sorted_by(|one, next| one < next), "{first}: {stamps:?}");
+        }
+    }
 }
 
 async fn a_page_carries_the_mark_of_its_own_end(tested: Tested) {
@@ -792,6 +815,9 @@ mod copies {
         let mut verdicts = from.append(organisation, batch([of_1970])).await.unwrap();
         verdicts.extend(from.append(organisation, batch([of_copy])).await.unwrap());
         assert!(stamps_of(&verdicts).is_sorted_by(|one, next| one < next), "{verdicts:?}");
+        let mut refused = batch([named(6_054, own(), now_stamp(6_054))]);
+        refused.candidates[0].refusal = Some(Refusal::UnknownAuthor);
+        from.append(organisation, refused).await.unwrap();
         let ask = Ask { series: "W01", to: 0, count: 50, taken: &BTreeSet::new() };
         from.give_numbers(organisation, DEVICE, &ask).await.unwrap();
         // What is there already goes.

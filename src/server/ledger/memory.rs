@@ -14,7 +14,7 @@ use yingke_core::{
     merge::Records,
     probe,
     record::Record,
-    stamp::Stamp,
+    stamp::{Rank, Stamp},
     time::Millis,
     wire::v1::{StreamMark, Verdict},
 };
@@ -37,6 +37,7 @@ struct Kept {
     epoch_at: Millis,
     rows: Vec<(Receipt, Ranked)>,
     known: BTreeMap<ChangeId, Receipt>,
+    refused: BTreeMap<ChangeId, Rank>,
     streams: BTreeMap<Audience, Vec<(ChangeId, StreamMark)>>,
     records: Records,
     counters: BTreeMap<DeviceNumber, u64>,
@@ -133,6 +134,7 @@ impl Ledger for MemoryLedger {
         let mut found = Found {
             number: kept.rows.len() as u64,
             latest: kept.latest,
+            refused: touched.changes.iter().filter_map(|id| Some((*id, *kept.refused.get(id)?))).collect(),
             origins: kept.origins.clone(),
             corrected: kept.corrected.clone(),
             known: touched.changes.iter().filter_map(|id| Some((*id, *kept.known.get(id)?))).collect(),
@@ -170,6 +172,8 @@ impl Ledger for MemoryLedger {
         kept.look_at.extend(watched.map(|(id, _)| (*id, Millis(0))));
         kept.records.extend(settled.records);
         kept.corrected.extend(settled.corrected);
+        kept.refused.extend(settled.refused);
+        kept.refused.retain(|id, _| !settled.taken_at_last.contains(id));
         kept.latest = settled.latest;
         Ok(settled.verdicts)
     }

@@ -52,6 +52,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/postgres/006_device_copies.sql"),
     include_str!("migrations/postgres/007_numbers.sql"),
     include_str!("migrations/postgres/008_corrected.sql"),
+    include_str!("migrations/postgres/009_refused.sql"),
 ];
 /// Connections of one process: batches of one organisation wait for each other in any case.
 const CONNECTIONS_MAX: u32 = 16;
@@ -246,6 +247,8 @@ const LOOK_AT_RULED: &str = "update record set look_at = 0 where kind = 'person'
 const LOCK_COUNTER: &str = "select number, stamp from counter where organisation = $1 for update";
 const LOCK_COUNTERS: &str = "select organisation from counter order by organisation for update";
 const LEDGER_BY_CHANGE: &str = "select change, number, stamp, device, hash from ledger \
+     where organisation = $1 and change = any($2)";
+const REFUSED_BY_CHANGE: &str = "select change, stamp, device from refused \
      where organisation = $1 and change = any($2)";
 const CORRECTED_BY_DEVICE: &str = "select device.number, coalesce(device_copy.origin, device.number) as origin, corrected.stamp \
      from device left join device_copy on device_copy.organisation = $1 and device_copy.number = device.number \

@@ -19,7 +19,7 @@ use yingke_core::{
     probe,
     record::Record,
     review::{self, Written, refers_to, states_written},
-    stamp::{Stamp, Stamper},
+    stamp::{Rank, Stamp, Stamper},
     time::{DAY_MS, MINUTE_MS, Millis},
     wire::v1::{Refusal, StreamMark, Verdict, hex_text},
     work::Work,
@@ -38,9 +38,11 @@ pub const BEHIND_MAX_MS: i64 = 400 * DAY_MS;
 pub struct Found {
     /// The last number given.
     pub number: u64,
-    /// The largest stamp accepted so far.
+    /// The largest stamp given so far.
     pub latest: Stamp,
     pub known: BTreeMap<ChangeId, Receipt>,
+    /// Those that were refused so far, under the rank that they would have been taken with.
+    pub refused: BTreeMap<ChangeId, Rank>,
     /// Of tablets that were told apart from another, which one that is.
     pub origins: BTreeMap<DeviceNumber, DeviceNumber>,
     /// The last stamp that a tablet which made some of the batch was given in the place of an earlier one; of copies it
@@ -125,6 +127,10 @@ pub struct Settled {
     pub records: Records,
     /// As in [`Found`], where it is another now.
     pub corrected: BTreeMap<DeviceNumber, Stamp>,
+    /// Refused for the first time, with the ranks that they keep.
+    pub refused: BTreeMap<ChangeId, Rank>,
+    /// Refused before, and taken now.
+    pub taken_at_last: BTreeSet<ChangeId>,
     pub number: u64,
     pub latest: Stamp,
 }
@@ -180,16 +186,15 @@ pub fn settle(mut found: Found, batch: Batch) -> Settled {
     }
     let mut records_touched = BTreeSet::new();
     let mut states = States::of(&found, &candidates);
-    let rooms = rooms_before(&candidates, &found);
-    for (place, Candidate { mut ranked, hash, refusal, author }) in candidates.into_iter().enumerate() {
+    for Candidate { mut ranked, hash, refusal, author } in candidates {
         let id = ranked.change.id();
         // Of one that is here, what it alters counts: it may be about an erased person and kept by law.
         let is_erased = |record: &RecordId| found.erased.contains(record);
-        let refused = match found.known.contains_key(&id) {
+        let is_refused = match found.known.contains_key(&id) {
             true => ranked.change.edits().any(|edit| is_erased(&edit.record)),
             false => ranked.change.edits().flat_map(subjects).any(|record| is_erased(&record)),
         };
-        if refused {
+        if is_refused {
             settled.verdicts.push(Verdict::Refused { id, reason: Refusal::Erased });
             continue;
         }
@@ -202,41 +207,45 @@ pub fn settle(mut found: Found, batch: Batch) -> Settled {
             });
             continue;
         }
-        if let Some(reason) = refusal.filter(|_| probe::step("exchange: what may not be is refused")) {
-            settled.verdicts.push(Verdict::Refused { id, reason });
-            continue;
-        }
-        if let Some(fault) = author.and_then(|author| states.judge(&ranked.change, author, &found).err()) {
-            settled.verdicts.push(Verdict::Refused { id, reason: fault.into() });
-            continue;
-        }
+        let refusal = refusal.filter(|_| probe::step("exchange: what may not be is refused")).or_else(|| {
+            let fault = author.and_then(|author| states.judge(&ranked.change, author, &found).err());
+            fault.map(Refusal::from)
+        });
         let made_on = found.origin(ranked.change.header.device);
         let sent = ranked.stamp;
-        let last = found.corrected.get(&made_on).copied().filter(|last| sent <= *last);
-        let is_off = is_off(sent, now);
-        let is_wrong =
-            is_off || probe::decide("exchange: made after a corrected one, ranked before it", last.is_some());
-        if let Some(room) = rooms[place].filter(|room| is_wrong || ranked.stamp > *room) {
-            // Refused the first time it came, while what was made after it was taken: it still ranks before that.
-            (ranked.stamp, ranked.device) = (room, ENDPOINT_DEVICE);
-        } else if is_wrong {
-            // A clock that was put right since is followed as closely as the order of making allows. With room for those
-            // before it in the batch that are refused.
-            let next = last.filter(|_| !is_off).map_or_else(|| stamper.next(now), Stamp::following);
-            ranked.stamp = Stamp::from_number(next.number() + place as u64);
-            ranked.device = ENDPOINT_DEVICE;
+        let refused = found.refused.get(&id).filter(|_| probe::step("exchange: what was refused keeps its rank"));
+        if let Some(rank) = refused {
+            (ranked.stamp, ranked.device) = (rank.stamp, rank.device);
+        } else if is_off(sent, now) {
+            (ranked.stamp, ranked.device) = (stamper.next(now), ENDPOINT_DEVICE);
+        } else if let Some(last) = found.corrected.get(&made_on)
+            && probe::decide("exchange: made after a corrected one, ranked before it", sent <= *last)
+        {
+            // By a clock that was put right since: as near to what it said as the order of making allows.
+            (ranked.stamp, ranked.device) = (last.following(), ENDPOINT_DEVICE);
         }
         stamper.take_in(ranked.stamp);
+        settled.latest = settled.latest.max(ranked.stamp);
         // One that was set back says nothing: what was made after it is ahead by itself.
         if probe::decide("exchange: a stamp was set forward", ranked.stamp > sent) {
             let last = found.corrected.entry(made_on).or_default();
             *last = ranked.stamp.max(*last);
             settled.corrected.insert(made_on, *last);
         }
+        if let Some(reason) = refusal {
+            // Its author may send it again when what was made after it has long been taken.
+            if found.refused.insert(id, ranked.rank()).is_none() {
+                settled.refused.insert(id, ranked.rank());
+            }
+            settled.verdicts.push(Verdict::Refused { id, reason });
+            continue;
+        }
+        if found.refused.remove(&id).is_some() {
+            settled.taken_at_last.insert(id);
+        }
         settled.number += 1;
         let receipt = Receipt { number: settled.number, stamp: ranked.stamp, device: ranked.device, hash };
         found.known.insert(id, receipt);
-        settled.latest = settled.latest.max(ranked.stamp);
         for audience in ranked.change.edits().map(|edit| &edit.audience).collect::<BTreeSet<_>>() {
             let head = found.heads.entry(audience.clone()).or_default();
             *head = head.with(settled.number, id);
@@ -252,23 +261,6 @@ pub fn settle(mut found: Found, batch: Batch) -> Settled {
     found.records.retain(|id, _| records_touched.contains(id));
     settled.records = found.records;
     settled
-}
-
-/// Of each change the stamp under which it still ranks before what its tablet made after it and the ledger has already, if
-/// that comes along with it.
-fn rooms_before(candidates: &[Candidate], found: &Found) -> Vec<Option<Stamp>> {
-    let mut known_after: BTreeMap<DeviceNumber, (usize, Stamp)> = BTreeMap::new();
-    let mut rooms = vec![None; candidates.len()];
-    for (place, candidate) in candidates.iter().enumerate().rev() {
-        let made_on = found.origin(candidate.ranked.change.header.device);
-        let after = known_after.get(&made_on);
-        let room = after.and_then(|(at, stamp)| stamp.number().checked_sub((at - place) as u64));
-        rooms[place] = room.map(Stamp::from_number);
-        if let Some(known) = found.known.get(&candidate.ranked.change.id()) {
-            known_after.insert(made_on, (place, known.stamp));
-        }
-    }
-    rooms
 }
 
 /// What changes wrote to the states of the records that a batch takes steps of.

@@ -47,6 +47,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/sqlite/007_device_copies.sql"),
     include_str!("migrations/sqlite/008_numbers.sql"),
     include_str!("migrations/sqlite/009_corrected.sql"),
+    include_str!("migrations/sqlite/010_refused.sql"),
 ];
 /// The name of the file in the data folder.
 pub const FILE: &str = "yingke.db";
@@ -233,6 +234,8 @@ const LOCK_COUNTER: &str = "select number, stamp from counter where organisation
 /// Whoever writes to this database does so alone.
 const LOCK_COUNTERS: &str = "select organisation from counter";
 const LEDGER_BY_CHANGE: &str = "select change, number, stamp, device, hash from ledger \
+     where organisation = $1 and change in (select unhex(value) from json_each($2))";
+const REFUSED_BY_CHANGE: &str = "select change, stamp, device from refused \
      where organisation = $1 and change in (select unhex(value) from json_each($2))";
 const CORRECTED_BY_DEVICE: &str = "select device.number, coalesce(device_copy.origin, device.number) as origin, corrected.stamp \
      from device left join device_copy on device_copy.organisation = $1 and device_copy.number = device.number \

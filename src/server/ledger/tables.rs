@@ -207,6 +207,11 @@ pub const TABLES: &[Table] = &[
         keys: 2,
     },
     Table { name: "corrected", columns: &[("organisation", Bytes), ("device", Int), ("stamp", Int)], keys: 2 },
+    Table {
+        name: "refused",
+        columns: &[("organisation", Bytes), ("change", Bytes), ("stamp", Int), ("device", Int)],
+        keys: 2,
+    },
 ];
 
 /// One row, and the table it belongs to by its place in [`TABLES`].

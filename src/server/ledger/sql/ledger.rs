@@ -10,14 +10,14 @@ use yingke_core::{
     codec,
     id::{ChangeId, DeviceNumber, OrganisationId, RecordId},
     record::Record,
-    stamp::Stamp,
+    stamp::{Rank, Stamp},
     time::Millis,
     wire::v1::{StreamMark, Verdict},
 };
 
 use super::{
     BODIES_BY_CHANGE, BODIES_BY_NUMBER, CORRECTED_BY_DEVICE, Db, DbConnection, ERASED_BY_ID, HEADS_BY_AUDIENCE,
-    LEDGER_BY_CHANGE, LOCK_COUNTER, RECORDS_BY_AUDIENCE, RECORDS_BY_ID, ThisLedger, audience_list,
+    LEDGER_BY_CHANGE, LOCK_COUNTER, RECORDS_BY_AUDIENCE, RECORDS_BY_ID, REFUSED_BY_CHANGE, ThisLedger, audience_list,
     blobs::{forget_pictures, keep_names},
     forget_what_was_deleted, id_list, keep, number_list,
     rows::{array, audience, bits, device, mark, number, one_record, ranked, receipt},
@@ -102,7 +102,7 @@ impl Ledger for ThisLedger {
         let now = batch.now.0;
         let settled = settle(found, batch);
         keep(self, &mut tx, organisation, &settled, now).await?;
-        keep_corrected(&mut tx, organisation, &settled).await?;
+        keep_ranks(&mut tx, organisation, &settled).await?;
         keep_names(&mut tx, organisation, settled.rows.iter().map(|(_, ranked)| &ranked.change)).await?;
         tx.commit().await?;
         Ok(settled.verdicts)
@@ -521,6 +521,16 @@ async fn find(tx: &mut DbConnection, organisation: OrganisationId, batch: &Batch
     for row in &known {
         found.known.insert(ChangeId::from_bytes(array(row, "change")?), receipt(row)?);
     }
+    let refused = sqlx::query(REFUSED_BY_CHANGE)
+        .bind(&key[..])
+        .bind(id_list(touched.changes.iter().map(|id| id.bytes())))
+        .fetch_all(&mut *tx)
+        .await?;
+    for row in &refused {
+        let change = ChangeId::from_bytes(array(row, "change")?);
+        let stamp = Stamp::from_number(number(row, "stamp")?);
+        found.refused.insert(change, Rank { stamp, device: device(row, "device")?, change });
+    }
     let corrected = sqlx::query(CORRECTED_BY_DEVICE)
         .bind(&key[..])
         .bind(number_list(touched.devices.iter().map(|device| u64::from(device.0))))
@@ -594,22 +604,39 @@ async fn find_for_steps(
     Ok(())
 }
 
-/// Few tablets have a wrong clock, so row by row.
-async fn keep_corrected(
-    tx: &mut DbConnection,
-    organisation: OrganisationId,
-    settled: &Settled,
-) -> Result<(), LedgerError> {
+/// What is remembered of ranks beside those of the ledger: of tablets with a wrong clock, and of what was refused.
+async fn keep_ranks(tx: &mut DbConnection, organisation: OrganisationId, settled: &Settled) -> Result<(), LedgerError> {
+    let key = organisation.bytes();
     for (device, stamp) in &settled.corrected {
         sqlx::query(
             "insert into corrected (organisation, device, stamp) values ($1, $2, $3) \
              on conflict (organisation, device) do update set stamp = excluded.stamp",
         )
-        .bind(&organisation.bytes()[..])
+        .bind(&key[..])
         .bind(i64::from(device.0))
         .bind(bits(stamp.number()))
         .execute(&mut *tx)
         .await?;
+    }
+    if !settled.refused.is_empty() {
+        let mut insert = QueryBuilder::<Db>::new("insert into refused (organisation, change, stamp, device) ");
+        insert.push_values(settled.refused.values(), |mut row, rank| {
+            row.push_bind(key.to_vec()).push_bind(rank.change.bytes().to_vec());
+            row.push_bind(bits(rank.stamp.number())).push_bind(i64::from(rank.device.0));
+        });
+        insert.build().execute(&mut *tx).await?;
+        sqlx::query("update counter set stamp = $1 where organisation = $2")
+            .bind(bits(settled.latest.number()))
+            .bind(&key[..])
+            .execute(&mut *tx)
+            .await?;
+    }
+    for change in &settled.taken_at_last {
+        sqlx::query("delete from refused where organisation = $1 and change = $2")
+            .bind(&key[..])
+            .bind(&change.bytes()[..])
+            .execute(&mut *tx)
+            .await?;
     }
     Ok(())
 }
