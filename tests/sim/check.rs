@@ -87,18 +87,20 @@ fn ranks(world: &World, ledger: &[Ranked]) -> BTreeMap<ChangeId, (Rank, bool)> {
     ledger.iter().map(|ranked| (ranked.change.id(), (ranked.rank(), twice(&ranked.change.id())))).collect()
 }
 
-/// An edit made after seeing another beats it, whatever the clocks said.
+/// An edit made after seeing another beats it, whatever the clocks said, and what one tablet made stays in its order.
 fn later_edits_win(world: &World, ledger: &[Ranked]) -> Checked {
     let ranks = ranks(world, ledger);
     for (id, save) in &world.facts.saves {
         let Some((rank, _)) = ranks.get(id) else { continue };
-        for seen in save.seen.values().flatten() {
+        for seen in save.seen.values().flatten().chain(&save.unsent_before) {
             match ranks.get(seen) {
                 // An endpoint that was restored corrected it anew: whoever saw it under its first rank cannot know.
                 Some((_, true)) | None => {}
                 Some((before, false)) if before < rank => {}
+                // It knows nothing of what was refused since the copy was made.
+                Some((_, false)) if world.facts.refused_before.contains(seen) => {}
                 Some((before, false)) => {
-                    return Err(format!("{id} was made after seeing {seen}, and ranks {rank:?} before {before:?}"));
+                    return Err(format!("{id} was made after {seen}, and ranks {rank:?} before {before:?}"));
                 }
             }
         }

@@ -106,6 +106,14 @@ impl Club {
         Self { house, ledger, secrets, epochs: 1, devices: 0, origins: BTreeMap::new(), backup: None }
     }
 
+    /// Whatever became of them, everybody does again what they did at first.
+    pub fn give_posts_back(&mut self) {
+        for (number, role, place) in STAFF {
+            let staff = self.house.staff.get_mut(&fixture::staff(number)).expect("everybody was there at first");
+            (staff.role, staff.venue, staff.active) = (role, venue(place), true);
+        }
+    }
+
     pub fn new_device(&mut self) -> DeviceNumber {
         self.devices += 1;
         DeviceNumber(self.devices)

@@ -35,6 +35,8 @@ pub struct Save {
     pub tablet: usize,
     /// The writes to each register it writes that its author could see.
     pub seen: BTreeMap<Register, BTreeSet<ChangeId>>,
+    /// What was unsent there, and on show, when it was made.
+    pub unsent_before: BTreeSet<ChangeId>,
 }
 
 /// What the simulator knows to have happened.
@@ -47,6 +49,10 @@ pub struct Facts {
     /// Changes that an endpoint has accepted, with each rank that one gave them.
     pub ranks: BTreeMap<ChangeId, BTreeSet<yingke_core::stamp::Rank>>,
     pub restored: bool,
+    /// Refused so far by the endpoint that there is now.
+    refused: BTreeSet<ChangeId>,
+    /// Refused by one before it.
+    pub refused_before: BTreeSet<ChangeId>,
     /// What the endpoint answered, and may not.
     pub faults: Vec<String>,
     /// A profile was put back as it had been: until that is noticed it gives numbers that it has given.
@@ -63,6 +69,8 @@ pub struct World {
     pub facts: Facts,
     disaster: Disaster,
     is_up: bool,
+    /// Whether in the end everybody has their first post again, and sends again what waits in a tray.
+    posts_come_back: bool,
     /// What happened, for the words of a failure.
     pub story: Option<Vec<String>>,
 }
@@ -170,12 +178,14 @@ impl World {
             disaster: [Disaster::ProfilesGoBack, Disaster::EndpointGoesBack, Disaster::DisksTear]
                 [dice.below(3) as usize],
             is_up: true,
+            posts_come_back: false,
             story: None,
         };
         for place in 0..world.tablets.len() {
             let person = world.someone_of(place, &mut dice);
             world.sign_in(place, person);
         }
+        world.posts_come_back = dice.below(4) > 0;
         world
     }
 
@@ -305,6 +315,8 @@ impl World {
                     probe::note("fault: endpoint restored from an older copy", restored);
                     if restored {
                         (self.facts.restored, self.facts.rows_known) = (true, 0);
+                        let refused = std::mem::take(&mut self.facts.refused);
+                        self.facts.refused_before.extend(refused);
                     }
                 }
             }
@@ -357,12 +369,13 @@ impl World {
                 seen.insert(register, before);
             }
         }
+        let unsent_before = tab.replica.unsent().map(|unsent| unsent.change.id()).collect();
         match tab.save(&disk, ranked.clone()) {
             Ok(()) => {
                 for register in seen.keys() {
                     self.facts.writes.entry(register.clone()).or_default().push(id);
                 }
-                self.facts.saves.insert(id, Save { ranked, tablet: place, seen });
+                self.facts.saves.insert(id, Save { ranked, tablet: place, seen, unsent_before });
                 self.tell(|| format!("  saved {id} at {stamp}"));
             }
             // The form stays as it is; nobody was told that it was saved.
@@ -433,6 +446,9 @@ impl World {
         let answer: Answer = serde_json::from_slice(reply).expect("an answer can be read");
         for verdict in answer.verdicts {
             let id = verdict.id();
+            if matches!(verdict, Verdict::Refused { .. }) {
+                self.facts.refused.insert(id);
+            }
             let Some(save) = self.facts.saves.get(&id) else { continue };
             let author = self.club.house.active(save.ranked.change.header.author);
             let may = |audience: &Audience| {
@@ -541,9 +557,7 @@ impl World {
             return;
         }
         let (id, reason) = &tray[dice.below(tray.len() as u64) as usize];
-        // What no form allows would come back for ever; its author gives it up or makes another.
-        let hopeless = matches!(reason, Refusal::Invalid { .. } | Refusal::Malformed { .. });
-        if !hopeless {
+        if !is_hopeless(reason) {
             let tablet = &mut self.tablets[place];
             let sent_again = quietly(&tablet.disk, tablet.tabs[tab].journal.resend(*id)).is_ok();
             probe::note("fault: a refused change sent again", sent_again);
@@ -603,6 +617,10 @@ impl World {
             let anyone: Vec<StaffId> = self.club.house.staff.keys().copied().collect();
             let _ = anyone.into_iter().any(|person| self.sign_in(place, person));
         }
+        if self.posts_come_back {
+            self.club.give_posts_back();
+            (0..self.tablets.len()).for_each(|place| self.empty_tray(place));
+        }
         let began = self.now;
         // A healthy network needs as many turns as there are pushes, and some for epochs and copies.
         for _ in 0..ROUNDS_MAX {
@@ -619,6 +637,17 @@ impl World {
         let waited = self.now.since(began) / MINUTE_MS;
         let unsent: Vec<usize> = self.tablets.iter().map(|tablet| tablet.disk.unsent().len()).collect();
         Err(format!("after {waited} minutes of good network there are still {unsent:?} changes to send"))
+    }
+
+    /// What waits in a tray is sent again, the last made first and each by itself.
+    fn empty_tray(&mut self, place: usize) {
+        for (id, reason) in self.tablets[place].disk.tray().into_iter().rev() {
+            let tablet = &mut self.tablets[place];
+            let sent_again = !is_hopeless(&reason) && quietly(&tablet.disk, tablet.tabs[0].journal.resend(id)).is_ok();
+            probe::note("fault: a refused change sent again at last", sent_again);
+            tablet.hear(0);
+            self.healthy_turn(place);
+        }
     }
 
     /// Lets a healthy tablet come to rest as the person who is unlocked now; `false` if the endpoint does not let
@@ -657,6 +686,11 @@ impl World {
         }
         false
     }
+}
+
+/// What no form allows would come back for ever; its author gives it up or makes another.
+fn is_hopeless(reason: &Refusal) -> bool {
+    matches!(reason, Refusal::Invalid { .. } | Refusal::Malformed { .. })
 }
 
 /// Minutes after healing, at most, until everything is sent: 200 saves at 4 a push, all on one tablet, are 50.
