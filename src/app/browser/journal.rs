@@ -934,6 +934,9 @@ impl Journal for BrowserJournal {
                     let refused = TrayRow { refused_at, reason: (*reason).clone(), own: row };
                     tx.put(TRAY, key.as_str(), &refused.bytes())?;
                     tx.delete(JOURNAL, sequence_key(*sequence))?;
+                } else if is_handed(&row) && accepted.contains_key(&row.id) {
+                    // Another tablet's clock says nothing of this one's.
+                    tx.delete(JOURNAL, sequence_key(*sequence))?;
                 } else if let Some(state) = accepted.get(&row.id) {
                     // One that was set back says nothing: what was made after it is ahead by itself.
                     if let State::Accepted { stamp, device, .. } = state
@@ -942,12 +945,8 @@ impl Journal for BrowserJournal {
                     {
                         corrected = corrected.max(stamp.number());
                     }
-                    if is_handed(&row) {
-                        tx.delete(JOURNAL, sequence_key(*sequence))?;
-                    } else {
-                        let row = OwnRow { state: *state, ..row };
-                        tx.put(JOURNAL, sequence_key(*sequence), &row.bytes())?;
-                    }
+                    let row = OwnRow { state: *state, ..row };
+                    tx.put(JOURNAL, sequence_key(*sequence), &row.bytes())?;
                 }
             }
             if corrected > before {

@@ -546,6 +546,7 @@ async fn another_tablet_takes_a_file_in_once_and_sends_what_only_the_endpoint_op
     };
     to.journal.take_in(&news).await.unwrap();
     assert!(to.rows(JOURNAL).await.is_empty() && to.tail().await.is_empty());
+    assert_eq!(to.journal.begin_push(1).await.unwrap().corrected, None, "the clock of the other was wrong");
     // What was refused waits in the tray and is not taken in again beside it.
     assert_eq!(to.journal.tray().await.unwrap().len(), 1);
     assert_eq!(to.journal.take_over(&opened.rows[1..]).await, Ok(0));
