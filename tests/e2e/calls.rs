@@ -14,6 +14,15 @@ async fn a_call_takes_two_taps_offline_and_reaches_the_centre() {
     tablet.button("拨打").tap().await;
     tablet.field("说了什么").fill("周日带朋友来看").await;
     tablet.radio("已接通").tap().await;
+    // Interrupted: what was noted is there again.
+    tablet.button("三天后").shown().await;
+    tablet.button("返回").tap().await;
+    tablet.link("今日").tap().await;
+    tablet.heading(&first).shown().await;
+    tablet.button("拨打").tap().await;
+    tablet.button("三天后").shown().await;
+    let noted = "return document.querySelector('textarea').value";
+    assert_eq!(tablet.run(noted, vec![]).await, "周日带朋友来看");
     tablet.button("三天后").tap().await;
     tablet.status("已存在本机：和").shown().await;
     let second = tablet.heading("给").reads().await;
