@@ -12,7 +12,7 @@ use yingke_core::{
     phone::PhoneNumber,
     record::Record,
     schema::write,
-    time::Millis,
+    time::{MINUTE_MS, Millis},
     undo::undo,
     value::Value,
 };
@@ -592,7 +592,8 @@ fn VisitDetail(visit: RecordId) -> impl IntoView {
             let first = record.get("is_first_visit").and_then(Value::as_bool);
             let first = first.map(|first| if first { w.get().visit_first() } else { w.get().visit_again() });
             let stays = record.get("visit_at").and_then(Value::as_at).filter(|_| is_here(record));
-            let stays = stays.map(|at| w.get().visit_here_for(format::span(w.get(), roster.minute().since(at).max(0))));
+            let stays = stays.map(|at| roster.minute().since(at)).filter(|stays| *stays >= MINUTE_MS);
+            let stays = stays.map(|stays| w.get().visit_here_for(format::span(w.get(), stays)));
             [first.map(str::to_owned), stays].into_iter().flatten().collect()
         })
     });
