@@ -20,6 +20,7 @@ mod lead;
 mod lease;
 mod numbers;
 mod pass;
+mod passkey;
 mod pictures;
 mod work;
 
@@ -60,7 +61,7 @@ use crate::browser::{
     signs,
     storage::{self, StorageFacts},
     tabs, trace, updates,
-    vault::{DeviceFacts, UnlockError},
+    vault::{DeviceFacts, Passkey, UnlockError},
 };
 
 pub use crate::browser::storage::Persistence;
@@ -74,6 +75,7 @@ pub use house::HouseTrouble;
 pub use ladder::{Risk, Rung};
 pub use lead::Whose;
 pub use pass::PassError;
+pub use passkey::PasskeyTrouble;
 pub use pictures::{PictureError, Seen};
 pub use work::MyTask;
 
@@ -227,6 +229,7 @@ pub enum DoorError {
     NeedsNetwork,
     /// The endpoint says that the account is not active.
     NotActive,
+    Passkey(PasskeyTrouble),
     WrongCode,
     Trouble(Trouble),
     Storage(AppendError),
@@ -259,6 +262,8 @@ pub struct Roster {
     update_ready: RwSignal<bool>,
     /// What the journal keeps of numbers.
     numbers: RwSignal<Numbers>,
+    /// Who can unlock here without a PIN; `None` where the browser has not said that it can be done.
+    passkeys: RwSignal<Option<BTreeSet<StaffId>>>,
     /// Whose phone numbers are whole because the look was written down, until the tablet is locked.
     phones_shown: RwSignal<BTreeSet<RecordId>>,
 }
@@ -287,6 +292,8 @@ struct Inner {
     signed_out: Cell<Option<StaffId>>,
     /// Who has come to do one thing while somebody else has the tablet open.
     approver: RefCell<Option<Me>>,
+    /// A passkey that was made, and has not given its secret yet.
+    passkey_made: RefCell<Option<Passkey>>,
     /// Whether the browser was asked to keep what is here, since the page was opened.
     persistence_asked: Cell<bool>,
     /// Pictures that the endpoint would refuse again, since the page was opened.
@@ -327,6 +334,7 @@ impl Roster {
             last_person: Cell::new(None),
             signed_out: Cell::new(None),
             approver: RefCell::default(),
+            passkey_made: RefCell::default(),
             persistence_asked: Cell::new(false),
             pictures_refused: RefCell::default(),
             filled: Cell::new(None),
@@ -339,6 +347,7 @@ impl Roster {
             minute: RwSignal::new(clock::now()),
             update_ready: RwSignal::new(updates::update_ready()),
             numbers: RwSignal::default(),
+            passkeys: RwSignal::new(None),
             phones_shown: RwSignal::default(),
         };
         spawn_local(roster.open());
@@ -475,6 +484,7 @@ impl Roster {
         self.watch();
         self.lock_when_idle();
         spawn_local(self.look_at_storage());
+        spawn_local(self.look_for_passkeys());
         if let Ok(Some(contact)) = inner.browser.journal().contact().await {
             self.status.update(|status| {
                 status.last_contact = Some(contact.at);
@@ -629,7 +639,10 @@ impl Roster {
     async fn read_everything(self, staff: StaffId) -> Result<(), DoorError> {
         let inner = self.inner();
         let browser = &inner.browser;
-        let me = self.describe(staff).ok_or(DoorError::NotActive)?;
+        let Some(me) = self.describe(staff) else {
+            browser.vault().lock();
+            return Err(DoorError::NotActive);
+        };
         inner.session.set(inner.session.get() + 1);
         inner.stamper.take();
         self.door.set(Door::Opening { people: 0 });
@@ -728,6 +741,7 @@ impl Roster {
     pub fn lock(self) {
         let inner = self.inner();
         self.dismiss();
+        self.end_passkey_set_up();
         inner.session.set(inner.session.get() + 1);
         inner.browser.vault().lock();
         if let Some(me) = self.me_now() {
@@ -1464,6 +1478,7 @@ impl From<UnlockError> for DoorError {
     fn from(error: UnlockError) -> Self {
         match error {
             UnlockError::Wrong { wait_ms } => Self::WrongPin { wait_ms },
+            UnlockError::PasskeyOver => Self::Passkey(PasskeyTrouble::Over),
             UnlockError::Unknown => Self::NeedsNetwork,
             UnlockError::Storage(error) => Self::Storage(error),
             UnlockError::Failed { detail } => Self::Failed { detail },

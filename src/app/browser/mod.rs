@@ -12,7 +12,7 @@
 //! handover unsent changes as one sealed file                       files    share sheet, download, picked files
 //! pass     trial passes: signed and checked                        camera   what a code before the camera says
 //! pictures scaled down, and shown                                  copy     unsent work a second time, and healing from it
-//! opfs     the worker that writes its files
+//! opfs     the worker that writes its files                    passkey  a finger or a face before the tablet's reader
 //! ```
 
 pub mod camera;
@@ -27,6 +27,7 @@ pub mod idb;
 pub mod journal;
 pub mod opfs;
 pub mod pass;
+pub mod passkey;
 pub mod pictures;
 pub mod rows;
 pub mod seal;

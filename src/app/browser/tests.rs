@@ -40,7 +40,7 @@ use super::{
     seal::Key,
     storage::{self, Persistence},
     unlock::{Hardness, WorkerError},
-    vault::{UnlockError, Vault},
+    vault::{Passkey, UnlockError, Vault},
 };
 
 mod copy;
@@ -1078,6 +1078,137 @@ async fn wrong_pins_make_people_wait_longer_and_longer() {
     tablet.vault.first_unlock(staff, &signed_in(1), "444444").await.unwrap();
     tablet.vault.unlock(staff, "444444").await.unwrap();
     assert_eq!(tablet.vault.unlock(StaffId::from_bytes([5; 16]), "1").await, Err(UnlockError::Unknown));
+}
+
+// ---- Passkeys -----------------------------------------------------------------------------------------------
+
+/// What the authenticator makes of the passkey's salt.
+const SECRET: [u8; 32] = [5; 32];
+
+/// Staff 1 has a passkey, and has locked.
+async fn with_passkey(name: &str) -> Tablet {
+    let tablet = Tablet::enrolled(name).await;
+    tablet.unlock(1).await;
+    tablet.journal.append(&lead("甲")).await.unwrap();
+    tablet.vault.confirm_pin(fixture::staff(1), pin(1)).await.unwrap();
+    tablet.vault.keep_passkey(passkey(), SECRET.into()).await.unwrap();
+    tablet.vault.lock();
+    tablet
+}
+
+fn passkey() -> Passkey {
+    Passkey { credential: vec![3; 20], salt: vec![4; 32] }
+}
+
+async fn by_passkey(tablet: &Tablet, staff: u8) -> Result<(), UnlockError> {
+    tablet.vault.unlock_by_passkey(fixture::staff(staff), SECRET.into()).await
+}
+
+#[wasm_bindgen_test]
+async fn a_passkey_opens_what_the_pin_opens_in_another_page_too() {
+    let tablet = with_passkey("passkey").await.again().await;
+    assert_eq!(tablet.vault.passkey(fixture::staff(1)), Some(passkey()));
+    assert_eq!(tablet.vault.passkey_holders(), [fixture::staff(1)].into());
+    // Nor does a wait after wrong PINs keep it out, or it forgive them.
+    for _ in 0..3 {
+        drop(tablet.vault.unlock(fixture::staff(1), "000000").await);
+    }
+    by_passkey(&tablet, 1).await.unwrap();
+    assert_eq!((tablet.vault.unlocked(), tablet.vault.audiences()), (Some(fixture::staff(1)), [own(1)].into()));
+    assert_eq!(tablet.vault.person_token().map(|(token, _)| token).as_deref(), Some("person 1"));
+    assert_eq!(names(&tablet.journal.read_all().await.unwrap().tail), ["甲"]);
+    tablet.journal.append(&lead("乙")).await.unwrap();
+    // Keys that come later are opened by it as well.
+    let more = BTreeMap::from([(desk(), base64_text(&[9; 32]))]);
+    let (device, staff) = (DeviceNumber(7), Some(fixture::staff(1)));
+    let me = Me { device, staff, keys: more, server_time: fixture::NOW };
+    assert_eq!(tablet.vault.add_keys(&me).await, Ok(true));
+    tablet.vault.lock();
+    by_passkey(&tablet, 1).await.unwrap();
+    assert_eq!(tablet.vault.audiences(), [own(1), desk()].into());
+    assert_eq!(tablet.vault.pin_wait(fixture::staff(1)).await.unwrap().failures, 3);
+    // It is one person's.
+    assert_eq!(by_passkey(&tablet, 2).await, Err(UnlockError::PasskeyOver));
+    assert_eq!(tablet.vault.unlocked(), None);
+}
+
+#[wasm_bindgen_test]
+async fn another_secret_opens_nothing_and_leaves_the_pin() {
+    let tablet = with_passkey("another secret").await;
+    let opened = tablet.vault.unlock_by_passkey(fixture::staff(1), vec![6; 32]).await;
+    assert_eq!((opened, tablet.vault.unlocked()), (Err(UnlockError::PasskeyOver), None));
+    assert_eq!(tablet.vault.passkey(fixture::staff(1)), None);
+    assert_eq!(by_passkey(&tablet, 1).await, Err(UnlockError::PasskeyOver));
+    assert_eq!(tablet.vault.pin_wait(fixture::staff(1)).await.unwrap().failures, 0);
+    tablet.unlock(1).await;
+}
+
+#[wasm_bindgen_test]
+async fn a_passkey_lives_on_while_the_pin_stays_and_no_longer() {
+    let tablet = with_passkey("another pin").await;
+    let staff = fixture::staff(1);
+    // Signed in anew, by the same PIN: at the door, behind an unlock, and as a second person.
+    let renewed = SignedIn { token: "renewed".into(), ..signed_in(1) };
+    tablet.vault.first_unlock(staff, &renewed, pin(1)).await.unwrap();
+    tablet.vault.renew(staff, &renewed, pin(1)).await.unwrap();
+    tablet.vault.lock();
+    by_passkey(&tablet, 1).await.unwrap();
+    assert_eq!(tablet.vault.person_token().map(|(token, _)| token).as_deref(), Some("renewed"));
+    assert!(tablet.vault.has_passkey_for_pin());
+    tablet.unlock(2).await;
+    assert!(!tablet.vault.has_passkey_for_pin());
+    tablet.vault.first_admit(staff, &renewed, pin(1)).await.unwrap();
+    by_passkey(&tablet, 1).await.unwrap();
+    // By another one.
+    tablet.vault.first_unlock(staff, &renewed, "444444").await.unwrap();
+    assert!(!tablet.vault.has_passkey_for_pin());
+    tablet.vault.lock();
+    assert_eq!(tablet.vault.passkey(staff), Some(passkey()));
+    assert_eq!(by_passkey(&tablet, 1).await, Err(UnlockError::PasskeyOver));
+    let tablet = tablet.again().await;
+    assert_eq!(tablet.vault.passkey(staff), None);
+    tablet.vault.unlock(staff, "444444").await.unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn what_is_easier_to_try_than_todays_is_wrapped_anew_at_the_next_sign_in() {
+    let tablet = with_passkey("hardness").await;
+    tablet.vault.set_hardness(Hardness { memory_kib: 8, passes: 2, lanes: 1 });
+    tablet.vault.first_unlock(fixture::staff(1), &signed_in(1), pin(1)).await.unwrap();
+    assert_eq!(by_passkey(&tablet, 1).await, Err(UnlockError::PasskeyOver));
+    tablet.unlock(1).await;
+}
+
+#[wasm_bindgen_test]
+async fn a_passkey_is_set_up_by_a_right_pin_and_dropped_at_once() {
+    let tablet = Tablet::enrolled("set up").await;
+    let staff = fixture::staff(1);
+    tablet.unlock(1).await;
+    assert!(matches!(tablet.vault.confirm_pin(staff, "000000").await, Err(UnlockError::Wrong { .. })));
+    assert!(tablet.vault.keep_passkey(passkey(), SECRET.into()).await.is_err());
+    assert_eq!((tablet.vault.unlocked(), tablet.vault.passkey(staff)), (Some(staff), None));
+    // A lock forgets what was confirmed.
+    tablet.vault.confirm_pin(staff, pin(1)).await.unwrap();
+    tablet.vault.lock();
+    assert!(tablet.vault.keep_passkey(passkey(), SECRET.into()).await.is_err());
+    tablet.unlock(1).await;
+    tablet.vault.confirm_pin(staff, pin(1)).await.unwrap();
+    tablet.vault.keep_passkey(passkey(), SECRET.into()).await.unwrap();
+    tablet.vault.drop_passkey(staff).await.unwrap();
+    assert_eq!(by_passkey(&tablet, 1).await, Err(UnlockError::PasskeyOver));
+    let tablet = tablet.again().await;
+    assert_eq!(tablet.vault.passkey_holders(), BTreeSet::new());
+}
+
+#[wasm_bindgen_test]
+async fn a_passkey_that_a_later_version_set_up_is_left_alone() {
+    let tablet = with_passkey("later passkey").await;
+    let key = format!("passkey:{}", fixture::staff(1));
+    let row = tablet.database.read(&[META], async |tx| tx.get(META, key.as_str())?.bytes().await).await.unwrap();
+    let later = String::from_utf8(row.unwrap()).unwrap().replace(r#""version":1"#, r#""version":2"#);
+    tablet.database.write(&[META], async |tx| tx.put(META, key.as_str(), later.as_bytes())).await.unwrap();
+    tablet.vault.reload().await.unwrap();
+    assert_eq!(tablet.vault.passkey(fixture::staff(1)), None);
 }
 
 #[wasm_bindgen_test]

@@ -5,6 +5,10 @@
 //! under a key that only their PIN gives. A PIN protects against people at the desk; against a copied profile only a
 //! long passphrase does.
 
+mod passkey;
+
+pub use passkey::Passkey;
+
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
@@ -72,6 +76,9 @@ pub enum UnlockError {
     /// Another PIN, or too early after wrong ones: not to be tried again before `wait_ms`.
     #[error("wrong PIN")]
     Wrong { wait_ms: i64 },
+    /// Their passkey does not give what their PIN gives now, and is dropped: type the PIN, and set it up again.
+    #[error("the passkey opens nothing any more")]
+    PasskeyOver,
     /// Not unlocked on this tablet yet, or their keys are damaged: sign in with the endpoint in reach.
     #[error("not known on this tablet")]
     Unknown,
@@ -106,6 +113,8 @@ pub(super) struct Session {
     /// `None` where the sign-in was with an endpoint of before there were passes.
     passes: Option<Rc<Passes>>,
     wrapping_key: Key,
+    /// Under which their PIN gives that key.
+    salt: Vec<u8>,
     token: String,
     expires_at: Millis,
 }
@@ -138,6 +147,10 @@ struct Inner {
     session: RefCell<Option<Rc<Session>>>,
     /// Somebody else who does one thing on the tablet of whoever is unlocked.
     approver: RefCell<Option<Rc<Session>>>,
+    /// Of whom there are passkeys here.
+    passkeys: RefCell<BTreeMap<StaffId, passkey::Held>>,
+    /// What the PIN of whoever is unlocked gives, while they set up a passkey.
+    confirmed: RefCell<Option<Rc<Confirmed>>>,
     /// Made once per unlock.
     recovery: RefCell<Option<Rc<Recovery>>>,
     /// When, since the page was opened, each person may try again: a clock that is set forward does not shorten it.
@@ -154,6 +167,23 @@ pub(super) const TRIES_ROWS: &str = "tries:";
 const HAND_OVER_INFO: &[u8] = b"yingke hand-over 1";
 /// The version of what is sealed under a PIN's key.
 const WRAPPED_VERSION: u32 = 1;
+
+/// What a PIN gives under a salt. It opens a person's keys, and is overwritten when it is dropped.
+struct Secret(Vec<u8>);
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        forget(&mut self.0);
+    }
+}
+
+/// What is left of a PIN that was right: enough for a passkey to stand for it.
+struct Confirmed {
+    staff: StaffId,
+    /// Of the person's row.
+    salt: Vec<u8>,
+    secret: Secret,
+}
 
 /// A person's keys as they lie in the database.
 #[derive(Serialize, Deserialize)]
@@ -188,6 +218,8 @@ impl Vault {
                 known: RefCell::new(BTreeSet::new()),
                 session: RefCell::new(None),
                 approver: RefCell::new(None),
+                passkeys: RefCell::default(),
+                confirmed: RefCell::new(None),
                 recovery: RefCell::new(None),
                 may_try_ms: RefCell::new(BTreeMap::new()),
             }),
@@ -203,14 +235,16 @@ impl Vault {
             let device = tx.get(META, DEVICE_ROW)?;
             let directory = tx.get(META, DIRECTORY_ROW)?;
             let known = tx.keys(META, &Range::Under(STAFF_ROWS.into()))?;
-            Ok((device.bytes().await?, directory.bytes().await?, known.texts().await?))
+            let passkeys = tx.all(META, &Range::Under(passkey::ROWS.into()))?;
+            Ok((device.bytes().await?, directory.bytes().await?, known.texts().await?, passkeys.by_text().await?))
         });
-        let (device, directory, known) = read.await?;
+        let (device, directory, known, passkeys) = read.await?;
         *self.inner.device.borrow_mut() = device.as_deref().map(|row| parsed(row, DEVICE_ROW)).transpose()?;
         let directory = directory.as_deref().map(|row| parsed(row, DIRECTORY_ROW)).transpose()?;
         *self.inner.directory.borrow_mut() = directory.map(Rc::new);
         *self.inner.known.borrow_mut() =
             known.iter().filter_map(|key| key.strip_prefix(STAFF_ROWS)?.parse().ok()).collect();
+        *self.inner.passkeys.borrow_mut() = passkeys.iter().filter_map(|(key, row)| passkey::read(key, row)).collect();
         Ok(())
     }
 
@@ -359,30 +393,35 @@ impl Vault {
         *self.inner.approver.borrow_mut() = None;
     }
 
-    /// Tries a PIN: a wrong one counts, whoever it is for.
     async fn open(&self, staff: StaffId, pin: &str) -> Result<Rc<Session>, UnlockError> {
+        self.try_pin(staff, pin).await.map(|(session, _)| session)
+    }
+
+    /// Tries a PIN: a wrong one counts, whoever it is for.
+    async fn try_pin(&self, staff: StaffId, pin: &str) -> Result<(Rc<Session>, Confirmed), UnlockError> {
         let failures = self.count_try(staff).await?;
-        let row = self.staff_row(staff).await?.ok_or(UnlockError::Unknown)?;
-        let wrapped: Wrapped = serde_json::from_slice(&row).map_err(|_| UnlockError::Unknown)?;
-        if wrapped.version > WRAPPED_VERSION {
-            return Err(UnlockError::Failed { detail: "a later version of the app sealed these keys".into() });
-        }
-        let (salt, sealed) = wrapped.parts().ok_or(UnlockError::Unknown)?;
-        let wrapping_key = self.wrapping_key(salt, pin.as_bytes().to_vec(), wrapped.hardness).await?;
-        let mut plain = match wrapping_key.open(&sealed, &self.bound_to(staff)?).await {
+        let kept = self.kept(staff).await?;
+        let secret = self.secret(kept.salt.clone(), pin, kept.hardness).await?;
+        let Some(session) = self.opened(staff, &kept, &secret).await? else {
+            let wait_ms = wait_after(failures);
+            self.inner.may_try_ms.borrow_mut().insert(staff, clock::since_opening_ms() + wait_ms);
+            return Err(UnlockError::Wrong { wait_ms });
+        };
+        self.forgive(staff).await?;
+        Ok((session, Confirmed { staff, salt: kept.salt, secret }))
+    }
+
+    /// What this secret opens; `None` where it is the wrong one.
+    async fn opened(&self, staff: StaffId, kept: &Kept, secret: &Secret) -> Result<Option<Rc<Session>>, UnlockError> {
+        let wrapping_key = Key::import(&secret.0).await?;
+        let mut plain = match wrapping_key.open(&kept.sealed, &self.bound_to(staff)?).await {
             Ok(plain) => plain,
-            Err(SealError::Broken) => {
-                let wait_ms = wait_after(failures);
-                self.inner.may_try_ms.borrow_mut().insert(staff, clock::since_opening_ms() + wait_ms);
-                return Err(UnlockError::Wrong { wait_ms });
-            }
+            Err(SealError::Broken) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         let signed_in = serde_json::from_slice(&plain).map_err(|_| UnlockError::Unknown);
         forget(&mut plain);
-        let session = begin(staff, signed_in?, wrapping_key).await?;
-        self.forgive(staff).await?;
-        Ok(session)
+        begin(staff, signed_in?, wrapping_key, kept.salt.clone()).await.map(Some)
     }
 
     /// Keeps what the endpoint gave at a sign-in, sealed under the PIN, and unlocks: the first time on this tablet, or after
@@ -430,13 +469,39 @@ impl Vault {
     }
 
     async fn try_keep(&self, staff: StaffId, signed_in: &SignedIn, pin: &str) -> Result<Rc<Session>, UnlockError> {
-        let (salt, hardness): ([u8; 16], _) = (chance::random(), self.inner.hardness.get());
-        let wrapping_key = self.wrapping_key(salt.to_vec(), pin.as_bytes().to_vec(), hardness).await?;
+        let hardness = self.inner.hardness.get();
+        let (salt, wrapping_key) = match self.same_pin(staff, pin, hardness).await? {
+            Some(as_before) => as_before,
+            None => {
+                let salt = chance::random::<16>().to_vec();
+                let secret = self.secret(salt.clone(), pin, hardness).await?;
+                (salt, Key::import(&secret.0).await?)
+            }
+        };
         self.wrap(staff, signed_in, &salt, hardness, &wrapping_key).await?;
-        let session = begin(staff, signed_in.clone(), wrapping_key).await?;
+        let session = begin(staff, signed_in.clone(), wrapping_key, salt).await?;
         self.inner.known.borrow_mut().insert(staff);
         self.forgive(staff).await?;
         Ok(session)
+    }
+
+    /// The salt of what is kept, and the key under it, where this PIN opens that and is no easier to try than today's: a
+    /// passkey for it then goes on opening what is wrapped anew.
+    async fn same_pin(
+        &self,
+        staff: StaffId,
+        pin: &str,
+        hardness: Hardness,
+    ) -> Result<Option<(Vec<u8>, Key)>, UnlockError> {
+        let Ok(kept) = self.kept(staff).await else { return Ok(None) };
+        if kept.hardness != hardness {
+            return Ok(None);
+        }
+        let secret = self.secret(kept.salt.clone(), pin, hardness).await?;
+        let key = Key::import(&secret.0).await?;
+        let Ok(mut plain) = key.open(&kept.sealed, &self.bound_to(staff)?).await else { return Ok(None) };
+        forget(&mut plain);
+        Ok(Some((kept.salt, key)))
     }
 
     /// Adds the keys of audiences that came into being since the sign-in. Whether there were any.
@@ -470,21 +535,20 @@ impl Vault {
 
     /// Changes what a person's PIN opens.
     async fn wrap_again(&self, session: &Session, change: impl Fn(&mut SignedIn)) -> Result<(), UnlockError> {
-        let row = self.staff_row(session.staff).await?.ok_or(UnlockError::Unknown)?;
-        let wrapped: Wrapped = serde_json::from_slice(&row).map_err(|_| UnlockError::Unknown)?;
-        let (salt, sealed) = wrapped.parts().ok_or(UnlockError::Unknown)?;
+        let Kept { salt, hardness, sealed } = self.kept(session.staff).await?;
         let mut plain = session.wrapping_key.open(&sealed, &self.bound_to(session.staff)?).await?;
         let signed_in = serde_json::from_slice(&plain).map_err(|_| UnlockError::Unknown);
         forget(&mut plain);
         let mut signed_in: SignedIn = signed_in?;
         change(&mut signed_in);
-        self.wrap(session.staff, &signed_in, &salt, wrapped.hardness, &session.wrapping_key).await
+        self.wrap(session.staff, &signed_in, &salt, hardness, &session.wrapping_key).await
     }
 
     /// Drops the keys. What is drawn on the screen is the caller's to take away.
     pub fn lock(&self) {
         *self.inner.session.borrow_mut() = None;
         self.dismiss();
+        self.forget_pin();
         *self.inner.recovery.borrow_mut() = None;
     }
 
@@ -557,11 +621,8 @@ impl Vault {
 
     // ---- Inside ---------------------------------------------------------------------------------------------
 
-    async fn wrapping_key(&self, salt: Vec<u8>, pin: Vec<u8>, hardness: Hardness) -> Result<Key, UnlockError> {
-        let mut bytes = (self.inner.derive)(salt, pin, hardness).await?;
-        let key = Key::import(&bytes).await;
-        forget(&mut bytes);
-        Ok(key?)
+    async fn secret(&self, salt: Vec<u8>, pin: &str, hardness: Hardness) -> Result<Secret, UnlockError> {
+        Ok(Secret((self.inner.derive)(salt, pin.as_bytes().to_vec(), hardness).await?))
     }
 
     async fn wrap(
@@ -587,9 +648,15 @@ impl Vault {
         Ok(self.inner.database.write(&[META], async |tx| tx.put(META, key.as_str(), &row)).await?)
     }
 
-    async fn staff_row(&self, staff: StaffId) -> Result<Option<Vec<u8>>, AppendError> {
+    /// What is kept of a person, still sealed.
+    async fn kept(&self, staff: StaffId) -> Result<Kept, UnlockError> {
         let key = staff_row(staff);
-        self.inner.database.read(&[META], async |tx| tx.get(META, key.as_str())?.bytes().await).await
+        let row = self.inner.database.read(&[META], async |tx| tx.get(META, key.as_str())?.bytes().await).await?;
+        let wrapped = row.and_then(|row| serde_json::from_slice::<Wrapped>(&row).ok()).ok_or(UnlockError::Unknown)?;
+        if wrapped.version > WRAPPED_VERSION {
+            return Err(UnlockError::Failed { detail: "a later version of the app sealed these keys".into() });
+        }
+        wrapped.parts().ok_or(UnlockError::Unknown)
     }
 
     fn bound_to(&self, staff: StaffId) -> Result<Vec<u8>, UnlockError> {
@@ -626,15 +693,28 @@ impl Vault {
     }
 }
 
+/// A person's keys as they are read again.
+struct Kept {
+    salt: Vec<u8>,
+    hardness: Hardness,
+    sealed: Sealed,
+}
+
 impl Wrapped {
-    fn parts(&self) -> Option<(Vec<u8>, Sealed)> {
+    fn parts(&self) -> Option<Kept> {
         let nonce = base64_bytes(&self.nonce)?.try_into().ok()?;
-        Some((base64_bytes(&self.salt)?, Sealed { nonce, bytes: base64_bytes(&self.sealed)? }))
+        let sealed = Sealed { nonce, bytes: base64_bytes(&self.sealed)? };
+        Some(Kept { salt: base64_bytes(&self.salt)?, hardness: self.hardness, sealed })
     }
 }
 
 /// What a person's keys open, ready to be used. Their texts are forgotten.
-async fn begin(staff: StaffId, signed_in: SignedIn, wrapping_key: Key) -> Result<Rc<Session>, UnlockError> {
+async fn begin(
+    staff: StaffId,
+    signed_in: SignedIn,
+    wrapping_key: Key,
+    salt: Vec<u8>,
+) -> Result<Rc<Session>, UnlockError> {
     let keys = imported(&signed_in.keys).await?;
     let own_key = import(&signed_in.own_key).await?;
     let passes = match &signed_in.passes {
@@ -644,7 +724,7 @@ async fn begin(staff: StaffId, signed_in: SignedIn, wrapping_key: Key) -> Result
     let SignedIn { token, expires_at, keys: texts, own_key: text, passes: pass_keys, .. } = signed_in;
     pass_keys.into_iter().for_each(|keys| forget(&mut keys.secret.into_bytes()));
     texts.into_values().chain([text]).for_each(|text| forget(&mut text.into_bytes()));
-    let session = Session { staff, keys: RefCell::new(keys), own_key, passes, wrapping_key, token, expires_at };
+    let session = Session { staff, keys: RefCell::new(keys), own_key, passes, wrapping_key, salt, token, expires_at };
     Ok(Rc::new(session))
 }
 

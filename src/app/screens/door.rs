@@ -9,7 +9,7 @@ use yingke_core::{audience::Role, id::StaffId, sync::Trouble, wire::v1::Staff};
 
 use crate::{
     format,
-    roster::{Door, DoorError, Farewell, SyncState, use_roster},
+    roster::{Door, DoorError, Farewell, PasskeyTrouble, SyncState, use_roster},
     t,
     ui::{
         Banner, Button, ButtonKind, ButtonSize, EmptyState, FaceTile, Field, FieldKind, Glyph, Icon, Look, Mark,
@@ -147,7 +147,7 @@ fn Unlock() -> impl IntoView {
                     />
                 },
             )
-            pin=slot(view! { <PinPad chosen choose=t!(w, pin_choose) let_in=|roster, staff, pin| Box::pin(roster.unlock(staff, pin))/> })
+            pin=slot(view! { <PinPad chosen choose=t!(w, pin_choose) let_in=|roster, staff, pin| Box::pin(roster.unlock(staff, pin)) passkey=true/> })
         />
     }
 }
@@ -352,11 +352,20 @@ pub fn role_word(words: Words, role: Role) -> &'static str {
     }
 }
 
-fn door_words(words: Words, problem: &DoorError, name: &str) -> String {
+/// Why somebody did not get in, and what to do.
+#[must_use]
+pub fn door_words(words: Words, problem: &DoorError, name: &str) -> String {
     match problem {
         DoorError::WrongPin { .. } => words.pin_wrong().into(),
         DoorError::NeedsNetwork => words.pin_needs_network(name),
         DoorError::NotActive => words.pin_gone().into(),
+        DoorError::Passkey(trouble) => match trouble {
+            PasskeyTrouble::NotRecognised => words.passkey_not_recognised(),
+            PasskeyTrouble::Over => words.passkey_over(),
+            PasskeyTrouble::SignInOver => words.passkey_sign_in_over(),
+            PasskeyTrouble::NoSecrets => words.passkey_no_secrets(),
+        }
+        .into(),
         DoorError::WrongCode => words.enrol_wrong().into(),
         DoorError::Trouble(trouble) => trouble_words(words, trouble).into(),
         DoorError::Storage(error) => words.pin_failed(error),

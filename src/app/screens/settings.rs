@@ -1,10 +1,13 @@
-//! More: sync, language, how the screen is lit, and what this tablet is.
+//! More: sync, language, how the screen is lit, what unlocks, and what this tablet is.
+
+mod passkey;
 
 use crate::route::use_route;
 use crate::view::prelude::*;
 
 use yingke_core::permit::HouseWork;
 
+use self::passkey::PasskeyRow;
 use super::shell::Pill;
 use crate::{
     roster::use_roster,
@@ -78,6 +81,7 @@ pub fn More() -> impl IntoView {
                 face=slot(view! { <Glyph icon=Icon::Lock/> })
                 on_open=lock
             />
+            <PasskeyRow/>
             <Section title=t!(w, place_settings)>
                 <div class="stack">
                     <Segmented

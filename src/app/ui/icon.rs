@@ -60,6 +60,7 @@ pub enum Icon {
     Bell,
     Filter,
     Key,
+    Finger,
     Globe,
     Camera,
 }
@@ -120,6 +121,7 @@ impl Icon {
         Self::Bell,
         Self::Filter,
         Self::Key,
+        Self::Finger,
         Self::Globe,
         Self::Camera,
     ];
@@ -234,6 +236,9 @@ impl Icon {
             Self::Bell => r#"<path d="M6 16.5V11a6 6 0 0 1 12 0v5.5l1.5 2h-15l1.5-2ZM10 21h4"/>"#,
             Self::Filter => r#"<path d="M4 6.5h16M7 12h10M10 17.5h4"/>"#,
             Self::Key => r#"<circle cx="8" cy="15.5" r="4.2"/><path d="m11.2 12.5 8-8M16 7.5l2.5 2.5"/>"#,
+            Self::Finger => {
+                r#"<path d="M6.3 6.6A7.9 7.9 0 0 1 19.9 12c0 1.8-.1 3.4-.4 5M4.1 11.5V12c0 1.5-.3 2.8-.8 4M8.1 12a3.9 3.9 0 0 1 7.8 0c0 3.2-.5 6-1.5 8.5M8.1 12c0 2.8-.6 5.2-1.8 7.4M12 12c0 3.4-.6 6.3-1.9 8.9"/>"#
+            }
             Self::Globe => {
                 r#"<circle cx="12" cy="12" r="8.7"/><path d="M3.3 12h17.4M12 3.3c5 5.2 5 12.2 0 17.4M12 3.3c-5 5.2-5 12.2 0 17.4"/>"#
             }

@@ -1,4 +1,5 @@
-//! A PIN, digit by digit: the last one tries it. What came of it, and the wait after wrong ones.
+//! A PIN, digit by digit: the last one tries it. What came of it, and the wait after wrong ones. Beside it a finger or a
+//! face, for who has set that up.
 
 use std::{future::Future, pin::Pin, time::Duration};
 
@@ -10,7 +11,7 @@ use crate::{
     format,
     roster::{Door, DoorError, Roster, use_roster},
     t,
-    ui::{Corner, Key, Keypad, PinDots, Text},
+    ui::{Button, ButtonKind, Corner, Icon, Key, Keypad, PinDots, Text},
     view::prelude::*,
     words::use_words,
 };
@@ -31,6 +32,9 @@ pub fn PinPad(
     /// The PIN was right.
     #[prop(optional, into)]
     on_in: Option<Callback<()>>,
+    /// A finger or a face opens the tablet as well.
+    #[prop(optional)]
+    passkey: bool,
 ) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
@@ -107,6 +111,21 @@ pub fn PinPad(
             try_now(staff.id, typed);
         }
     });
+    let by_passkey = Callback::new(move |()| {
+        let Some(staff) = chosen.get_untracked().filter(|_| !busy.get_untracked()) else { return };
+        busy.set(true);
+        problem.set(None);
+        leptos::task::spawn_local(async move {
+            if let Err(error) = roster.unlock_by_passkey(staff.id).await {
+                let _ = problem.try_set(Some(error));
+                let _ = busy.try_set(false);
+            }
+        });
+    });
+    let passkey = move || {
+        let has_one = passkey && chosen.get().is_some_and(|staff| roster.has_passkey(staff.id));
+        has_one.then(|| view! { <Button label=t!(w, passkey_unlock) icon=Icon::Finger kind=ButtonKind::Quiet on_press=by_passkey/> })
+    };
     let keys = window_event_listener(ev::keydown, move |event| {
         if !event.ctrl_key()
             && !event.meta_key()
@@ -124,7 +143,8 @@ pub fn PinPad(
         if busy.get() {
             return w.get().pin_checking().to_owned();
         }
-        if wait_until.get().is_some() {
+        // Fingers and faces do not wait for wrong PINs.
+        if wait_until.get().is_some() && !matches!(problem.get(), Some(DoorError::Passkey(_))) {
             return w.get().pin_wait().to_owned();
         }
         let name = chosen.get().map(|staff| staff.name).unwrap_or_default();
@@ -152,5 +172,6 @@ pub fn PinPad(
             start=Corner::Empty
             label=prompt
         />
+        {passkey}
     }
 }
