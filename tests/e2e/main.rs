@@ -29,6 +29,7 @@ mod page;
 mod paper;
 mod papers;
 mod passes;
+mod passkey;
 mod pictures;
 mod same;
 mod signup;
