@@ -38,7 +38,11 @@ const ONE_WAY: &[(&str, &str)] = &[
 ];
 
 /// Sabotages that nobody notices here, and why.
-const UNNOTICED: &[(&str, &str)] = &[];
+const UNNOTICED: &[(&str, &str)] =
+    &[("journal: a stamp was set forward", TOLD), ("journal: a corrected stamp is remembered", TOLD)];
+
+const TOLD: &str = "the ledger remembers it by itself, unless it was put back to an older copy while a tablet held unsent \
+     what it had made before it heard; the journal's contract says it: a_stamp_that_was_set_forward_is_told_from_then_on";
 
 /// Seeds after which a sabotage is called unnoticed.
 const SEEDS_MAX: u64 = 1_500;

@@ -436,7 +436,13 @@ impl World {
         }
         for row in self.club.rows_after(self.facts.rows_known) {
             self.facts.rows_known = row.number;
-            self.facts.ranks.entry(row.ranked.change.id()).or_default().insert(row.ranked.rank());
+            let (id, rank) = (row.ranked.change.id(), row.ranked.rank());
+            let is_new = self.facts.ranks.entry(id).or_default().insert(rank);
+            // What was refused before keeps the rank of then.
+            let off_ms = rank.stamp.millis().since(self.now);
+            if is_new && !self.facts.refused.contains(&id) && !(-401 * DAY_MS..6 * MINUTE_MS).contains(&off_ms) {
+                self.facts.faults.push(format!("{id} was taken under a clock that is off by {off_ms} ms"));
+            }
         }
         reply
     }

@@ -80,6 +80,7 @@ macro_rules! journal_contract {
             numbers_that_a_save_gives_are_not_given_again
             a_papers_number_that_another_tab_gave_is_not_kept_twice
             few_card_numbers_are_asked_for_more
+            a_stamp_that_was_set_forward_is_told_from_then_on
         }
     };
 }
@@ -405,4 +406,17 @@ pub async fn few_card_numbers_are_asked_for_more(tab: impl Tab) {
     assert_eq!(push(&tab).await.numbers, None);
     tab.save(&agreement(2, "W01-000053", "")).await;
     assert_eq!(push(&tab).await.numbers, Some(NumbersWanted { series: "W01".into(), to: 54 }));
+}
+
+/// One that was set back says nothing: what was made after it is ahead by itself.
+pub async fn a_stamp_that_was_set_forward_is_told_from_then_on(tab: impl Tab) {
+    tab.open().await;
+    let days_later = |days: i64| Stamp::at(fixture::NOW.plus(days * DAY_MS));
+    for (number, given, told) in [(1, days_later(-1), None), (2, days_later(2), Some(2)), (3, days_later(1), Some(2))] {
+        let change = lead(number);
+        tab.save(&change).await;
+        let verdict = Accepted { stamp: given, ..accepted(&change) };
+        turn(&tab, &News { accepted: vec![verdict], ..news("e1", &[], &[], 0) }).await;
+        assert_eq!(push(&tab).await.corrected, told.map(days_later), "{number}");
+    }
 }
