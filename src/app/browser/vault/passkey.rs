@@ -5,14 +5,9 @@
 
 use std::{collections::BTreeSet, rc::Rc};
 
-use serde::{Deserialize, Serialize};
-use yingke_core::{
-    id::StaffId,
-    journal::AppendError,
-    wire::v1::{base64_bytes, base64_text},
-};
+use yingke_core::{id::StaffId, journal::AppendError};
 
-use super::{Confirmed, Secret, UnlockError, Vault, json};
+use super::{Confirmed, Secret, UnlockError, Vault};
 use crate::browser::{
     idb::META,
     rows::Sealed,
@@ -22,7 +17,7 @@ use crate::browser::{
 pub(super) const ROWS: &str = "passkey:";
 /// What HKDF is told for the key round what a PIN gives.
 const INFO: &[u8] = b"yingke passkey 1";
-const VERSION: u32 = 1;
+const VERSION: u8 = 1;
 
 /// A credential of the tablet's authenticator, and the salt of which it makes its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,41 +26,49 @@ pub struct Passkey {
     pub salt: Vec<u8>,
 }
 
-/// A passkey as it lies in the database, with what it opens. Bytes are in base 64.
-#[derive(Serialize, Deserialize)]
-struct PasskeyRow {
-    version: u32,
-    credential: String,
-    salt: String,
-    /// Of the person's row when it was made.
-    pin_salt: String,
-    nonce: String,
-    sealed: String,
-}
-
-impl PasskeyRow {
-    /// `None` also for a row of a later version of the app.
-    fn read(row: &[u8]) -> Option<Self> {
-        serde_json::from_slice::<Self>(row).ok().filter(|row| row.version <= VERSION)
-    }
-
-    fn sealed(&self) -> Option<Sealed> {
-        Some(Sealed { nonce: base64_bytes(&self.nonce)?.try_into().ok()?, bytes: base64_bytes(&self.sealed)? })
-    }
-}
-
-/// A passkey that is kept here, and the salt under which the PIN gave what it opens.
+/// A passkey that is kept here.
 pub(super) struct Held {
     passkey: Passkey,
+    /// Of the person's row when it was made.
     pin_salt: Vec<u8>,
+    /// What the PIN gave.
+    sealed: Sealed,
+}
+
+impl Held {
+    /// As it lies in the database: the version, then each part after its length.
+    fn row(&self) -> Vec<u8> {
+        let Self { passkey: Passkey { credential, salt }, pin_salt, sealed: Sealed { nonce, bytes } } = self;
+        let mut row = vec![VERSION];
+        for part in [credential, salt, pin_salt, nonce.as_slice(), bytes] {
+            let length = u16::try_from(part.len()).expect("the longest is a credential's id, of at most 1,023 bytes");
+            row.extend_from_slice(&length.to_be_bytes());
+            row.extend_from_slice(part);
+        }
+        row
+    }
+
+    /// `None` for a row of another version of the app, too.
+    fn read(row: &[u8]) -> Option<Self> {
+        let (version, mut rest) = row.split_first()?;
+        if *version != VERSION {
+            return None;
+        }
+        let mut part = || {
+            let (length, after) = rest.split_first_chunk()?;
+            let (part, after) = after.split_at_checked(u16::from_be_bytes(*length).into())?;
+            rest = after;
+            Some(part.to_vec())
+        };
+        let passkey = Passkey { credential: part()?, salt: part()? };
+        let pin_salt = part()?;
+        Some(Self { passkey, pin_salt, sealed: Sealed { nonce: part()?.try_into().ok()?, bytes: part()? } })
+    }
 }
 
 /// Whose passkey lies in a row, and which.
 pub(super) fn read(key: &str, row: &[u8]) -> Option<(StaffId, Held)> {
-    let staff = key.strip_prefix(ROWS)?.parse().ok()?;
-    let row = PasskeyRow::read(row)?;
-    let passkey = Passkey { credential: base64_bytes(&row.credential)?, salt: base64_bytes(&row.salt)? };
-    Some((staff, Held { passkey, pin_salt: base64_bytes(&row.pin_salt)? }))
+    Some((key.strip_prefix(ROWS)?.parse().ok()?, Held::read(row)?))
 }
 
 impl Vault {
@@ -119,17 +122,10 @@ impl Vault {
             return Err(UnlockError::Failed { detail: "no PIN was typed".into() });
         };
         let sealed = key?.seal(&secret.0, &self.bound_to(*staff)?).await?;
-        let row = json(&PasskeyRow {
-            version: VERSION,
-            credential: base64_text(&passkey.credential),
-            salt: base64_text(&passkey.salt),
-            pin_salt: base64_text(salt),
-            nonce: base64_text(&sealed.nonce),
-            sealed: base64_text(&sealed.bytes),
-        });
-        let key = row_of(*staff);
+        let held = Held { passkey, pin_salt: salt.clone(), sealed };
+        let (key, row) = (row_of(*staff), held.row());
         self.inner.database.write(&[META], async |tx| tx.put(META, key.as_str(), &row)).await?;
-        self.inner.passkeys.borrow_mut().insert(*staff, Held { passkey, pin_salt: salt.clone() });
+        self.inner.passkeys.borrow_mut().insert(*staff, held);
         Ok(())
     }
 
@@ -145,11 +141,10 @@ impl Vault {
         let (key, name) = (key?, row_of(staff));
         let row = self.inner.database.read(&[META], async |tx| tx.get(META, name.as_str())?.bytes().await).await?;
         let kept = self.kept(staff).await?;
-        let row = row.and_then(|row| PasskeyRow::read(&row));
-        let row = row.filter(|row| base64_bytes(&row.pin_salt).as_ref() == Some(&kept.salt));
+        let held = row.and_then(|row| Held::read(&row)).filter(|held| held.pin_salt == kept.salt);
         let mut session = None;
-        if let Some(sealed) = row.and_then(|row| row.sealed())
-            && let Ok(secret) = key.open(&sealed, &self.bound_to(staff)?).await.map(Secret)
+        if let Some(held) = held
+            && let Ok(secret) = key.open(&held.sealed, &self.bound_to(staff)?).await.map(Secret)
         {
             session = self.opened(staff, &kept, &secret).await?;
         }

@@ -31,18 +31,15 @@ pub fn PasskeyRow() -> impl IntoView {
                     end=slot(view! { <Glyph icon=Icon::Forward/> })
                     on_open=press
                 />
-                {move || open.get().then(|| untrack(|| match is_on.get() {
-                    true => view! { <TurnOff on_close=close/> },
-                    false => view! { <SetUp on_close=close/> },
-                }))}
+                {move || open.get().then(|| untrack(|| view! { <PasskeySheet is_on=is_on.get() on_close=close/> }))}
             }
         })
     }
 }
 
-/// The PIN, then the finger or the face.
+/// What it means, and the way to turn it off; or on: the PIN, then the finger or the face.
 #[component]
-fn SetUp(on_close: Callback<()>) -> impl IntoView {
+fn PasskeySheet(is_on: bool, on_close: Callback<()>) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
     let toaster = use_context::<Toaster>().expect("main.rs provides the toaster");
@@ -61,9 +58,13 @@ fn SetUp(on_close: Callback<()>) -> impl IntoView {
         busy.set(true);
         problem.set(None);
         spawn_local(async move {
-            match roster.set_passkey_up().await {
+            let (done, told) = match is_on {
+                true => (roster.drop_passkey().await, w.get_untracked().passkey_stopped()),
+                false => (roster.set_passkey_up().await, w.get_untracked().passkey_done()),
+            };
+            match done {
                 Ok(()) => {
-                    toaster.tell(Toast::new(w.get_untracked().passkey_done().to_owned()));
+                    toaster.tell(Toast::new(told.to_owned()));
                     on_close.run(());
                 }
                 Err(error) => {
@@ -78,20 +79,21 @@ fn SetUp(on_close: Callback<()>) -> impl IntoView {
         Some(view! { <Banner tone=Tone::Late icon=Icon::Warn text urgent=true/> })
     };
     let step = move || {
-        if !confirmed.get() {
+        if !is_on && !confirmed.get() {
             return view! {
                 <div class="passkey__pin">
                     <PinPad chosen=me choose="" let_in=|roster, staff, pin| Box::pin(roster.confirm_pin(staff, pin)) on_in/>
                 </div>
             };
         }
+        let label = move || if is_on { w.get().passkey_stop() } else { w.get().passkey_do() }.to_owned();
+        let kind = if is_on { ButtonKind::Danger } else { ButtonKind::Primary };
         view! {
-            <p>{t!(w, passkey_confirm)}</p>
+            {(!is_on).then(|| view! { <p>{t!(w, passkey_confirm)}</p> })}
             {banner}
             <Button
-                label=t!(w, passkey_do)
-                icon=Icon::Finger
-                kind=ButtonKind::Primary
+                label
+                kind
                 state=Signal::derive(move || {
                     if busy.get() { Readiness::Busy(w.get().passkey_busy().to_owned()) } else { Readiness::Ready }
                 })
@@ -105,31 +107,6 @@ fn SetUp(on_close: Callback<()>) -> impl IntoView {
             <div class="stack">
                 <p>{t!(w, passkey_text)}</p>
                 {step}
-            </div>
-        </Sheet>
-    }
-}
-
-#[component]
-fn TurnOff(on_close: Callback<()>) -> impl IntoView {
-    let w = use_words();
-    let roster = use_roster();
-    let toaster = use_context::<Toaster>().expect("main.rs provides the toaster");
-    let press = Callback::new(move |()| {
-        spawn_local(async move {
-            let w = w.get_untracked();
-            toaster.tell(Toast::new(match roster.drop_passkey().await {
-                Ok(()) => w.passkey_stopped().to_owned(),
-                Err(error) => door_words(w, &error, ""),
-            }));
-            on_close.run(());
-        });
-    });
-    view! {
-        <Sheet title=t!(w, passkey_title) second=t!(w, passkey_on) close_label=t!(w, close) on_close>
-            <div class="stack">
-                <p>{t!(w, passkey_text)}</p>
-                <Button label=t!(w, passkey_stop) kind=ButtonKind::Danger on_press=press wide=true/>
             </div>
         </Sheet>
     }
