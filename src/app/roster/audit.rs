@@ -79,11 +79,8 @@ impl Roster {
             [Some(record.begun().stamp.millis()), planned].into_iter().flatten().any(|at| at.day(offset) == today)
         };
         let is_owner = || self.me_now().is_some_and(|me| lead::owner(person) == Some(me.id));
-        let is_busy_with = |record: &Record| {
-            // Whoever looked has not thereby something to do with them.
-            let kind = record.kind().as_str();
-            kind != audit::KIND && (self.is_mine(record) || IS_HERE.contains(&kind) && is_today(record))
-        };
+        let is_busy_with =
+            |record: &Record| self.is_mine(record) || IS_HERE.contains(&record.kind().as_str()) && is_today(record);
         // Every row of a list asks while somebody types, so nobody's years are read.
         let lately = || {
             self.ask(&[], |replica| {

@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
-use super::{Giving, MERGING, NOBODY, RULING, is_free, owner, ruled_owner};
+use super::{Giving, MERGING, NOBODY, RULING, is_free, owner};
 use crate::{
     audience::Audience,
     audit,
     capture::Scene,
+    chance::Seeded,
     change::{Edit, Key, Op, Write},
-    id::{ChangeId, RecordId, StaffId},
+    id::{RecordId, StaffId},
     pack::Pack,
     parameter::Parameters,
     record::Record,
@@ -104,7 +105,7 @@ fn ruling(
     ]);
     values.extend(more);
     let replaces = person.head_changes(RULING);
-    let entry = entry_id(person, giving, &replaces);
+    let entry = entry_id(person, giving, scene.now);
     let write = Write { key: Key::of(RULING), op: Op::Guarded { values, replaces } };
     let edit = Edit {
         record: person.id,
@@ -116,14 +117,13 @@ fn ruling(
     vec![edit, audit::changed_owner(person.id, Some(from), to, giving.key(), entry, scene)]
 }
 
-/// The id of the log's entry: the same whoever works it out.
-fn entry_id(person: &Record, giving: Giving, replaces: &[ChangeId]) -> RecordId {
+/// The id of the log's entry. Of one ruling there is one, since the ruling's own change has the same id wherever it is made.
+fn entry_id(person: &Record, giving: Giving, now: Millis) -> RecordId {
     let mut hash = Sha256::new_with_prefix(b"yingke owner 1");
     hash.update(person.id.bytes());
     hash.update(giving.key());
-    hash.update(ruled_owner(person).unwrap_or_default());
-    replaces.iter().for_each(|change| hash.update(change.bytes()));
     hash.update(person.last_rank().map_or([0; 16], |rank| rank.change.bytes()));
     let hash: [u8; 32] = hash.finalize().into();
-    RecordId::from_bytes(hash[..16].try_into().expect("half of a hash has 16 bytes"))
+    let seed = u64::from_be_bytes(hash[..8].try_into().expect("a hash has 32 bytes"));
+    RecordId::new(now, &mut Seeded::new(seed))
 }

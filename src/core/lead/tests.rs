@@ -325,6 +325,9 @@ impl House {
         let scene = scene(noon(day), &none);
         let Some(edits) = give_back(&person, &scene).or_else(|| thirty().lapse(&person, &scene)) else { return false };
         assert_eq!(edits.len(), 2, "the log has its entry");
+        // Logs are read by the time of their entries' making, which is in the id.
+        let made_now = RecordId::new(scene.now, &mut Seeded::new(0));
+        assert_eq!(edits[1].record.bytes()[..6], made_now.bytes()[..6]);
         let change = fixture::change(number, vec![edits[0].clone()]);
         self.keep(Ranked::provisional(Stamp::at(scene.now), change));
         true

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
+    audit,
     change::Key,
     codec::{Glance, Seen, Sought},
     id::{RecordId, VenueId},
@@ -177,6 +178,8 @@ impl Index {
             // Who was merged into another is found there.
             "person" if id(value(MERGED_INTO)).is_some_and(|other| other != glance.id) => What::Other,
             "person" => What::Person(self.person_facts(glance)),
+            // Who looked at a guest or gave them away did not meet them.
+            audit::KIND => What::Other,
             "outing" => What::Outing { at: day(value(OUTING_DATE)).map_or(made_at(glance.id), |day| day.begins(0)) },
             kind => {
                 let (person, is_visit) = (id(value(PERSON)), kind == "visit");

@@ -407,6 +407,20 @@ fn a_visitor_who_left_no_number_is_on_the_sheet_of_the_day() {
     assert_eq!(replica.visits_on(today, today, 480).count(), 1);
 }
 
+#[test]
+fn a_look_at_a_guest_is_none_of_what_happened_with_them() {
+    let mut replica = Replica::new();
+    let capture = fixture::phone_change();
+    let person = capture.change.edits().next().unwrap().record;
+    replica.append(capture);
+    let before = replica.last_activity(person);
+    let mut look = fixture::person_edit(255, vec![("person", Op::Latest(person.into()))]);
+    look.kind = Key::of(crate::audit::KIND);
+    replica.append(Ranked::provisional(Stamp::at(fixture::NOW), fixture::change(42, vec![look])));
+    assert_eq!((replica.history(person).count(), replica.last_activity(person)), (0, before));
+    assert_eq!(replica.count(crate::audit::KIND), 1);
+}
+
 // ---- Checkpoints --------------------------------------------------------------------------------------------
 
 /// Blocks as they lie on the disk, in the order in which they were written.
