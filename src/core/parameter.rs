@@ -55,6 +55,12 @@ impl Parameters {
         }
     }
 
+    /// Whether the venue has ever set it.
+    #[must_use]
+    pub fn is_set(&self, name: &str) -> bool {
+        self.set_by_name.contains_key(name)
+    }
+
     /// Since when the venue's own setting holds that is in force on a day; `None` where the pack's does.
     #[must_use]
     pub fn since(&self, name: &str, day: Day) -> Option<Day> {

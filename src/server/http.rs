@@ -160,10 +160,10 @@ impl App {
                 () = arrived => false,
                 () = ended => return,
             };
-            self.look_at_the_clock().await;
+            self.go_round(Round::Due).await;
             if is_minute && minute.is_multiple_of(60) {
                 self.tidy().await;
-                self.let_guests_go().await;
+                self.go_round(Round::Lapsing).await;
             }
             minute += u64::from(is_minute);
         }
@@ -186,15 +186,6 @@ impl App {
     }
 
     /// What the clock of the house owes by now is written, and tablets are told.
-    pub async fn look_at_the_clock(&self) {
-        self.go_round(Round::Due).await;
-    }
-
-    /// Guests whose time with their colleague has passed go into the pool.
-    pub async fn let_guests_go(&self) {
-        self.go_round(Round::Lapsing).await;
-    }
-
     async fn go_round(&self, round: Round) {
         let looked = async {
             for organisation in self.register.organisations().await? {
@@ -222,6 +213,7 @@ impl App {
 #[derive(Debug, Clone, Copy)]
 enum Round {
     Due,
+    /// Guests whose time with their colleague has passed.
     Lapsing,
 }
 

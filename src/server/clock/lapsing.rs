@@ -11,12 +11,13 @@ use yingke_core::{
     id::{StaffId, VenueId},
     lead::{
         NOBODY,
-        protection::{Protection, give_back},
+        protection::{DAYS, Protection, give_back},
     },
     pack::{Pack, VenueKind},
     parameter::Parameters,
     record::Record,
     time::Millis,
+    wire::v1::Venue,
 };
 
 use super::{Looked, change, numbers_by_venue};
@@ -28,6 +29,13 @@ use crate::{
 /// Guests who are read at once.
 const PAGE: usize = 2_000;
 
+/// A venue that lets guests go, or has done so.
+struct Place {
+    pack: &'static Pack,
+    offset_minutes: i32,
+    protection: Option<Protection>,
+}
+
 /// Lets go of every guest whose time has passed by `now`.
 ///
 /// # Errors
@@ -35,14 +43,14 @@ const PAGE: usize = 2_000;
 pub async fn lapse(ledger: &dyn Ledger, house: &House, now: Millis) -> Result<Looked, LedgerError> {
     let organisation = house.organisation;
     let mut looked = Looked::default();
-    let numbers = numbers_by_venue(ledger, organisation).await?;
+    let places = places(house, &numbers_by_venue(ledger, organisation).await?, now);
     let mut after = None;
-    loop {
+    while !places.is_empty() {
         let page = ledger.records(organisation, Some("person"), after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(looked) };
+        let Some(last) = page.last() else { break };
         after = Some(last.id);
         let owing = page.iter().filter_map(|person| {
-            let owed = Owed { cause: cause(person), edits: ruling(person, house, &numbers, now)? };
+            let owed = Owed { cause: cause(person), edits: ruling(person, house, &places, now)? };
             Some(Candidate::new(change(organisation, person, &BTreeMap::new(), owed, now), None))
         });
         let candidates: Vec<Candidate> = owing.collect();
@@ -54,17 +62,29 @@ pub async fn lapse(ledger: &dyn Ledger, house: &House, now: Millis) -> Result<Lo
             looked.count(&verdict);
         }
     }
+    Ok(looked)
 }
 
-fn ruling(person: &Record, house: &House, numbers: &BTreeMap<VenueId, Parameters>, now: Millis) -> Option<Vec<Edit>> {
-    let venue = house.venues.get(&person.audience().venue())?;
-    let (pack, offset_minutes) = (Pack::of(VenueKind::from_key(&venue.pack)), venue.utc_offset_minutes);
-    let role_of = |id: StaffId| house.staff.get(&id).filter(|staff| staff.venue == venue.id).map(|staff| staff.role);
-    let scene = Scene { now, offset_minutes, venue: venue.id, me: NOBODY, role_of: &role_of, pack, paper_number: None };
+fn places(house: &House, numbers: &BTreeMap<VenueId, Parameters>, now: Millis) -> BTreeMap<VenueId, Place> {
     let none = Parameters::default();
-    let parameters = numbers.get(&venue.id).unwrap_or(&none);
-    let protection = Protection::on(parameters, pack, now.day(offset_minutes));
-    give_back(person, &scene).or_else(|| protection?.lapse(person, &scene))
+    let place = |(id, venue): (&VenueId, &Venue)| {
+        let (pack, offset_minutes) = (Pack::of(VenueKind::from_key(&venue.pack)), venue.utc_offset_minutes);
+        let parameters = numbers.get(id).unwrap_or(&none);
+        let protection = Protection::on(parameters, pack, now.day(offset_minutes));
+        // What lapsed before the venue thought better of it may still have to be given back.
+        let is_one = protection.is_some() || parameters.is_set(DAYS);
+        is_one.then_some((*id, Place { pack, offset_minutes, protection }))
+    };
+    house.venues.iter().filter_map(place).collect()
+}
+
+fn ruling(person: &Record, house: &House, places: &BTreeMap<VenueId, Place>, now: Millis) -> Option<Vec<Edit>> {
+    let venue = person.audience().venue();
+    let Place { pack, offset_minutes, protection } = places.get(&venue)?;
+    let role_of = |id: StaffId| house.staff.get(&id).filter(|staff| staff.venue == venue).map(|staff| staff.role);
+    let scene =
+        Scene { now, offset_minutes: *offset_minutes, venue, me: NOBODY, role_of: &role_of, pack, paper_number: None };
+    give_back(person, &scene).or_else(|| protection.as_ref()?.lapse(person, &scene))
 }
 
 /// What was known of a guest: with more, another word is owed.
