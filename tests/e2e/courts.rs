@@ -74,6 +74,13 @@ async fn somebody_joins_books_plays_and_pays_offline_and_the_centre_gets_all_of_
     // Plays: the ticket names card and court by itself, and says that they have come.
     tablet.button("人到了，开入场单").tap().await;
     tablet.heading("入场单与退场结算单").shown().await;
+    let number = "return document.getElementById('field-card_no').value";
+    let number = tablet.run(number, vec![]).await.as_str().unwrap().to_owned();
+    // Another card's number is not taken.
+    tablet.field("卡号").fill("abc").await;
+    tablet.button("保存").tap().await;
+    tablet.text("卡号不符合要求").shown().await;
+    tablet.field("卡号").fill(&number).await;
     tablet.button("保存").tap().await;
     tablet.status("已存在本机：入场单与退场结算单").shown().await;
     tablet.text("已开单").shown().await;

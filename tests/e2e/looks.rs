@@ -135,8 +135,16 @@ async fn every_screen_is_in_order_at_every_size() {
     tablet.button(LIN_YUE.name).tap().await;
     tablet.unlock(LI_WEI).await;
     tablet.button("全部已送达").shown_in_minutes(2).await;
+    // A leave waits for the desk's supervisor: the manager may turn it down, and is not waited for.
+    tablet.link("今日").tap().await;
+    tablet.heading("今天的客人").shown().await;
+    tablet.at_rest().await;
+    assert!(!tablet.text("待前台主管").is_there().await);
     tablet.link("看板").tap().await;
     tablet.text("首次到访成交率").shown().await;
+    let most = tablet.run("return document.querySelector('.chart').ariaLabel", vec![]).await;
+    let (_, most) = most.as_str().unwrap().split_once("最多的一天是").unwrap();
+    assert!(most.contains("月") && most.ends_with('位') && most.find('月') < most.find('，'), "{most}");
     tablet.text("从电话到签单").shown().await;
     eye.look("23-board").await;
     tablet.button("续卡预测").tap().await;

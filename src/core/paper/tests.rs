@@ -551,6 +551,18 @@ fn a_leave_is_signed_by_whose_turn_it_is_and_ends_on_a_day_that_has_come() {
 }
 
 #[test]
+fn a_leave_that_nobody_approved_is_withdrawn_whatever_day_it_is() {
+    let mut club = Club::new(VenueKind::Fitness);
+    let person = club.person(1);
+    let card = member(&mut club, person);
+    let typed = [("start_on", "2026-11-22"), ("planned_end_on", "2026-12-22"), ("member_sign", INK)];
+    let leave = club.begin("F-14", 2, &[card, person], &typed);
+    club.now = club.now.plus(40 * DAY_MS);
+    club.step(leave, "cancel", 2, &[]);
+    assert_eq!(club.state(leave), "cancelled");
+}
+
+#[test]
 fn a_card_goes_to_somebody_else_by_its_transfer_and_by_nothing_else() {
     let mut club = Club::new(VenueKind::Fitness);
     let person = club.person(1);

@@ -68,15 +68,18 @@ pub fn unmet_text(roster: Roster, words: Words, of: Of<'_>, unmet: &[Call]) -> S
     texts.join(words.list_comma())
 }
 
+/// The field that a guard is about. The state of another paper is asked of the field that names it.
+fn asked_field(path: &str) -> &str {
+    match path.rsplit_once('.') {
+        Some((through, "state")) => asked_field(through),
+        Some((_, key)) => key,
+        None => path,
+    }
+}
+
 fn one(roster: Roster, words: Words, of: Of<'_>, call: &Call) -> String {
     let label = |path: &str| {
-        let pack = roster.pack();
-        // The state of another paper is asked of the field that names it: its own word says nothing.
-        let key = match path.rsplit_once('.') {
-            Some((through, "state")) => through.rsplit('.').next().unwrap_or(through),
-            Some((_, key)) => key,
-            None => path,
-        };
+        let (pack, key) = (roster.pack(), asked_field(path));
         let own = field_of(pack, of.kind, key);
         let field = own.or_else(|| pack.forms.iter().find_map(|form| form.field(key)));
         field.map_or_else(|| key.replace('_', " "), |field| field.label.in_language(words.0).to_owned())
@@ -130,4 +133,16 @@ fn leave_text(roster: Roster, words: Words, record: &Record) -> String {
     };
     let texts: Vec<&str> = problems.unwrap_or_default().into_iter().map(word).collect();
     texts.join(words.list_comma())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::asked_field;
+
+    #[test]
+    fn the_state_of_another_paper_is_called_by_the_field_that_names_it() {
+        assert_eq!(asked_field("membership.state"), "membership");
+        assert_eq!(asked_field("membership.card_no"), "card_no");
+        assert_eq!(asked_field("start_on"), "start_on");
+    }
 }
