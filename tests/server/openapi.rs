@@ -34,7 +34,9 @@ async fn no_answer_is_outside_the_document() {
     // One never ends, the other would end the rest.
     command.args(["--exclude-path", "/v1/events", "--exclude-path", "/v1/sign-out"]);
     command.args(["--checks", CHECKS, "--phases", "examples,coverage,fuzzing", "--max-examples", EXAMPLES]);
-    command.args(["--seed", "1", "--generation-database", "none", "--request-timeout", "20", "--workers", "2"]);
+    command.args(["--seed", "1", "--generation-database", "none", "--request-timeout", "20"]);
+    // Python before 3.11.8 errs where two threads parse at once (python/cpython#106905).
+    command.args(["--workers", "1"]);
     command.args(["--warnings", "off", "--no-color"]).current_dir(place.path()).kill_on_drop(true);
     let output = tokio::time::timeout(HANGS, command.output()).await.expect("it ends").unwrap();
     let told = String::from_utf8_lossy(&output.stdout);
