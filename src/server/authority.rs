@@ -187,16 +187,25 @@ fn private(host: &str) -> Result<SanType, AuthorityError> {
         };
         return is_private.then_some(SanType::IpAddress(address)).ok_or_else(public);
     }
-    let is_name = (1..=253).contains(&host.len())
-        && host.split('.').all(|part| {
-            let inside = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
-            (1..=63).contains(&part.len()) && part.bytes().all(inside) && !part.starts_with('-') && !part.ends_with('-')
-        });
-    let is_private = |end: &str| host.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-    if !is_name || !PRIVATE_NAMES.into_iter().any(is_private) {
+    if !is_name(host) || !is_private(host) {
         return Err(public());
     }
     Ok(SanType::DnsName(host.try_into()?))
+}
+
+/// Whether it is written as names on a network are. Source: RFC 1123.
+pub(crate) fn is_name(host: &str) -> bool {
+    let is_label = |part: &str| {
+        let inside = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+        (1..=63).contains(&part.len()) && part.bytes().all(inside) && !part.starts_with('-') && !part.ends_with('-')
+    };
+    (1..=253).contains(&host.len()) && host.split('.').all(is_label)
+}
+
+/// Whether it is a name that no public authority vouches for.
+pub(crate) fn is_private(name: &str) -> bool {
+    let ends = |end: &str| name.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    PRIVATE_NAMES.into_iter().any(ends)
 }
 
 // ---- What the person at the keyboard reads ------------------------------------------------------------------

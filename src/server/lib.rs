@@ -3,6 +3,7 @@
 //! [`http`] says who is asking and whether it is well formed, [`exchange`] decides and has never heard of
 //! HTTP, [`ledger`] keeps. [`register`] knows the club: its venues, people and tablets.
 
+pub mod acme;
 pub mod admin;
 pub mod authority;
 pub mod backup;

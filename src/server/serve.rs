@@ -1,11 +1,6 @@
 //! Serving until somebody asks to end: the ports first, then the ledger, and at the end open requests.
 
-use std::{
-    io::IsTerminal,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{io::IsTerminal, net::SocketAddr, path::Path, time::Duration};
 
 use axum_server::{Handle, accept::NoDelayAcceptor, tls_rustls::RustlsAcceptor};
 use tokio::{net::TcpListener, sync::watch};
@@ -13,8 +8,8 @@ use tokio::{net::TcpListener, sync::watch};
 use crate::{
     admin::{self, AdminError},
     authority, http,
-    settings::Data,
-    tls::{self, Certificate},
+    settings::{Data, Tls},
+    tls,
 };
 
 /// How long open requests may take to end before they are cut.
@@ -30,8 +25,7 @@ pub struct Wish<'a> {
     pub metrics: Option<SocketAddr>,
     /// Where tablets fetch the private authority's certificate.
     pub install: Option<SocketAddr>,
-    /// A certificate and its key.
-    pub tls: Option<(PathBuf, PathBuf)>,
+    pub tls: &'a Tls,
     pub app: Option<&'a Path>,
 }
 
@@ -45,10 +39,7 @@ pub async fn run(wish: Wish<'_>) -> Result<String, AdminError> {
     {
         return Err(asked(format!("{} holds no index.html; `cargo xtask dist` makes the app's files", app.display())));
     }
-    let certificate = match &wish.tls {
-        Some((certificate, key)) => Some(Certificate::read(certificate, key).await.map_err(|e| asked(e.to_string()))?),
-        None => None,
-    };
+    let secure = tls::secure(wish.tls, &wish.data.folder).await.map_err(|error| asked(error.to_string()))?;
     let listener = bound(wish.listen, "--listen").await?;
     let metrics = match wish.metrics {
         Some(address) => Some(bound(address, "--metrics").await?),
@@ -76,16 +67,16 @@ pub async fn run(wish: Wish<'_>) -> Result<String, AdminError> {
     }
     tokio::spawn(state.clone().keep_time());
     let router = http::router(state, wish.app);
-    let router = if certificate.is_some() { tls::strict(router) } else { router };
+    let router = if secure.is_some() { tls::strict(router) } else { router };
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let handle = Handle::new();
     let server = listener.into_std().and_then(axum_server::from_tcp).map_err(|error| asked(error.to_string()))?;
     let mut server = server.handle(handle.clone()).first_request_timeout(HEAD_WAIT);
     server.http_builder().http1().header_read_timeout(HEAD_WAIT);
-    let server = match certificate {
-        Some(certificate) => {
-            tokio::spawn(certificate.clone().follow(http::system_clock()));
-            let acceptor = RustlsAcceptor::new(certificate.config).acceptor(NoDelayAcceptor::new());
+    let server = match secure {
+        Some(secure) => {
+            tokio::spawn(secure.kept);
+            let acceptor = RustlsAcceptor::new(secure.config).acceptor(NoDelayAcceptor::new());
             tokio::spawn(server.acceptor(acceptor).serve(service))
         }
         None => tokio::spawn(server.acceptor(NoDelayAcceptor::new()).serve(service)),

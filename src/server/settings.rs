@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
+use rustls_acme::acme::LETS_ENCRYPT_PRODUCTION_DIRECTORY as LETS_ENCRYPT;
 
 /// The endpoint of Yingke 迎客: keeps what tablets save and gives it to the others.
 #[derive(Debug, Parser)]
@@ -36,6 +37,31 @@ fn database(typed: &str) -> Result<String, String> {
     }
 }
 
+/// How tablets come by https.
+#[derive(Debug, Args)]
+pub struct Tls {
+    /// A certificate's file (PEM, followed by those between it and its authority): then tablets come by https
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub certificate: Option<PathBuf>,
+    /// Its private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    pub key: Option<PathBuf>,
+    /// The name on the internet by which tablets reach this machine, such as club.example.com: a certificate is fetched
+    /// from a public authority, whose terms you agree to, and renewed in time. Port 443 has to lead here. Can be said
+    /// several times
+    #[arg(long = "acme", value_name = "NAME", conflicts_with = "certificate")]
+    pub hosts: Vec<String>,
+    /// To whom the authority writes about it: an e-mail address
+    #[arg(long = "acme-contact", value_name = "MAIL", requires = "hosts")]
+    pub contact: Option<String>,
+    /// Another authority than Let's Encrypt: the address of its ACME directory
+    #[arg(long = "acme-directory", value_name = "URL", requires = "hosts", default_value = LETS_ENCRYPT)]
+    pub directory: String,
+    /// Who vouches for that address, where no public authority does: a certificate's file (PEM)
+    #[arg(long = "acme-trust", value_name = "FILE", requires = "hosts")]
+    pub trust: Option<PathBuf>,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Begin: make the database of a new organisation
@@ -65,12 +91,8 @@ pub enum Command {
         /// Address and port where Prometheus asks, at /metrics; nowhere unless it is said
         #[arg(long, value_name = "ADDRESS")]
         metrics: Option<SocketAddr>,
-        /// A certificate's file (PEM, followed by those between it and its authority): then tablets come by https
-        #[arg(long, value_name = "FILE", requires = "key")]
-        certificate: Option<PathBuf>,
-        /// Its private key (PEM)
-        #[arg(long, value_name = "FILE", requires = "certificate")]
-        key: Option<PathBuf>,
+        #[command(flatten)]
+        tls: Tls,
         /// Address and port where tablets fetch, by http, what `ca` made for them, and nothing else
         #[arg(long, value_name = "ADDRESS")]
         install: Option<SocketAddr>,

@@ -1,14 +1,17 @@
-//! Certificates from files: read at the start, and again whenever somebody replaces them.
+//! Certificates: fetched by ourselves, or from files that are read at the start and whenever somebody replaces them.
 
 use std::{
     io,
     path::{Path, PathBuf},
+    pin::Pin,
     time::{Duration, SystemTime},
 };
 
 use crate::{
+    acme::{AcmeError, Renewed},
     authority::{self, AuthorityError},
-    http::Clock,
+    http::{self, Clock},
+    settings::Tls,
 };
 use axum::{
     Router,
@@ -32,6 +35,36 @@ pub enum TlsError {
     Unusable { certificate: PathBuf, key: PathBuf, cause: io::Error },
     #[error(transparent)]
     Unread(#[from] AuthorityError),
+    #[error(transparent)]
+    Unasked(#[from] AcmeError),
+}
+
+/// What connections are secured with, and what keeps its certificate good for as long as it is polled.
+pub struct Secure {
+    pub config: RustlsConfig,
+    pub kept: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl std::fmt::Debug for Secure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secure")
+    }
+}
+
+/// What was asked for on the command line; none for plain http.
+///
+/// # Errors
+/// [`TlsError`], with nothing asked of anybody.
+pub async fn secure(wish: &Tls, data: &Path) -> Result<Option<Secure>, TlsError> {
+    if let (Some(certificate), Some(key)) = (&wish.certificate, &wish.key) {
+        let files = Certificate::read(certificate, key).await?;
+        return Ok(Some(Secure { config: files.config.clone(), kept: Box::pin(files.follow(http::system_clock())) }));
+    }
+    if wish.hosts.is_empty() {
+        return Ok(None);
+    }
+    let renewed = Renewed::prepare(wish, data)?;
+    Ok(Some(Secure { config: renewed.config.clone(), kept: Box::pin(renewed.follow()) }))
 }
 
 /// When each of the two files was written.

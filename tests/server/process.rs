@@ -68,14 +68,19 @@ pub async fn refused(words: &[&str], data: &Data) -> String {
     said
 }
 
-const SERVE: [&str; 3] = ["serve", "--listen", "127.0.0.1:0"];
+const ANYWHERE: &str = "127.0.0.1:0";
+const SERVE: [&str; 3] = ["serve", "--listen", ANYWHERE];
 
 pub async fn serve(data: &Data) -> (Child, SocketAddr) {
     listening(command(&SERVE, data)).await
 }
 
 pub async fn serve_with(words: &[&str], data: &Data) -> (Child, SocketAddr) {
-    listening(command(&[&SERVE[..], words].concat(), data)).await
+    serve_at(ANYWHERE, words, data).await
+}
+
+pub async fn serve_at(listen: &str, words: &[&str], data: &Data) -> (Child, SocketAddr) {
+    listening(command(&[&["serve", "--listen", listen][..], words].concat(), data)).await
 }
 
 /// The same as [`serve`], with every sync and every answer written into a file, each with the file it is about.

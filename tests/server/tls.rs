@@ -27,14 +27,18 @@ async fn ca(place: &Place) -> String {
     done(&["ca", "--host", "127.0.0.1", "--host", "yingke.local"], &place.data).await
 }
 
-fn trusting(authority: &[u8]) -> Arc<RootCertStore> {
+pub fn trusting(authority: &[u8]) -> Arc<RootCertStore> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from(authority.to_vec())).unwrap();
     roots.into()
 }
 
 /// A connection whose other end has proved to be `name`.
-async fn connect(address: SocketAddr, name: &str, roots: &Arc<RootCertStore>) -> std::io::Result<TlsStream<TcpStream>> {
+pub async fn connect(
+    address: SocketAddr,
+    name: &str,
+    roots: &Arc<RootCertStore>,
+) -> std::io::Result<TlsStream<TcpStream>> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let config = config.with_root_certificates(roots.clone()).with_no_client_auth();
