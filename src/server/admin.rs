@@ -17,12 +17,13 @@ use yingke_core::{
 use crate::{
     authority,
     backup::{self, BackupError},
-    erase::{self, EraseError},
+    erase::{self, EraseError, Reach},
     export, handed_in,
     house::House,
     import,
     keys::{self, Secrets, SystemChance},
     ledger::{Database, LedgerError, OpenError, postgres::PostgresLedger, sqlite::SqliteLedger},
+    retention::{self, Period, Schedule},
     settings::{self, Data, Sealed},
     verify,
 };
@@ -353,15 +354,12 @@ pub async fn erase(data: &Data, person: &str, author: &str, write: bool, now: Mi
     let by = staff_named(&ledger.house(organisation).await?, author)?.id;
     let found = erase::find(&*ledger, organisation, person).await.map_err(failed)?;
     let plan = erase::plan(&*ledger, organisation, found.id).await?;
-    let counted = |counts: &BTreeMap<String, usize>| {
-        counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect::<Vec<_>>().join(", ")
-    };
     let mut told = format!("{}: {}\n", if write { "Emptied" } else { "Would be emptied" }, counted(&plan.going));
     if !plan.kept.is_empty() {
         told += &format!("Stays, because law keeps it for ten years: {}\n", counted(&plan.kept));
     }
     if write {
-        erase::note(&data.folder, organisation, found.id, by, now).map_err(failed)?;
+        erase::note(&data.folder, organisation, [(found.id, Reach::About)], by, now).map_err(failed)?;
         let changes = ledger.erase(organisation, &plan.records, &new_epoch(), now).await?;
         told += &format!(
             "{changes} changes say nothing of them any more.\nKeep {} apart from the backups, \
@@ -370,6 +368,49 @@ pub async fn erase(data: &Data, person: &str, author: &str, write: bool, now: Mi
         );
     } else {
         told += "Nothing was emptied yet: say --write.\n";
+    }
+    ledger.close().await;
+    Ok(told)
+}
+
+fn counted(counts: &BTreeMap<String, usize>) -> String {
+    counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect::<Vec<_>>().join(", ")
+}
+
+/// Says what has been here for longer than the schedule allows, and empties it for `author`.
+///
+/// # Errors
+/// [`AdminError`]; nothing was altered then.
+pub async fn retention(data: &Data, set: &[Period], author: Option<&str>, now: Millis) -> Result<String, AdminError> {
+    let (ledger, organisation) = open(data).await?;
+    let by = match author {
+        Some(author) => Some(staff_named(&ledger.house(organisation).await?, author)?.id),
+        None => None,
+    };
+    let records = erase::all(&*ledger, organisation, None).await?;
+    let over = retention::over(&records, &Schedule::with(set), now.day(0));
+    let mut told = String::new();
+    for (line, found) in &over.lines {
+        let mut kinds = BTreeMap::new();
+        for record in records.iter().filter(|record| found.all.contains(&record.id)) {
+            *kinds.entry(record.kind().to_string()).or_insert(0) += 1;
+        }
+        told += &format!("{}: {}\n", line.word(), counted(&kinds));
+    }
+    let gone = over.records();
+    if gone.is_empty() {
+        told += "Nothing has been here for longer than the schedule allows.\n";
+    } else if let Some(by) = by {
+        let failed = |error: EraseError| asked(error.to_string());
+        erase::note(&data.folder, organisation, over.noted(), by, now).map_err(failed)?;
+        let changes = ledger.erase(organisation, &gone, &new_epoch(), now).await?;
+        told += &format!(
+            "{changes} changes say nothing of them any more. Keep {} apart from the backups; backups from before still \
+             hold them.\n",
+            data.folder.join(erase::LIST).display()
+        );
+    } else {
+        told += "Nothing was emptied yet: say --write --as STAFF.\n";
     }
     ledger.close().await;
     Ok(told)
@@ -453,8 +494,12 @@ pub async fn restore(
     for organisation in ledger.organisations().await? {
         let erased = erase::replay(&*ledger, organisation, &data.folder, &epoch, now).await;
         match erased.map_err(|error| asked(format!("{told}but nobody who was erased is gone again: {error}")))? {
-            0 => {}
-            people => told += &format!("{people} people who were erased are gone again.\n"),
+            noted if noted == erase::Noted::default() => {}
+            noted => {
+                told += &format!("{} people who were erased are gone again", noted.about.len());
+                let alone = noted.alone.len();
+                told += &if alone > 0 { format!(", and {alone} records whose time was over.\n") } else { ".\n".into() };
+            }
         }
         let findings = verify::with_pictures(&*ledger, organisation).await?;
         told += &findings.to_string();

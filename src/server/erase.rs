@@ -14,17 +14,17 @@ use std::{
 use yingke_core::{
     id::{OrganisationId, RecordId, StaffId},
     lead::{self, Names},
-    record::{Cell, Record},
+    record::Record,
     time::Millis,
 };
 
-use crate::ledger::{Ledger, LedgerError, mentions};
+use crate::ledger::{Ledger, LedgerError, mentions_of};
 
 /// The list's name in the data folder.
 pub const LIST: &str = "erasures";
 /// Kinds that law keeps for ten years, and the audit log, which holds ids only. Source: domain catalogue 17.4: contract,
 /// payment, deposit, commission.
-const KEPT_BY_LAW: [&str; 5] = ["agreement", "payment", "deposit", "refund", "audit"];
+pub const KEPT_BY_LAW: [&str; 5] = ["agreement", "payment", "deposit", "refund", "audit"];
 /// Records read at once.
 const RECORDS_MAX: usize = 2_000;
 
@@ -80,11 +80,13 @@ fn digits(text: &str) -> String {
 /// # Errors
 /// [`LedgerError`]
 pub async fn plan(ledger: &dyn Ledger, organisation: OrganisationId, person: RecordId) -> Result<Plan, LedgerError> {
-    Ok(reach(&all(ledger, organisation, None).await?, person))
+    Ok(reach(&all(ledger, organisation, None).await?, &BTreeSet::from([person])))
 }
 
-fn reach(records: &[Record], person: RecordId) -> Plan {
-    let mut about = BTreeSet::from([person]);
+/// These records and all that is about them or belongs to those, but what law keeps.
+#[must_use]
+pub fn reach(records: &[Record], roots: &BTreeSet<RecordId>) -> Plan {
+    let mut about = roots.clone();
     let mut kept = BTreeSet::new();
     loop {
         let before = about.len() + kept.len();
@@ -122,29 +124,15 @@ fn is_about(record: &Record, about: &BTreeSet<RecordId>, kept: &BTreeSet<RecordI
         return lead::joined_to(record).is_some_and(|into| about.contains(&into));
     }
     // What belongs to something that law keeps is part of it, and stays where it is.
-    let names = Names::of(record, mentioned);
+    let names = Names::of(record, mentions_of);
     names.is_some_and(|names| names.people.iter().chain(&names.others).any(|id| about.contains(id)))
 }
 
-/// The ids of other records that a record holds.
-fn mentioned(record: &Record) -> BTreeSet<RecordId> {
-    let mut found = BTreeSet::new();
-    for (_, cell) in record.fields() {
-        match cell {
-            Cell::Latest { value, .. } | Cell::First { value, .. } | Cell::Sticky { value, .. } => {
-                mentions(value, &mut found);
-            }
-            Cell::Once(values) => values.iter().for_each(|(_, value)| mentions(value, &mut found)),
-            Cell::Set(elements) => elements.keys().for_each(|value| mentions(value, &mut found)),
-            Cell::Guarded { heads, .. } => {
-                heads.iter().flat_map(|head| head.values.values()).for_each(|value| mentions(value, &mut found));
-            }
-        }
-    }
-    found
-}
-
-async fn all(
+/// All records of an organisation, or those of one kind.
+///
+/// # Errors
+/// [`LedgerError`]
+pub async fn all(
     ledger: &dyn Ledger,
     organisation: OrganisationId,
     kind: Option<&str>,
@@ -162,15 +150,27 @@ async fn all(
 
 // ---- The list -----------------------------------------------------------------------------------------------
 
-/// Writes down that a person is erased, before it is done: then a crash in between is made good by the next restore.
-/// It also says who did it and when, and nothing of the person but an id that means nothing any more.
+/// How far an erasure goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// A person, or what others belong to: all that is about it goes too.
+    About,
+    /// One record.
+    Alone,
+}
+
+/// The last word of a line about one record.
+const ALONE: &str = "alone";
+
+/// Writes down what is erased, before it is done: then a crash in between is made good by the next restore. It also
+/// says who did it and when, and nothing of anybody but ids that mean nothing any more.
 ///
 /// # Errors
 /// [`EraseError::List`]
 pub fn note(
     folder: &Path,
     organisation: OrganisationId,
-    person: RecordId,
+    records: impl IntoIterator<Item = (RecordId, Reach)>,
     by: StaffId,
     at: Millis,
 ) -> Result<(), EraseError> {
@@ -182,38 +182,53 @@ pub fn note(
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(&list).map_err(unwritten)?;
-    let (hour, minute) = at.hour_minute(0);
-    let line = format!("{organisation} {person} {}T{hour:02}:{minute:02}Z {by}\n", at.day(0));
-    file.write_all(line.as_bytes()).and_then(|()| file.sync_all()).map_err(unwritten)
+    let ((hour, minute), day) = (at.hour_minute(0), at.day(0));
+    let lines: String = records
+        .into_iter()
+        .map(|(record, reach)| {
+            let end = if reach == Reach::Alone { format!(" {ALONE}") } else { String::new() };
+            format!("{organisation} {record} {day}T{hour:02}:{minute:02}Z {by}{end}\n")
+        })
+        .collect();
+    file.write_all(lines.as_bytes()).and_then(|()| file.sync_all()).map_err(unwritten)
 }
 
-/// The people of an organisation that are on the list.
+/// What is on the list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Noted {
+    /// With all that is about them.
+    pub about: BTreeSet<RecordId>,
+    pub alone: BTreeSet<RecordId>,
+}
+
+/// What of an organisation is on the list.
 ///
 /// # Errors
 /// [`EraseError`], when there is a list that cannot be read.
-pub fn noted(folder: &Path, organisation: OrganisationId) -> Result<BTreeSet<RecordId>, EraseError> {
+pub fn noted(folder: &Path, organisation: OrganisationId) -> Result<Noted, EraseError> {
     let list = folder.join(LIST);
     let text = match fs::read_to_string(&list) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Noted::default()),
         Err(cause) => return Err(EraseError::List { list, cause }),
     };
-    let mut people = BTreeSet::new();
+    let mut noted = Noted::default();
     for (place, line) in text.lines().enumerate() {
         let mut words = line.split(' ');
         let whose: Option<OrganisationId> = words.next().and_then(|word| word.parse().ok());
-        let person: Option<RecordId> = words.next().and_then(|word| word.parse().ok());
-        let (Some(whose), Some(person)) = (whose, person) else {
+        let record: Option<RecordId> = words.next().and_then(|word| word.parse().ok());
+        let (Some(whose), Some(record)) = (whose, record) else {
             return Err(EraseError::ListDamaged { list, line: place + 1 });
         };
         if whose == organisation {
-            people.insert(person);
+            let is_alone = words.nth(2) == Some(ALONE);
+            if is_alone { &mut noted.alone } else { &mut noted.about }.insert(record);
         }
     }
-    Ok(people)
+    Ok(noted)
 }
 
-/// Erases again who is on the list, after a copy from before was put back. Gives how many people that were.
+/// Erases again what is on the list, after a copy from before was put back. Gives what that was.
 ///
 /// # Errors
 /// [`EraseError`]
@@ -223,15 +238,36 @@ pub async fn replay(
     folder: &Path,
     epoch: &str,
     now: Millis,
-) -> Result<usize, EraseError> {
-    let people = noted(folder, organisation)?;
+) -> Result<Noted, EraseError> {
+    let noted = noted(folder, organisation)?;
     let mut records = ledger.erased(organisation).await?;
     let known = all(ledger, organisation, None).await?;
-    for person in &people {
-        records.extend(reach(&known, *person).records);
-    }
+    records.extend(reach(&known, &noted.about).records);
+    records.extend(&noted.alone);
     if !records.is_empty() {
         ledger.erase(organisation, &records, epoch, now).await?;
     }
-    Ok(people.len())
+    Ok(noted)
+}
+
+#[cfg(test)]
+mod tests {
+    use yingke_core::fixture;
+
+    use super::*;
+
+    #[test]
+    fn the_list_tells_what_goes_with_all_about_it_and_what_goes_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let id = |number| RecordId::from_bytes(fixture::id_bytes(number));
+        let note = |organisation, records| note(folder.path(), organisation, records, fixture::staff(1), fixture::NOW);
+        note(fixture::organisation(), vec![(id(1), Reach::About), (id(2), Reach::Alone)]).unwrap();
+        note(OrganisationId::from_bytes(fixture::id_bytes(8)), vec![(id(3), Reach::About)]).unwrap();
+        note(fixture::organisation(), vec![(id(4), Reach::Alone)]).unwrap();
+        let expected = Noted { about: BTreeSet::from([id(1)]), alone: BTreeSet::from([id(2), id(4)]) };
+        assert_eq!(noted(folder.path(), fixture::organisation()).unwrap(), expected);
+        let list = folder.path().join(LIST);
+        fs::write(&list, format!("{}not one\n", fs::read_to_string(&list).unwrap())).unwrap();
+        assert!(matches!(noted(folder.path(), fixture::organisation()), Err(EraseError::ListDamaged { line: 5, .. })));
+    }
 }

@@ -28,6 +28,7 @@ pub mod openapi;
 pub mod pack_check;
 pub mod problem;
 pub mod register;
+pub mod retention;
 pub mod sealed;
 pub mod serve;
 pub mod settings;

@@ -46,6 +46,9 @@ async fn obey(command: Command) -> Result<String, AdminError> {
         }
         Command::Export { data, file, kind } => admin::export(&data, &kind, &file).await,
         Command::Erase { data, person, author, write } => admin::erase(&data, &person, &author, write, now).await,
+        Command::Retention { data, months, author, write: _ } => {
+            admin::retention(&data, &months, author.as_deref(), now).await
+        }
         Command::Pack(Pack::Check { file }) => pack_check::run(&file),
         Command::Verify { data } => {
             let (ledger, organisation) = admin::open(&data).await?;

@@ -5,6 +5,8 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args, Parser, Subcommand};
 use rustls_acme::acme::LETS_ENCRYPT_PRODUCTION_DIRECTORY as LETS_ENCRYPT;
 
+use crate::retention::Period;
+
 /// The endpoint of Yingke 迎客: keeps what tablets save and gives it to the others.
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true)]
@@ -174,6 +176,20 @@ pub enum Command {
         author: String,
         /// Do it. It cannot be undone, and every tablet reads its records anew
         #[arg(long)]
+        write: bool,
+    },
+    /// What has been kept for longer than the schedule allows, line by line; with --write it is emptied
+    Retention {
+        #[command(flatten)]
+        data: Data,
+        /// A line and after how many months it goes: visits=36. Lines that are not named go by the schedule (README)
+        #[arg(long = "months", value_name = "LINE=MONTHS")]
+        months: Vec<Period>,
+        /// Who does it: name or id
+        #[arg(long = "as", value_name = "STAFF", requires = "write")]
+        author: Option<String>,
+        /// Do it. It cannot be undone, and every tablet reads its records anew
+        #[arg(long, requires = "author")]
         write: bool,
     },
     /// Packs: what a kind of venue asks for

@@ -5,9 +5,11 @@ use std::fs;
 use yingke_core::{
     audience::Audience,
     chance::Seeded,
-    change::{Change, Edit, Key, Op, Write},
+    change::{Change, Edit, Key, Op, Ranked, Write},
     id::{ChangeId, RecordId},
+    stamp::Stamp,
     sync::TurnError,
+    time::DAY_MS,
     wire::v1::Refusal,
 };
 
@@ -19,7 +21,7 @@ use crate::{
 const NAME: &str = "欧阳消逝";
 const PHONE: &str = "+8613987650001";
 
-/// A person with a visit and a payment, pushed from a tablet of theirs' consultant.
+/// A person with a visit, and with a payment if they paid, pushed from a tablet of theirs' consultant.
 struct Guest {
     tablet: Tablet,
     own: Audience,
@@ -27,36 +29,40 @@ struct Guest {
     ids: Vec<ChangeId>,
 }
 
-async fn guest(address: std::net::SocketAddr) -> Guest {
+async fn guest(address: std::net::SocketAddr, days_ago: i64, has_paid: bool) -> Guest {
     let mut tablet = Tablet::enrol(address).await;
     let directory = tablet.enrolled.directory.clone();
     let author = directory.staff.iter().find(|staff| staff.name == "林悦").unwrap();
     tablet.signed_in = Some(tablet.try_sign_in(author.id, "260711").await.json());
-    let (own, now) = (Audience::Own(author.venue, author.id), tablet.enrolled.server_time);
+    let own = Audience::Own(author.venue, author.id);
+    let now = tablet.enrolled.server_time.plus(-days_ago * DAY_MS);
     tablet.settle().await;
     let person = tablet.new_record(now);
     let mut ids = Vec::new();
     let mut save = |kind: &'static str, record: RecordId, writes: Vec<Write>| {
-        let mut ranked = tablet.change(1, &own, record, now, &[]);
-        let mut header = ranked.change.header.clone();
+        let ranked = tablet.change(1, &own, record, now, &[]);
+        let mut header = ranked.change.header;
         (header.organisation, header.author) = (directory.organisation, author.id);
         let edit = Edit { record, kind: Key::of(kind), audience: own.clone(), salt: [0; 8], writes };
-        ranked.change = Change::new(header, vec![edit], &mut Seeded::new(ids.len() as u64));
-        ids.push(ranked.change.id());
-        ranked
+        let change = Change::new(header, vec![edit], &mut Seeded::new(ids.len() as u64));
+        ids.push(change.id());
+        Ranked::provisional(Stamp::at(now.plus(ids.len() as i64)), change)
     };
     let latest =
         |key: &'static str, value: yingke_core::value::Value| Write { key: Key::of(key), op: Op::Latest(value) };
-    let changes = [
+    let mut changes = vec![
         save("person", person, vec![latest("name", NAME.into()), latest("phone", PHONE.into())]),
         save(
             "visit",
             tablet.new_record(now),
             vec![latest("person", person.into()), latest("visitor_name", NAME.into())],
         ),
-        save("payment", tablet.new_record(now), vec![latest("person", person.into())]),
-        save("person", tablet.new_record(now), vec![latest("referrer", person.into()), latest("name", "李娜".into())]),
     ];
+    if has_paid {
+        changes.push(save("payment", tablet.new_record(now), vec![latest("person", person.into())]));
+    }
+    let friend = vec![latest("referrer", person.into()), latest("name", "李娜".into())];
+    changes.push(save("person", tablet.new_record(now), friend));
     for change in &changes {
         yingke_core::journal::Journal::append(&tablet.journal, change).await.unwrap();
     }
@@ -79,7 +85,7 @@ fn lies_in(place: &Place, text: &str) -> bool {
 async fn who_is_erased_is_gone_everywhere_and_a_restore_does_not_bring_them_back() {
     let place = demo().await;
     let (_child, address) = serve(&place.data).await;
-    let Guest { tablet, own, person, ids } = guest(address).await;
+    let Guest { tablet, own, person, ids } = guest(address, 0, true).await;
     assert!(tablet.records(&own).contains_key(&person));
     let on_file = place.data.database.is_none();
     assert!(!on_file || lies_in(&place, NAME), "the search finds what is there");
@@ -137,4 +143,55 @@ async fn who_is_erased_is_gone_everywhere_and_a_restore_does_not_bring_them_back
     assert!(told.contains("1 people who were erased are gone again"), "{told}");
     let output = run(&["erase", NAME, "--as", "吴珊"], &elsewhere.data).await;
     assert!(String::from_utf8(output.stderr).unwrap().contains("nobody"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_kept_for_longer_than_the_schedule_allows_is_emptied_and_stays_so() {
+    let place = demo().await;
+    let (_child, address) = serve(&place.data).await;
+    let Guest { tablet, own, person, ids } = guest(address, 390, false).await;
+    let backup = place.path().join("before.backup").display().to_string();
+    done(&["backup", &backup], &place.data).await;
+
+    assert!(done(&["retention"], &place.data).await.contains("Nothing has been here for longer"));
+    // Of the demo's own people, who are new, none.
+    let shorter = ["retention", "--months", "guests=12"];
+    let preview = done(&shorter, &place.data).await;
+    assert!(preview.contains("guests: 2 person, 1 visit") && preview.contains("--write"), "{preview}");
+    for (words, sentence) in [
+        (&["retention", "--write"][..], "--as"),
+        (&["retention", "--as", "吴珊"], "--write"),
+        (&["retention", "--write", "--as", "无此人"], "staff list"),
+        (&["retention", "--months", "guest=3"], "visits=36"),
+    ] {
+        let output = run(words, &place.data).await;
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && said.contains(sentence), "{words:?}: {said}");
+    }
+    assert!(tablet.turn().await.is_ok(), "nothing was altered so far");
+    assert!(tablet.records(&own).contains_key(&person));
+
+    let told = done(&[&shorter[..], &["--write", "--as", "吴珊"]].concat(), &place.data).await;
+    assert!(told.contains("3 changes say nothing"), "{told}");
+    assert!(done(&shorter, &place.data).await.contains("Nothing has been here for longer"));
+    let check_gone = async |when: &str| {
+        assert_eq!(tablet.turn().await, Err(TurnError::NewEpoch), "{when}");
+        tablet.settle().await;
+        assert!(!tablet.records(&own).contains_key(&person), "{when}");
+        let mut refused: Vec<_> = tablet.journal.kept().tray.iter().map(|(ranked, _)| ranked.change.id()).collect();
+        refused.sort();
+        assert_eq!(
+            refused,
+            {
+                let mut all = ids.clone();
+                all.sort();
+                all
+            },
+            "{when}"
+        );
+        assert!(done(&["verify"], &place.data).await.contains("all agree"), "{when}");
+    };
+    check_gone("emptied").await;
+    assert!(done(&["restore", "--replace", &backup], &place.data).await.contains("erased are gone again"));
+    check_gone("restored").await;
 }
