@@ -356,6 +356,18 @@ pub fn prefill(form: &Form, about: &[&Record], draft: &mut Draft) {
     }
 }
 
+/// Takes out again what those records filled in, but for what was altered since: another one is about to be chosen.
+pub fn take_back(form: &Form, about: &[&Record], draft: &mut Draft) {
+    let mut filled = Draft::default();
+    prefill(form, about, &mut filled);
+    for field in form.fields() {
+        let text = filled.get(field.key.as_str());
+        if !text.is_empty() && draft.get(field.key.as_str()) == text {
+            draft.set(&field.key, "");
+        }
+    }
+}
+
 /// The edits of a new paper: the record in its first state, with what can be reckoned, and what it changes about the
 /// person and the card that it is about.
 ///

@@ -1019,3 +1019,28 @@ fn nobody_goes_on_from_two_sides_before_one_was_chosen() {
         assert!(club.offered(case, me).is_empty(), "{me}");
     }
 }
+
+#[test]
+fn another_card_chosen_takes_the_first_ones_number_and_name_along() {
+    let holder = |number: u8, name: &str, card_no: &str| {
+        let person = fixture::record_of(number, "person", None, vec![("name", name.into())]);
+        let fields = vec![("person", person.id.into()), ("card_no", card_no.into())];
+        (fixture::record_of(number + 1, "membership", Some("active"), fields), person)
+    };
+    let (first, second) = (holder(1, "李娜", "A1024"), holder(3, "王芳", "A2048"));
+    let form = Pack::of(VenueKind::Fitness).form("F-14").unwrap();
+    let filled = |draft: &Draft| ["membership", "card_no", "member_name"].map(|key| draft.get(key).to_owned());
+    let mut draft = Draft::default();
+    prefill(form, &[&first.0, &first.1], &mut draft);
+    assert_eq!(filled(&draft), [&first.0.id.to_string(), "A1024", "李娜"]);
+    draft.set(&Key::of("channel"), "by_phone");
+    take_back(form, &[&first.0, &first.1], &mut draft);
+    assert_eq!(filled(&draft), ["", "", ""]);
+    assert_eq!(draft.get("channel"), "by_phone");
+    prefill(form, &[&second.0, &second.1], &mut draft);
+    assert_eq!(filled(&draft), [&second.0.id.to_string(), "A2048", "王芳"]);
+    // What was typed over is whoever's typed it.
+    draft.set(&Key::of("member_name"), "王芳芳");
+    take_back(form, &[&second.0, &second.1], &mut draft);
+    assert_eq!(filled(&draft), ["", "", "王芳芳"]);
+}

@@ -14,7 +14,10 @@ use yingke_core::{
 use super::{field::Labelled, sheet::Sheet};
 use crate::{
     roster::{Roster, Whose},
-    screens::record_title::{kind_of, second_of, title_of},
+    screens::{
+        papers::person_of,
+        record_title::{kind_of, second_of, title_of},
+    },
     t,
     ui::{Button, ButtonKind, CheckBox, Choice, ChoiceList, Facts, Field, FieldGroup, Icon, ListRow, slot},
     words::Words,
@@ -67,6 +70,12 @@ pub(super) fn records(
         found
     });
     let is_open = move || takes_several || chosen.with(Vec::is_empty);
+    let fill = move |id: RecordId, how: fn(&Form, &[&Record], &mut Draft)| {
+        let record = untrack(|| roster.record(id));
+        let person = record.as_ref().and_then(person_of).and_then(|person| untrack(|| roster.record(person)));
+        let known: Vec<&Record> = record.iter().chain(&person).collect();
+        sheet.form.with_value(|form| sheet.draft.update(|draft| how(form, &known, draft)));
+    };
     let choose = Callback::new(move |id: RecordId| {
         query.set(String::new());
         key.with_value(|key| {
@@ -75,18 +84,18 @@ pub(super) fn records(
                 sheet.typed.run(());
             } else {
                 sheet.set(key, id.to_string());
-                // What the form asks of it besides, such as a card's number, is known now.
-                if let Some(record) = untrack(|| roster.record(id)) {
-                    sheet.form.with_value(|form| sheet.draft.update(|draft| paper::prefill(form, &[&record], draft)));
-                }
+                // What the form asks of it besides, such as a card's number and whose it is, is known now.
+                fill(id, paper::prefill);
             }
         });
     });
     let take_out = Callback::new(move |id: RecordId| {
-        key.with_value(|key| {
-            sheet.draft.update(|draft| draft.toggle(key, &id.to_string()));
-            sheet.typed.run(());
-        });
+        if takes_several {
+            key.with_value(|key| sheet.draft.update(|draft| draft.toggle(key, &id.to_string())));
+        } else {
+            fill(id, paper::take_back);
+        }
+        sheet.typed.run(());
     });
     let row = move |id: RecordId, on_open: Option<Callback<()>>| {
         let title = Signal::derive(move || {
