@@ -127,6 +127,7 @@ fn Found(id: RecordId) -> impl IntoView {
     let form = record.as_ref().and_then(|record| form_of(roster.pack(), record));
     let form_key = form.filter(|_| kind.with_value(|kind| !is_written_by_others(kind))).map(|form| &*form.id);
     let is_booking = kind.with_value(|kind| kind == "booking");
+    let next = kind.with_value(|kind| next_of(kind));
     let is_card = kind.with_value(|kind| kind == "membership");
     let edits = (may_change == Some(true)).then(|| edit_buttons(roster, &kind.get_value(), id));
     let begin = Callback::new(move |()| choosing.set(true));
@@ -151,7 +152,7 @@ fn Found(id: RecordId) -> impl IntoView {
             <aside class="papers__side">
                 <Settle id/>
                 <OtherLeave id/>
-                {is_booking.then(|| view! { <OpenTicket id/> })}
+                {next.map(|next| view! { <WriteNext id next/> })}
                 <Steps id without=if is_booking { &["arrive"] } else { &[] } second=is_booking fills_in=true/>
                 <Tasks id/>
                 <Related id/>
@@ -208,32 +209,62 @@ fn OtherLeave(id: RecordId) -> impl IntoView {
     }
 }
 
-/// Who booked has come: the ticket that lets them in, which says so as well. Away once there is one.
+/// The paper that comes next by the manual, as the first thing that can be done here. Away once there is one.
+struct Next {
+    kind: &'static str,
+    /// By which field it names this record.
+    by: &'static str,
+    label: fn(Words, &Form) -> String,
+    icon: Icon,
+    is_due: fn(Roster, &Record) -> bool,
+}
+
+/// Who booked has come: the ticket that lets them in, which says so as well.
+const TICKET: Next = Next {
+    kind: "ticket",
+    by: "booking",
+    label: |words, _| words.courts_open_ticket().to_owned(),
+    icon: Icon::Card,
+    is_due: |roster, booking| {
+        standing(roster, booking).is_some_and(|(_, state)| matches!(&*state.key, "booked" | "arrived"))
+    },
+};
+/// Who talked signs on the spot.
+const AGREEMENT: Next = Next {
+    kind: "agreement",
+    by: "negotiation",
+    label: |words, form| words.paper_new(form.title.in_language(words.0)),
+    icon: Icon::Edit,
+    is_due: |_, talk| talk.text("outcome") == Some("signed"),
+};
+
+fn next_of(kind: &str) -> Option<&'static Next> {
+    match kind {
+        "booking" => Some(&TICKET),
+        "negotiation" => Some(&AGREEMENT),
+        _ => None,
+    }
+}
+
 #[component]
-fn OpenTicket(id: RecordId) -> impl IntoView {
+fn WriteNext(id: RecordId, next: &'static Next) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
     let route = use_route();
-    let form = beginning_forms(roster, "ticket").into_iter().next();
+    let form = beginning_forms(roster, next.kind).into_iter().next();
     let is_due = Memo::new(move |_| {
-        let comes = |record: &Record| {
-            standing(roster, record).is_some_and(|(_, state)| matches!(&*state.key, "booked" | "arrived"))
-        };
-        roster.record(id).is_some_and(|record| comes(&record))
-            && roster.pointing_to(id, &["ticket"], "booking").is_empty()
+        roster.record(id).is_some_and(|record| (next.is_due)(roster, &record))
+            && roster.pointing_to(id, &[next.kind], next.by).is_empty()
     });
-    let open = Callback::new(move |()| {
-        if let Some(form) = form {
-            route.go(&format!("/form/{}?about={id}", form.id));
-        }
-    });
+    let Some(form) = form else { return View::Nothing };
     shown(
-        move || form.is_some() && is_due.get(),
+        move || is_due.get(),
         move || {
+            let open = Callback::new(move |()| route.go(&format!("/form/{}?about={id}", form.id)));
             view! {
                 <Button
-                    label=t!(w, courts_open_ticket)
-                    icon=Icon::Card
+                    label=move || (next.label)(w.get(), form)
+                    icon=next.icon
                     kind=ButtonKind::Primary
                     size=ButtonSize::Next
                     wide=true
