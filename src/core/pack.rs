@@ -263,6 +263,8 @@ pub struct Stop {
     /// Floor of the house; 0 is the entrance.
     pub floor: i32,
     pub label: Words,
+    /// What to say and ask there; none where the tour's own points do.
+    pub points: Vec<Words>,
 }
 
 /// What a venue asks for on one occasion.

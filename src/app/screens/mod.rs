@@ -37,12 +37,15 @@ use crate::{
 
 /// The points of one of the pack's talks as items of a list, if it has that talk. Subscribes to the language.
 fn points_of(roster: Roster, w: Signal<Words>, prompt: &str) -> Option<View> {
-    let prompt = roster.pack().prompt(prompt)?;
+    roster.pack().prompt(prompt).map(|prompt| points_listed(w, &prompt.points))
+}
+
+fn points_listed(w: Signal<Words>, points: &[PackWords]) -> View {
     let item = |point: &PackWords| {
         let text = point.in_language(w.get().0).to_owned();
         view! { <li>{text}</li> }
     };
-    Some(prompt.points.iter().map(item).collect())
+    points.iter().map(item).collect()
 }
 
 /// What time it is, each second, as long as the part is there that asked.

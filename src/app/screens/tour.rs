@@ -212,7 +212,7 @@ fn Walking(visit: RecordId, tour: RecordId) -> impl IntoView {
                 <div class="tour__here">
                     <p class="note">{move || w.get().tour_place(at.get() + 1, floor_word(w.get(), stops[at.get()].floor))}</p>
                     <h2 class="tour__stop-name" aria-live="polite">{move || stops[at.get()].label.in_language(w.get().0).to_owned()}</h2>
-                    <Points/>
+                    <Points stop=Signal::derive(move || &stops[at.get()])/>
                 </div>
                 <div class="tour__do">
                     <Segmented
@@ -454,11 +454,12 @@ fn Dots(liked: i64, label: String) -> impl IntoView {
 }
 
 #[component]
-fn Points() -> impl IntoView {
+fn Points(stop: Signal<&'static Stop>) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
     move || {
-        let points = super::points_of(roster, w, PROMPT)?;
+        let own = &stop.get().points;
+        let points = if own.is_empty() { super::points_of(roster, w, PROMPT)? } else { super::points_listed(w, own) };
         Some(view! { <ul class="tour__points" aria-label=t!(w, tour_points)>{points}</ul> })
     }
 }

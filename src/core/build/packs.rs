@@ -154,6 +154,8 @@ struct Stop {
     key: String,
     floor: i32,
     label: Words,
+    #[serde(default)]
+    points: Vec<Words>,
 }
 
 #[derive(Deserialize)]
@@ -411,6 +413,9 @@ pub fn compile(text: &str, names: &mut Names, only: Option<Only>) -> Result<Buil
             check_code(at, &stop.key)?;
             expect(at, keys.insert(&stop.key), || format!("route {} has two stops `{}`", route.key, stop.key))?;
             line_of(&mut lines, 'w', &[&stop.key, &stop.floor.to_string()], &[(at, &stop.label)])?;
+            for point in &stop.points {
+                line_of(&mut lines, 'h', &[], &[(at, point)])?;
+            }
         }
         if only.is_none() {
             out.push_str(&lines);

@@ -123,8 +123,9 @@ fn read_line(line: &str, pack: &mut Pack, list: &mut Box<str>, taken: &mut bool)
         "w" => {
             let key = columns.next().into();
             let floor = columns.next().parse().ok()?;
-            pack.routes.last_mut()?.stops.push(Stop { key, floor, label: columns.words() });
+            pack.routes.last_mut()?.stops.push(Stop { key, floor, label: columns.words(), points: vec![] });
         }
+        "h" => pack.routes.last_mut()?.stops.last_mut()?.points.push(columns.words()),
         "f" => {
             *taken = shown(columns.next(), pack.kind);
             if *taken {

@@ -94,3 +94,15 @@ fn a_code_of_another_business_is_known_and_not_offered() {
     assert!(!department("nursing").offered);
     assert_eq!(pack.word("dept_kind", "nursing", Language::ZhHans), "护理部");
 }
+
+#[test]
+fn each_stop_but_the_first_says_what_to_say_there() {
+    for kind in [VenueKind::Fitness, VenueKind::Sports] {
+        for route in &Pack::of(kind).routes {
+            let (first, others) = route.stops.split_first().unwrap();
+            assert!(first.points.is_empty(), "there the points of the whole tour are read");
+            let silent: Vec<_> = others.iter().filter(|stop| stop.points.len() != 2).map(|stop| &stop.key).collect();
+            assert_eq!(silent, Vec::<&Box<str>>::new());
+        }
+    }
+}
