@@ -17,6 +17,7 @@ use yingke_core::{
 use crate::{
     authority,
     backup::{self, BackupError},
+    dossier,
     erase::{self, EraseError, Reach},
     export, handed_in,
     house::House,
@@ -370,6 +371,22 @@ pub async fn erase(data: &Data, person: &str, author: &str, write: bool, now: Mi
         told += "Nothing was emptied yet: say --write.\n";
     }
     ledger.close().await;
+    Ok(told)
+}
+
+/// # Errors
+/// [`AdminError`]; no file was written then.
+pub async fn person(data: &Data, person: &str, file: &Path) -> Result<String, AdminError> {
+    let (ledger, organisation) = open(data).await?;
+    let house = ledger.house(organisation).await?;
+    let written = dossier::write(&*ledger, &house, person, file).await;
+    ledger.close().await;
+    let written = written.map_err(|error| asked(format!("{}: {error}", file.display())))?;
+    let mut told =
+        format!("{} holds {} records, open: whoever has the file can read it.\n", file.display(), written.records);
+    if written.pictures > 0 {
+        told += &format!("{} pictures are named in it and not in it.\n", written.pictures);
+    }
     Ok(told)
 }
 

@@ -51,6 +51,7 @@ pub struct Plan {
     pub going: BTreeMap<String, usize>,
     /// How many of each kind stay because law wants it.
     pub kept: BTreeMap<String, usize>,
+    pub kept_records: BTreeSet<RecordId>,
 }
 
 /// The one person that is meant: by id, phone number or whole name.
@@ -103,9 +104,9 @@ pub fn reach(records: &[Record], roots: &BTreeSet<RecordId>) -> Plan {
             break;
         }
     }
-    let mut plan = Plan { records: about, ..Plan::default() };
+    let mut plan = Plan { records: about, kept_records: kept, ..Plan::default() };
     for record in records {
-        let counts = match (plan.records.contains(&record.id), kept.contains(&record.id)) {
+        let counts = match (plan.records.contains(&record.id), plan.kept_records.contains(&record.id)) {
             (true, _) => &mut plan.going,
             (false, true) => &mut plan.kept,
             (false, false) => continue,

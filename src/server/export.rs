@@ -88,7 +88,7 @@ pub async fn run(ledger: &dyn Database, house: &House, kind: &str, path: &Path) 
 }
 
 /// For its owner alone: it holds people's data.
-fn new_file(path: &Path) -> Result<File, ExportError> {
+pub(crate) fn new_file(path: &Path) -> Result<File, ExportError> {
     let mut options = File::options();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -98,7 +98,7 @@ fn new_file(path: &Path) -> Result<File, ExportError> {
 
 /// What people read: days and times as they are written, staff by name, several values one after the other; a gift as
 /// `what*how many` and a charge as `what=yuan`, as they are typed; of a signature who, in which role and when.
-fn value_of(record: &Record, field: &schema::FieldSpec, house: &House) -> Json {
+pub(crate) fn value_of(record: &Record, field: &schema::FieldSpec, house: &House) -> Json {
     let venue = house.venues.get(&record.audience().venue());
     let offset = venue.map_or(0, |venue| venue.utc_offset_minutes);
     let staff_named = |text: &str| {
@@ -161,7 +161,7 @@ fn is_charges(venue: Option<&Venue>, record: &Record, field: &schema::FieldSpec)
     forms.filter_map(|form| form.field(field.key)).any(|field| field.kind == FieldType::List(ListOf::Charges))
 }
 
-fn time_of(at: Millis, offset: i32) -> String {
+pub(crate) fn time_of(at: Millis, offset: i32) -> String {
     let (hour, minute) = at.hour_minute(offset);
     format!("{} {hour:02}:{minute:02}", at.day(offset))
 }
@@ -172,7 +172,7 @@ trait Table: Send {
 }
 
 /// As a cell of a table shows it.
-fn shown(value: &Json) -> String {
+pub(crate) fn shown(value: &Json) -> String {
     match value {
         Json::Null => String::new(),
         Json::Bool(yes) => if *yes { "yes" } else { "no" }.into(),

@@ -10,6 +10,7 @@ pub mod backup;
 pub mod blobs;
 pub mod clock;
 pub mod demo;
+pub mod dossier;
 pub mod erase;
 pub mod exchange;
 pub mod export;

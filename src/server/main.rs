@@ -45,6 +45,7 @@ async fn obey(command: Command) -> Result<String, AdminError> {
             admin::import(&data, &wish, &venue, &author, write, now).await
         }
         Command::Export { data, file, kind } => admin::export(&data, &kind, &file).await,
+        Command::Person { data, person, file } => admin::person(&data, &person, &file).await,
         Command::Erase { data, person, author, write } => admin::erase(&data, &person, &author, write, now).await,
         Command::Retention { data, months, author, write: _ } => {
             admin::retention(&data, &months, author.as_deref(), now).await

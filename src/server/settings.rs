@@ -165,6 +165,15 @@ pub enum Command {
         #[arg(long, default_value = "person")]
         kind: String,
     },
+    /// Write all that is kept about one person into a new file, for them to have when they ask
+    Person {
+        #[command(flatten)]
+        data: Data,
+        /// Id, phone number, or whole name if only one person has it
+        person: String,
+        /// The new file, ending in .html to read or .json for another program
+        file: PathBuf,
+    },
     /// Empty everything about a person, at their request, but what law keeps: says first what would go
     Erase {
         #[command(flatten)]

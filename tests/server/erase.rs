@@ -55,7 +55,11 @@ async fn guest(address: std::net::SocketAddr, days_ago: i64, has_paid: bool) -> 
         save(
             "visit",
             tablet.new_record(now),
-            vec![latest("person", person.into()), latest("visitor_name", NAME.into())],
+            vec![
+                latest("person", person.into()),
+                latest("visitor_name", NAME.into()),
+                latest("visitee_surname", "<script>看看".into()),
+            ],
         ),
     ];
     if has_paid {
@@ -91,6 +95,28 @@ async fn who_is_erased_is_gone_everywhere_and_a_restore_does_not_bring_them_back
     assert!(!on_file || lies_in(&place, NAME), "the search finds what is there");
     let backup = place.path().join("before.backup").display().to_string();
     done(&["backup", &backup], &place.data).await;
+
+    // Whoever asks is told all that is kept first, what law keeps too, and nothing of anybody else.
+    let file = |name: &str| place.path().join(name).display().to_string();
+    let told = done(&["person", "139 8765 0001", &file("all.html")], &place.data).await;
+    assert!(told.contains("3 records"), "{told}");
+    let page = fs::read_to_string(file("all.html")).unwrap();
+    for words in [NAME, PHONE, "来访登记", "姓名", "缴费单"] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    assert!(!page.contains("李娜") && !page.contains("<script>"));
+    assert!(page.contains("&lt;script&gt;"), "what people wrote is text: {page}");
+    done(&["person", NAME, &file("all.json")], &place.data).await;
+    let all: serde_json::Value = serde_json::from_str(&fs::read_to_string(file("all.json")).unwrap()).unwrap();
+    let kinds: Vec<&str> = all.as_array().unwrap().iter().map(|one| one["kind"].as_str().unwrap()).collect();
+    assert_eq!((kinds[0], kinds.len(), &all[0]["fields"]["name"]), ("person", 3, &NAME.into()));
+    for (who, name, sentence) in
+        [(NAME, "all.html", "exists"), (NAME, "all.pdf", ".html or .json"), ("无此人", "nobody.html", "nobody here")]
+    {
+        let said = refused(&["person", who, &file(name)], &place.data).await;
+        assert!(said.contains(sentence), "{said}");
+    }
+    assert!(!place.path().join("nobody.html").exists() && !place.path().join("all.pdf").exists());
 
     let preview = done(&["erase", NAME, "--as", "吴珊"], &place.data).await;
     assert!(
