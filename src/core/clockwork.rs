@@ -9,8 +9,9 @@
 use std::collections::BTreeSet;
 
 use crate::{
+    audience::Role,
     change::{Edit, Key},
-    id::{ChangeId, RecordId},
+    id::{ChangeId, RecordId, StaffId},
     pack::{Pack, VenueKind},
     record::{Head, Record},
     schema,
@@ -43,6 +44,27 @@ impl std::fmt::Debug for Ground<'_> {
 pub struct Owed {
     pub cause: String,
     pub edits: Vec<Edit>,
+    /// Who has to hear of it, where somebody has.
+    pub told: Option<Told>,
+}
+
+/// That something ran late, and whose business that is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// The workflow, and the state that the clock brought it to.
+    pub machine: Box<str>,
+    pub state: Box<str>,
+    /// Posts, and who somebody is to the record.
+    pub whom: BTreeSet<Box<str>>,
+}
+
+impl Told {
+    /// Whether somebody is one of those. Who is named by what they are to the record is meant alone.
+    #[must_use]
+    pub fn is_for(&self, staff: StaffId, role: Role, record: &Record, lookup: Lookup<'_>) -> bool {
+        let read = |path: &str| value_at(record, path, lookup);
+        self.whom.iter().any(|whom| workflow::is_meant(whom, staff, role, &read))
+    }
 }
 
 /// The step by which what is late goes to the next level.
@@ -172,14 +194,19 @@ fn late(record: &Record, machine: &Machine, ground: &Ground<'_>) -> Option<Owed>
     if state_of(machine, record) == Some(&*step.to) {
         return None;
     }
-    let late = tasks(record, ground).into_iter().find_map(|task| match task.state(ground.now) {
-        TaskState::Escalated { minutes, .. } => {
+    let (late, next) = tasks(record, ground).into_iter().find_map(|task| match task.state(ground.now) {
+        TaskState::Escalated { minutes, to } => {
             let level = task.escalate.iter().filter(|(after, _)| minutes >= *after).count();
-            Some(format!("{} {level}", task.id))
+            Some((format!("{} {level}", task.id), to))
         }
         TaskState::Open | TaskState::InProgress | TaskState::Overdue { .. } | TaskState::Done { .. } => None,
     })?;
-    with_facts(record, ground, |facts| take(record, machine, step, &[], facts, ground, format!("{ESCALATE} {late}")))
+    let cause = format!("{ESCALATE} {late}");
+    let mut owed = with_facts(record, ground, |facts| take(record, machine, step, &[], facts, ground, cause))?;
+    if let Some(told) = &mut owed.told {
+        told.whom.insert(next);
+    }
+    Some(owed)
 }
 
 fn tasks(record: &Record, ground: &Ground<'_>) -> Vec<task::Task> {
@@ -200,8 +227,11 @@ fn take(
     let mut no_id = || RecordId::from_bytes([0; 16]);
     let actor = Actor::System;
     let taken =
-        workflow::take(ground.work, machine, &step.key, record, passed, actor, facts, ground.lookup, &mut no_id);
-    Some(Owed { cause, edits: taken.ok()?.edits })
+        workflow::take(ground.work, machine, &step.key, record, passed, actor, facts, ground.lookup, &mut no_id)
+            .ok()?;
+    let whom: BTreeSet<Box<str>> = taken.inform.into_iter().collect();
+    let told = (!whom.is_empty()).then(|| Told { machine: machine.id.clone(), state: step.to.clone(), whom });
+    Some(Owed { cause, edits: taken.edits, told })
 }
 
 fn is_clocks(head: &Head) -> bool {
@@ -228,7 +258,7 @@ fn overtaken(record: &Record, heads: &[Head], machine: &Machine, ground: &Ground
             edits.extend(taken_back(record, change, effect, ground));
         }
     }
-    Some(Owed { cause: format!("overtaken {}", head_names(record)), edits })
+    Some(Owed { cause: format!("overtaken {}", head_names(record)), edits, told: None })
 }
 
 /// The other record as it stood before the clock's change, if nobody has touched it since.

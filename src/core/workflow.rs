@@ -7,6 +7,7 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use crate::{
+    audience::Role,
     change::{Edit, Key, Write},
     id::{RecordId, StaffId},
     lead,
@@ -239,6 +240,19 @@ pub fn is_actor(by: &str, actor: Actor<'_>, read: Read<'_>) -> bool {
                 }
             }
         },
+    }
+}
+
+/// Whether somebody is who a word means: a post, or whoever the record names as that. Unlike for [`is_actor`], what
+/// belongs to nobody means nobody.
+#[must_use]
+pub fn is_meant(whom: &str, id: StaffId, role: Role, read: Read<'_>) -> bool {
+    match relation_fields(whom) {
+        Some(fields) => fields
+            .iter()
+            .filter_map(|field| read(field))
+            .any(|value| value.as_text().and_then(|text| text.parse().ok()) == Some(id)),
+        None => is_actor(whom, Actor::Staff { id, posts: &[role.key()] }, read),
     }
 }
 

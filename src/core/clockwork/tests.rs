@@ -172,6 +172,29 @@ fn a_fault_runs_late_after_the_hours_of_its_venue() {
 }
 
 #[test]
+fn what_ran_late_is_told_to_whom_the_step_and_the_level_name_and_to_nobody_else() {
+    let mut house = House::new();
+    let received = at("2026-05-08", 18, 30);
+    let fields = [("received_at", received.into()), ("reply_due_at", received.plus(24 * HOUR_MS).into())];
+    house.put(1, "case", "new", &[], &[("owner", fixture::staff(DESK).to_string().into())], &fields);
+    let told = house.owed(1, received.plus(28 * HOUR_MS + 1)).unwrap().told.unwrap();
+    assert_eq!((&*told.machine, &*told.state), ("SM-15", "escalated"));
+    assert_eq!(told.whom.iter().map(|whom| &**whom).collect::<Vec<_>>(), ["store_manager", "supervisor"]);
+    let hears = |told: &Told, staff: u8, role: Role| {
+        told.is_for(fixture::staff(staff), role, &house.records[&record(1)], &|_| None)
+    };
+    assert!(hears(&told, 9, Role::StoreManager) && hears(&told, 9, Role::FrontDeskSupervisor));
+    assert!(!hears(&told, 9, Role::Consultant) && !hears(&told, DESK, Role::FrontDesk));
+    // Who is named by what they are to it is meant alone, not everybody who may stand in for them.
+    let owner = Told { whom: BTreeSet::from(["owner".into()]), ..told };
+    assert!(hears(&owner, DESK, Role::FrontDesk) && !hears(&owner, 9, Role::StoreManager));
+    // What begins in time is nobody's business but the record's.
+    let mut house = House::new();
+    on_leave(&mut house);
+    assert_eq!(house.owed(1, at("2026-06-01", 0, 0)).unwrap().told, None);
+}
+
+#[test]
 fn the_same_cause_is_named_alike_at_any_time() {
     let mut house = House::new();
     house.put(1, "fault", "reported", &[], &[], &[("reported_at", at("2026-05-08", 8, 0).into())]);

@@ -50,7 +50,7 @@ pub async fn lapse(ledger: &dyn Ledger, house: &House, now: Millis) -> Result<Lo
         let Some(last) = page.last() else { break };
         after = Some(last.id);
         let owing = page.iter().filter_map(|person| {
-            let owed = Owed { cause: cause(person), edits: ruling(person, house, &places, now)? };
+            let owed = Owed { cause: cause(person), edits: ruling(person, house, &places, now)?, told: None };
             Some(Candidate::new(change(organisation, person, &BTreeMap::new(), owed, now), None))
         });
         let candidates: Vec<Candidate> = owing.collect();
