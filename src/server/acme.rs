@@ -40,6 +40,10 @@ pub enum AcmeError {
     Directory(String),
     #[error("{} is no certificate that can be read: {detail}", .place.display())]
     Trust { place: PathBuf, detail: String },
+    #[error(
+        "this machine trusts no authority at all; install its package ca-certificates, or name one: --acme-trust FILE"
+    )]
+    NoTrust,
     #[error("{} cannot be written: {cause}", .place.display())]
     Unwritable { place: PathBuf, cause: io::Error },
 }
@@ -111,7 +115,12 @@ impl Renewed {
 fn asking(trust: Option<&Path>) -> Result<ClientConfig, AcmeError> {
     let mut roots = RootCertStore::empty();
     match trust {
-        None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+        None => {
+            let (trusted, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            if trusted == 0 {
+                return Err(AcmeError::NoTrust);
+            }
+        }
         Some(place) => {
             let unusable = |detail: String| AcmeError::Trust { place: place.into(), detail };
             let certificates = CertificateDer::pem_file_iter(place).map_err(|error| unusable(error.to_string()))?;

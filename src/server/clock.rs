@@ -11,9 +11,10 @@ use std::{
 
 use sha2::{Digest, Sha256};
 use yingke_core::{
+    audience::may_hold,
     chance::Seeded,
     change::{Change, Header, Ranked},
-    clockwork::{self, Ground, Owed},
+    clockwork::{self, Ground, Owed, Told},
     id::{ChangeId, ENDPOINT_DEVICE, OrganisationId, RecordId, StaffId, VenueId},
     lead,
     pack::{Pack, VenueKind},
@@ -29,6 +30,7 @@ use yingke_core::{
 use crate::{
     house::House,
     ledger::{Batch, Candidate, Ledger, LedgerError, mentions_of},
+    reminders::Late,
 };
 
 mod lapsing;
@@ -49,12 +51,14 @@ const PARAMETERS_MAX: usize = 10_000;
 pub const HOUSE: StaffId = lead::NOBODY;
 
 /// What one look came to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Looked {
     pub records: usize,
     pub written: usize,
     /// The ledger's last number of what was written.
     pub number: Option<u64>,
+    /// What ran late, and whose business it is: of what was written here, not by another process.
+    pub late: Vec<(StaffId, Late)>,
 }
 
 impl Looked {
@@ -86,35 +90,50 @@ pub async fn look(ledger: &dyn Ledger, house: &House, now: Millis) -> Result<Loo
     let numbers = numbers_by_venue(ledger, organisation).await?;
     let known = records_beside(ledger, house, &due, now).await?;
     let mut looked = Looked { records: passed.records + due.len(), ..passed };
-    let mut owing: Vec<(Record, Option<Millis>, Ranked)> = Vec::new();
+    let mut owing: Vec<(Record, Option<Millis>, Ranked, Option<Told>)> = Vec::new();
     let mut again: Vec<(Record, Option<Millis>)> = Vec::new();
     for record in due {
         let asked = asked(&record, house, &numbers, &known, now, |ground| {
             (clockwork::owed(&record, ground), clockwork::look_again_at(&record, ground))
         });
         match asked {
-            Some((Some(owed), at)) => {
+            Some((Some(mut owed), at)) => {
+                let told = owed.told.take();
                 let change = change(organisation, &record, &known, owed, now);
-                owing.push((record, at, change));
+                owing.push((record, at, change, told));
             }
             Some((None, at)) => again.push((record, at)),
             None => again.push((record, None)),
         }
     }
-    let candidates = owing.iter().map(|(.., change)| Candidate::new(change.clone(), None)).collect();
+    let candidates = owing.iter().map(|(_, _, change, _)| Candidate::new(change.clone(), None)).collect();
     let verdicts = if owing.is_empty() {
         Vec::new()
     } else {
         ledger.append(organisation, Batch { pushed: None, candidates, now }).await?
     };
-    for ((record, at, _), verdict) in owing.into_iter().zip(verdicts) {
+    for ((record, at, _, told), verdict) in owing.into_iter().zip(verdicts) {
         // Else another process, or this one before, wrote it for the same cause; or its person was erased.
         if !looked.count(&verdict) {
             again.push((record, at));
+        } else if let Some(told) = told {
+            looked.late.extend(hearers(house, &record, &told, &known));
         }
     }
     ledger.look_again(organisation, &again).await?;
     Ok(looked)
+}
+
+/// Who works at the venue, sees the record, and is one of those who have to hear of it.
+fn hearers(house: &House, record: &Record, told: &Told, known: &BTreeMap<RecordId, Record>) -> Vec<(StaffId, Late)> {
+    let venue = record.audience().venue();
+    let Some(work) = house.venues.get(&venue).map(|venue| VenueKind::from_key(&venue.pack)) else { return Vec::new() };
+    let lookup = |id: RecordId| known.get(&id).map(Cow::Borrowed);
+    let here = house.staff.values().filter(|staff| staff.active && staff.venue == venue);
+    let hears = here.filter(|staff| {
+        may_hold(staff.id, staff.role, venue, record.audience()) && told.is_for(staff.id, staff.role, record, &lookup)
+    });
+    hears.map(|staff| (staff.id, Late::new(work, told))).collect()
 }
 
 /// Gives every guest who changed hands to those whose they are, at once, and looks at nothing else.

@@ -21,7 +21,7 @@ use axum::{
         IntoResponse, Response,
         sse::{Event, KeepAlive, Sse},
     },
-    routing::{get, post, put},
+    routing::{delete, get, post, put},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::{
@@ -45,8 +45,8 @@ use yingke_core::{
     time::{DAY_MS, Millis},
     wire::v1::{
         Answer, BLOCKS, BODY_BYTES_MAX, BlobKept, Directory, Enrol, Enrolled, HandIn, HandedIn, HouseAsk, HouseDeed,
-        HouseDone, Me, PUSH_CHANGES_MAX, Push, Renumber, SignIn, SignedIn, Staff, Tablets, VERSION, Verdict,
-        base64_text,
+        HouseDone, Me, PUSH_CHANGES_MAX, Push, Remind, Reminders as Reminding, Renumber, SignIn, SignedIn, Staff,
+        Tablets, VERSION, Verdict, base64_text,
     },
 };
 
@@ -64,6 +64,7 @@ use crate::{
     openapi::{self, About, Number, Who},
     problem::Problem,
     register::{self, Bearer, PersonToken, Register},
+    reminders::{Courier, Reminders, Subscription, post::Post},
     snapshot::{self, Place},
     tries::Tries,
 };
@@ -93,6 +94,8 @@ pub struct App {
     pub ledger: Arc<dyn Ledger>,
     pub register: Arc<dyn Register>,
     pub blobs: Arc<dyn Blobs>,
+    reminders: Arc<dyn Reminders>,
+    courier: Arc<Courier>,
     pub clock: Clock,
     pub metrics: Arc<Metrics>,
     known: Arc<KnownPhones>,
@@ -119,6 +122,8 @@ impl App {
         Self {
             register: database.clone(),
             blobs: database.clone(),
+            reminders: database.clone(),
+            courier: Arc::new(Courier::new(Post::to_nobody())),
             ledger: database,
             clock,
             metrics: Arc::default(),
@@ -132,8 +137,38 @@ impl App {
         }
     }
 
+    /// Reminds people by this way.
+    #[must_use]
+    pub fn reminding(self, post: Post) -> Self {
+        Self { courier: Arc::new(Courier::new(post)), ..self }
+    }
+
     pub(crate) fn now(&self) -> Millis {
         (self.clock)()
+    }
+
+    /// Reminds people until the program ends: as soon as there is something to say, and whoever was told less than a minute
+    /// ago a minute later. Beside the clock, which waits for none of it.
+    pub async fn keep_reminding(self) {
+        let mut ending = self.ending.clone();
+        let mut minutes = interval_at(tokio::time::Instant::now() + clock::EVERY, clock::EVERY);
+        minutes.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let ended = async { drop(ending.wait_for(|ending| *ending).await) };
+            tokio::select! {
+                () = self.courier.woken() => {},
+                _ = minutes.tick() => {},
+                () = ended => return,
+            }
+            self.remind().await;
+        }
+    }
+
+    /// Sends off what waits for those whose turn it is.
+    pub async fn remind(&self) {
+        if let Err(error) = self.courier.go_round(&self.reminders, &*self.register, self.now()).await {
+            tracing::warn!(%error, "reminders have to wait: {error}");
+        }
     }
 
     /// Runs the clock of the house until the program ends: every minute, and soon after something new arrived, so that a
@@ -160,7 +195,7 @@ impl App {
                 () = arrived => false,
                 () = ended => return,
             };
-            self.go_round(Round::Due).await;
+            self.look().await;
             if is_minute && minute.is_multiple_of(60) {
                 self.tidy().await;
                 self.go_round(Round::Lapsing).await;
@@ -185,7 +220,12 @@ impl App {
         }
     }
 
-    /// What the clock of the house owes by now is written, and tablets are told.
+    /// What the clock of the house owes by now is written.
+    pub async fn look(&self) {
+        self.go_round(Round::Due).await;
+    }
+
+    /// What the clock of the house owes by now is written; tablets are told, and whoever has to hear of it.
     async fn go_round(&self, round: Round) {
         let looked = async {
             for organisation in self.register.organisations().await? {
@@ -200,6 +240,7 @@ impl App {
                     // Nobody listening is no fault.
                     let _ = self.hints.send((organisation, number));
                 }
+                self.courier.tell(organisation, looked.late);
             }
             Ok::<_, LedgerError>(())
         };
@@ -295,6 +336,13 @@ routes! {
     post "/v1/house" house_work, About::new("One thing done with the people or tablets of the person's venue: a PIN, a \
         post, a code, a tablet shut out. What may be done, and to whom, goes by the person's post.")
         .by(Who::Person).takes::<HouseAsk>().gives::<HouseDone>().or(&[403, 404, 409]);
+    get "/v1/reminders" reminders, About::new("Who is reminded on this tablet by Web Push, and the key that a browser \
+        subscribes with.").by(Who::Person).gives::<Reminding>();
+    post "/v1/reminders" remind, About::new("From now on the person is reminded on this tablet when something of theirs \
+        runs late. 422 for a push service that nothing is sent to.").by(Who::Person).takes::<Remind>()
+        .gives::<Reminding>().or(&[422]);
+    delete "/v1/reminders" remind_no_more, About::new("The person is reminded on this tablet no more.").by(Who::Person)
+        .gives::<Reminding>();
     get "/v1/openapi.json" openapi, About::new("This document.").gives_document();
     get "/healthz" async || "ok\n", About::new("Whether the program runs.").gives_text();
     get "/readyz" ready, About::new("Whether it reaches its database.").gives_text();
@@ -636,6 +684,37 @@ async fn house_work(
     };
     tracing::info!(by = %me.id, "{} {what}", me.id);
     Ok(Json(done))
+}
+
+async fn reminders(device: Device, person: Person, State(app): State<App>) -> Result<Json<Reminding>, Problem> {
+    let (organisation, number) = (device.0.organisation, device.0.number);
+    let reminded = app.reminders.reminded(organisation, number, person.token.staff).await?;
+    let key = app.register.secrets(organisation).await?.reminder_point();
+    Ok(Json(Reminding { key, on: reminded.me, others: reminded.others }))
+}
+
+async fn remind(
+    device: Device,
+    person: Person,
+    State(app): State<App>,
+    Message(asked): Message<Remind>,
+) -> Result<Json<Reminding>, Problem> {
+    let subscription = Subscription::try_from(asked)
+        .map_err(|what| Problem::malformed(format!("{what} is not what a browser gives")))?;
+    if !app.courier.reaches(&subscription.endpoint) {
+        return Err(Problem::push_service());
+    }
+    let (organisation, number) = (device.0.organisation, device.0.number);
+    if !app.reminders.keep_reminder(organisation, number, person.token.staff, &subscription, app.now()).await? {
+        return Err(Problem::person());
+    }
+    tracing::info!(device = number.0, "device {} is to remind somebody", number.0);
+    reminders(device, person, State(app)).await
+}
+
+async fn remind_no_more(device: Device, person: Person, State(app): State<App>) -> Result<Json<Reminding>, Problem> {
+    app.reminders.drop_reminder(device.0.organisation, device.0.number, person.token.staff).await?;
+    reminders(device, person, State(app)).await
 }
 
 async fn openapi() -> Json<serde_json::Value> {

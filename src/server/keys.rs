@@ -193,6 +193,26 @@ impl Secrets {
         }
     }
 
+    /// What messages to push services are signed with: subscriptions are made for it, so it comes back with a backup.
+    #[must_use]
+    pub fn reminder_key(&self) -> SigningKey {
+        self.signing_key(&[b"reminder key 1"])
+    }
+
+    /// The public half as browsers want it.
+    #[must_use]
+    pub fn reminder_point(&self) -> String {
+        base64_text(&point_of(&self.reminder_key()))
+    }
+
+    /// By which a push service lets a newer message to somebody on a tablet take the place of an older one: 32 letters that
+    /// say nothing. Source: RFC 8030, section 5.4.
+    #[must_use]
+    pub fn reminder_topic(&self, device: DeviceNumber, staff: StaffId) -> String {
+        let key = self.derived(&[b"reminder topic 1", &device.0.to_be_bytes(), &staff.bytes()]);
+        base64_text(&key[..24])
+    }
+
     fn signing_key(&self, info: &[&[u8]]) -> SigningKey {
         // All but one in 2^32 of random numbers are keys of the curve.
         let tries = (0_u8..=u8::MAX).map(|number| self.derived(&[info, &[&[number]]].concat()));

@@ -27,7 +27,7 @@ use self::{
     numbers::{Ask, Block},
     tables::TableRow,
 };
-use crate::{blobs::Blobs, register::Register};
+use crate::{blobs::Blobs, register::Register, reminders::Reminders};
 
 #[cfg(test)]
 mod contract;
@@ -394,9 +394,9 @@ pub trait Copies: Send + Sync {
     ) -> Result<(), LedgerError>;
 }
 
-/// A ledger, its pictures and the register of its club, in one database.
+/// A ledger, its pictures, the register of its club and whom it reminds, in one database.
 #[async_trait]
-pub trait Database: Ledger + Register + Copies + Blobs {
+pub trait Database: Ledger + Register + Copies + Blobs + Reminders {
     /// Passes on hints of other processes on this database, until it is closed.
     fn pass_hints(&self, hints: Hints);
 

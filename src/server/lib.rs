@@ -29,6 +29,7 @@ pub mod openapi;
 pub mod pack_check;
 pub mod problem;
 pub mod register;
+pub mod reminders;
 pub mod retention;
 pub mod sealed;
 pub mod serve;

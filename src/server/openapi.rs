@@ -254,7 +254,11 @@ const PROBLEMS: [(u16, &str); 13] = [
     (413, "More than the limits allow (`too-large`)."),
     (415, "Not of the kind that is asked for, or not compressed as it says (`media-type`)."),
     (416, "The picture has no such part (`range`)."),
-    (422, "The picture is not what its hash says (`other-picture`), or none at all (`no-picture`)."),
+    (
+        422,
+        "The picture is not what its hash says (`other-picture`), or none at all (`no-picture`); or nothing is sent to the \
+         browser's push service (`push-service`).",
+    ),
     (429, "Too many tries; `retry_after_s` says how long to wait (`wait`)."),
     (500, "The endpoint failed (`failed`), or its data need attention (`damaged`)."),
     (503, "Not now: the database is busy, full or out of reach (`later`)."),

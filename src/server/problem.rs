@@ -132,6 +132,12 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "no-picture", "this is neither JPEG, PNG nor WebP")
     }
 
+    /// A subscription that some other machine would be written to for.
+    #[must_use]
+    pub fn push_service() -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "push-service", "nothing is sent to this browser's push service")
+    }
+
     #[must_use]
     pub fn erased() -> Self {
         Self::new(StatusCode::GONE, "erased", "whom this shows was erased")

@@ -72,9 +72,9 @@ pub trait Register: Send + Sync + std::fmt::Debug {
     async fn keep_venue(&self, organisation: OrganisationId, venue: &Venue) -> Result<(), LedgerError>;
     async fn add_staff(&self, organisation: OrganisationId, staff: &Staff, pin_hash: &str) -> Result<(), LedgerError>;
     /// Gives somebody who is there another role, venue or name. Takes the person's credentials away: they open what
-    /// the role before might hold.
+    /// the role before might hold. On tablets of another venue they are reminded no more.
     async fn change_staff(&self, organisation: OrganisationId, staff: &Staff) -> Result<(), LedgerError>;
-    /// Takes the person's credentials away as well.
+    /// Takes the person's credentials and reminders away as well.
     async fn disable_staff(&self, organisation: OrganisationId, staff: StaffId) -> Result<(), LedgerError>;
     /// Takes the credentials away that were given for the PIN before.
     async fn set_pin(&self, organisation: OrganisationId, staff: StaffId, hash: &str) -> Result<(), LedgerError>;
@@ -107,7 +107,7 @@ pub trait Register: Send + Sync + std::fmt::Debug {
     ) -> Result<Option<Device>, LedgerError>;
     async fn bearer(&self, token_hash: [u8; 32]) -> Result<Bearer, LedgerError>;
     async fn devices(&self, organisation: OrganisationId) -> Result<Vec<DeviceRow>, LedgerError>;
-    /// `false` if there is no such tablet, or it was revoked before.
+    /// `false` if there is no such tablet, or it was revoked before. Nobody is reminded on it any more.
     async fn revoke(
         &self,
         organisation: OrganisationId,

@@ -8,7 +8,8 @@ use tokio::{net::TcpListener, sync::watch};
 use crate::{
     admin::{self, AdminError},
     authority, http,
-    settings::{Data, Tls},
+    reminders::post::Post,
+    settings::{Data, Push, Tls},
     tls,
 };
 
@@ -26,6 +27,7 @@ pub struct Wish<'a> {
     /// Where tablets fetch the private authority's certificate.
     pub install: Option<SocketAddr>,
     pub tls: &'a Tls,
+    pub push: Push,
     pub app: Option<&'a Path>,
 }
 
@@ -58,7 +60,8 @@ pub async fn run(wish: Wish<'_>) -> Result<String, AdminError> {
     trace_on_stderr();
 
     let (end, ending) = watch::channel(false);
-    let state = http::App::new(ledger.clone(), http::system_clock(), ending);
+    let state = http::App::new(ledger.clone(), http::system_clock(), ending)
+        .reminding(Post::of_this_machine(wish.push.hosts, wish.push.contact));
     if let Some(listener) = metrics {
         tokio::spawn(axum::serve(listener, http::metrics_router(&state)).into_future());
     }
@@ -66,6 +69,7 @@ pub async fn run(wish: Wish<'_>) -> Result<String, AdminError> {
         tokio::spawn(axum::serve(listener, http::authority_router(authority)).into_future());
     }
     tokio::spawn(state.clone().keep_time());
+    tokio::spawn(state.clone().keep_reminding());
     let router = http::router(state, wish.app);
     let router = if secure.is_some() { tls::strict(router) } else { router };
     let service = router.into_make_service_with_connect_info::<SocketAddr>();

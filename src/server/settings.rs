@@ -64,6 +64,26 @@ pub struct Tls {
     pub trust: Option<PathBuf>,
 }
 
+fn contact(typed: &str) -> Result<String, String> {
+    if typed.starts_with("mailto:") || typed.starts_with("https://") {
+        Ok(typed.into())
+    } else {
+        Err("an address such as mailto:it@club.example is expected".into())
+    }
+}
+
+/// How reminders reach people whose tablet is shut.
+#[derive(Debug, Args)]
+pub struct Push {
+    /// A push service of one's own, HOST or HOST:PORT, that reminders go to besides those of the browsers' makers. Can be
+    /// said several times
+    #[arg(id = "push_hosts", long = "push-host", value_name = "HOST")]
+    pub hosts: Vec<String>,
+    /// Whom push services write to when something is wrong, mailto:ADDRESS or an https address: Apple's asks for it
+    #[arg(id = "push_contact", long = "push-contact", value_name = "URL", value_parser = contact)]
+    pub contact: Option<String>,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Begin: make the database of a new organisation
@@ -98,6 +118,8 @@ pub enum Command {
         /// Address and port where tablets fetch, by http, what `ca` made for them, and nothing else
         #[arg(long, value_name = "ADDRESS")]
         install: Option<SocketAddr>,
+        #[command(flatten)]
+        push: Push,
         /// The folder with the app's files, as `cargo xtask dist` makes it
         #[arg(long, value_name = "DIR")]
         app: Option<PathBuf>,

@@ -21,6 +21,7 @@ mod numbers;
 mod openapi;
 mod people;
 mod process;
+mod reminders;
 mod snapshot;
 mod steps;
 mod strangers;

@@ -1,14 +1,16 @@
 //! Two organisations on one database: what one has, the other's credentials reach by no route.
 
+use p256::elliptic_curve::sec1::ToEncodedPoint;
 use yingke_core::{
     audience::{Audience, Role},
     blob::BlobHash,
     fixture,
     id::{OrganisationId, StaffId, VenueId},
+    pack::Language,
     time::Millis,
     wire::v1::{
-        Answer, BlobKept, Block, Enrol, Enrolled, HouseAsk, HouseDeed, Push, Renumber, SignIn, SignedIn, Staff,
-        StreamMark, Tablets, VERSION, Verdict, WireChange,
+        Answer, BlobKept, Block, Enrol, Enrolled, HouseAsk, HouseDeed, Push, Remind, Reminders, Renumber, SignIn,
+        SignedIn, Staff, StreamMark, Tablets, VERSION, Verdict, WireChange, base64_text,
     },
 };
 use yingke_server::{
@@ -92,6 +94,12 @@ async fn a_strangers_credentials_reach_nothing_by_any_route() {
         corrected: None,
         numbers: None,
     };
+    // The third tablet of ours reminds as the first of theirs does not.
+    let ours_reminded: Vec<_> = ours.headers().into_iter().chain([(JSON.0.into(), JSON.1.into())]).collect();
+    let ours_reminded: Vec<_> = ours_reminded.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let body = serde_json::to_vec(&remind()).unwrap();
+    let reply = world::send(world.address, "POST", "/v1/reminders", &ours_reminded, &body).await.unwrap();
+    let our_key = reply.json::<Reminders>().key;
     let mut walked = 0;
     for (method, path) in ROUTES {
         let body = match *path {
@@ -109,6 +117,7 @@ async fn a_strangers_credentials_reach_nothing_by_any_route() {
                 let deed = HouseDeed::RevokeTablet { number: ours.device() };
                 serde_json::to_vec(&HouseAsk { version: VERSION, deed }).unwrap()
             }
+            "/v1/reminders" if *method == "post" => serde_json::to_vec(&remind()).unwrap(),
             // An open stream: hints are counted below. Signing out would end the walk.
             "/v1/events" | "/v1/sign-out" => continue,
             _ => Vec::new(),
@@ -150,6 +159,12 @@ async fn a_strangers_credentials_reach_nothing_by_any_route() {
             "/v1/blobs/{hash}/upload" => assert_eq!(reply.problem(), (400, "malformed".into())),
             // Theirs was not revoked, and of a tablet of ours it cannot speak.
             "/v1/hand-in" | "/v1/farewell" => assert_eq!(reply.problem(), (409, "device_enrolled".into())),
+            // Nobody is reminded on theirs, whatever the number of ours is; then they are, and are again not.
+            "/v1/reminders" => {
+                let told: Reminders = reply.json();
+                assert_ne!(told.key, our_key, "each organisation signs for itself");
+                assert!(told.on == (method == "POST") && !told.others);
+            }
             "/v1/tablets" => {
                 let tablets = reply.json::<Tablets>().tablets;
                 assert_eq!(tablets.iter().map(|tablet| &*tablet.name).collect::<Vec<_>>(), ["B-01", "x"]);
@@ -159,6 +174,7 @@ async fn a_strangers_credentials_reach_nothing_by_any_route() {
         walked += 1;
     }
     assert_eq!(walked, ROUTES.len() - 2);
+    assert!(ours.get("/v1/reminders").await.json::<Reminders>().on, "ours are reminded as before");
     // Our credentials beside theirs: neither opens the other's door.
     let our_person = ours.signed_in.as_ref().unwrap().token.as_str();
     let mixed = [("authorization", bearer.as_str()), ("yingke-person", our_person)];
@@ -172,6 +188,18 @@ async fn a_strangers_credentials_reach_nothing_by_any_route() {
     assert!(rows.is_empty(), "nothing of it was kept");
     assert_eq!(world.changes_kept().await, 2);
     assert_eq!(ours.get(&format!("/v1/blobs/{hash}")).await.status, 200, "ours see it");
+}
+
+/// A subscription that any browser may have.
+fn remind() -> Remind {
+    let point = p256::SecretKey::from_slice(&[9; 32]).unwrap().public_key();
+    Remind {
+        version: VERSION,
+        endpoint: "https://fcm.googleapis.com/fcm/send/x".into(),
+        p256dh: base64_text(point.to_encoded_point(false).as_bytes()),
+        auth: base64_text(&[7; 16]),
+        language: Language::ZhHans,
+    }
 }
 
 /// Sent, and named by a record of ours.

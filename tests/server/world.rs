@@ -44,6 +44,7 @@ use yingke_server::{
     http::{self, App},
     keys::{self, Secrets},
     ledger::{Batch, Candidate, Database},
+    reminders::post::Post,
     settings::Data,
     verify,
 };
@@ -88,6 +89,7 @@ async fn new_database(cluster: &str) -> String {
 /// second venue with a consultant (5).
 pub struct World {
     pub ledger: Arc<dyn Database>,
+    pub app: App,
     pub address: SocketAddr,
     pub venue: VenueId,
     pub elsewhere: VenueId,
@@ -102,6 +104,17 @@ impl World {
     }
 
     pub async fn with_files(files: Option<&Path>) -> Self {
+        Self::with(files, Post::to_nobody()).await
+    }
+
+    /// One that reminds people by this way.
+    pub async fn reminding(post: Post) -> Self {
+        let world = Self::with(None, post).await;
+        tokio::spawn(world.app.clone().keep_reminding());
+        world
+    }
+
+    async fn with(files: Option<&Path>, post: Post) -> Self {
         let place = Place::new().await;
         let ledger = admin::create(&place.data).await.unwrap();
         let (organisation, venue) = (fixture::organisation(), fixture::venue());
@@ -128,12 +141,13 @@ impl World {
             Arc::new(move || Millis(now.load(Ordering::SeqCst)))
         };
         let (end, ending) = watch::channel(false);
-        let router = http::router(App::new(ledger.clone(), clock, ending), files);
+        let app = App::new(ledger.clone(), clock, ending).reminding(post);
+        let router = http::router(app.clone(), files);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(axum::serve(listener, service).into_future());
-        Self { ledger, address, venue, elsewhere, now, end, _place: place }
+        Self { ledger, app, address, venue, elsewhere, now, end, _place: place }
     }
 
     pub fn now(&self) -> Millis {

@@ -8,6 +8,7 @@ use crate::{
     audience::{Audience, Role},
     change::{CHANGE_EDITS_MAX, Change, EDIT_WRITES_MAX, Edit, Hash, Header, Key, Op, Ranked, Slot, Write},
     id::{ChangeId, DeviceNumber, OrganisationId, RecordId, StaffId, VenueId},
+    pack::Language,
     review,
     stamp::Stamp,
     time::{Day, Millis},
@@ -575,6 +576,38 @@ pub struct HouseDone {
     pub until: Option<Millis>,
 }
 
+/// `POST /v1/reminders`: this browser is told when something of the person's runs late, in the tablet's language. What it
+/// says replaces what it said before, for everybody who is reminded on this tablet.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
+pub struct Remind {
+    pub version: u32,
+    /// Where the browser's push service takes messages.
+    pub endpoint: String,
+    /// The browser's public point of P-256, uncompressed, and its secret of 16 bytes, in base 64. Source: RFC 8291.
+    pub p256dh: String,
+    pub auth: String,
+    pub language: Language,
+}
+
+impl std::fmt::Debug for Remind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Remind(…)")
+    }
+}
+
+/// Who is reminded on this tablet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
+pub struct Reminders {
+    /// With what the endpoint signs towards push services: an uncompressed point of P-256, base 64. Source: RFC 8292.
+    pub key: String,
+    /// Whether this person is.
+    pub on: bool,
+    /// Whether others are, who go on using the browser's subscription.
+    pub others: bool,
+}
+
 /// RFC 9457. `type` is `about:blank#<code>` so that a client can decide by it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
@@ -878,6 +911,21 @@ mod tests {
         let answer = r#"{"version":1,"epoch":"e1","server_time":0,"verdicts":[],"directory":"","known_phones":""}"#;
         assert_eq!(serde_json::from_str::<Answer>(answer).unwrap().numbers, None);
         assert_eq!(serde_json::from_str::<Push>(r#"{"version":1,"push_counter":9}"#).unwrap().numbers, None);
+    }
+
+    #[test]
+    fn a_subscription_on_the_wire() {
+        let remind = Remind {
+            version: VERSION,
+            endpoint: "https://fcm.googleapis.com/fcm/send/x".into(),
+            p256dh: "BA".into(),
+            auth: "AA".into(),
+            language: Language::ZhHans,
+        };
+        expect![[r#"{"version":1,"endpoint":"https://fcm.googleapis.com/fcm/send/x","p256dh":"BA","auth":"AA","language":"zh_hans"}"#]].assert_eq(&serde_json::to_string(&remind).unwrap());
+        assert_eq!(format!("{remind:?}"), "Remind(…)", "it reaches no trace");
+        let reminders = Reminders { key: "BA".into(), on: true, others: false };
+        expect![[r#"{"key":"BA","on":true,"others":false}"#]].assert_eq(&serde_json::to_string(&reminders).unwrap());
     }
 
     /// What a tablet of before there were cuts sends, and what it has to find in an answer.

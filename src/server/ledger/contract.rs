@@ -732,7 +732,7 @@ mod on_a_disk {
 
 /// A copy is whole: it names every column that there is, and what is put back elsewhere is the same.
 mod copies {
-    use yingke_core::{audience::Role, blob::BlobHash, wire::v1::Staff};
+    use yingke_core::{audience::Role, blob::BlobHash, pack::Language, wire::v1::Staff};
 
     use super::*;
     use crate::blobs::Piece;
@@ -741,7 +741,10 @@ mod copies {
         Copies,
         tables::{Cell, TABLES, TableRow},
     };
-    use crate::register::{Device, PersonToken};
+    use crate::{
+        register::{Device, PersonToken},
+        reminders::{Subscription, seal::Recipient},
+    };
 
     async fn all(ledger: &dyn Copies) -> Vec<TableRow> {
         let mut rows = Vec::new();
@@ -801,6 +804,10 @@ mod copies {
         assert!(from.keep_blob(organisation, DEVICE, hash, &picture, fixture::NOW).await.unwrap());
         let piece = Piece { offset: 0, length: 9, bytes: &other };
         from.take_piece(organisation, DEVICE, BlobHash::of(&other), piece, fixture::NOW).await.unwrap();
+        let recipient = Recipient { point: [4; 65], secret: [5; 16] };
+        let endpoint = "https://fcm.googleapis.com/x".to_owned();
+        let subscription = Subscription { endpoint, recipient, language: Language::ZhHant };
+        assert!(from.keep_reminder(organisation, DEVICE, staff.id, &subscription, fixture::NOW).await.unwrap());
         // A copy of the tablet, which was told apart.
         let pushed = Batch {
             pushed: Some(Pushed { device: DEVICE, counter: 5, corrected: None }),

@@ -39,6 +39,9 @@ mod ledger;
 #[path = "sql/register.rs"]
 mod register;
 #[expect(clippy::duplicate_mod, reason = "compiled once a database")]
+#[path = "sql/reminders.rs"]
+mod reminders;
+#[expect(clippy::duplicate_mod, reason = "compiled once a database")]
 #[path = "sql/rows.rs"]
 mod rows;
 
@@ -53,6 +56,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/postgres/007_numbers.sql"),
     include_str!("migrations/postgres/008_corrected.sql"),
     include_str!("migrations/postgres/009_refused.sql"),
+    include_str!("migrations/postgres/010_reminders.sql"),
 ];
 /// Connections of one process: batches of one organisation wait for each other in any case.
 const CONNECTIONS_MAX: u32 = 16;

@@ -31,6 +31,8 @@ mod copies;
 mod ledger;
 #[path = "sql/register.rs"]
 mod register;
+#[path = "sql/reminders.rs"]
+mod reminders;
 #[path = "sql/rows.rs"]
 mod rows;
 
@@ -48,6 +50,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/sqlite/008_numbers.sql"),
     include_str!("migrations/sqlite/009_corrected.sql"),
     include_str!("migrations/sqlite/010_refused.sql"),
+    include_str!("migrations/sqlite/011_reminders.sql"),
 ];
 /// The name of the file in the data folder.
 pub const FILE: &str = "yingke.db";

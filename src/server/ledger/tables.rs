@@ -212,6 +212,21 @@ pub const TABLES: &[Table] = &[
         columns: &[("organisation", Bytes), ("change", Bytes), ("stamp", Int), ("device", Int)],
         keys: 2,
     },
+    Table {
+        name: "reminder",
+        columns: &[
+            ("organisation", Bytes),
+            ("device", Int),
+            ("staff", Bytes),
+            ("endpoint", Text),
+            ("point", Bytes),
+            ("secret", Bytes),
+            ("language", Text),
+            ("kept_at", Int),
+            ("told_at", Int),
+        ],
+        keys: 3,
+    },
 ];
 
 /// One row, and the table it belongs to by its place in [`TABLES`].

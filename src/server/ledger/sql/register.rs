@@ -7,6 +7,7 @@ use sqlx::Row;
 
 use super::{
     DbConnection, DbRow, ThisLedger,
+    reminders::{drop_of_device, drop_strayed},
     rows::{array, bits, damaged, device, small},
 };
 use crate::{
@@ -178,6 +179,7 @@ impl Register for ThisLedger {
             .execute(&mut *tx)
             .await?;
         drop_tokens(&mut tx, organisation, staff.id).await?;
+        drop_strayed(&mut tx, organisation, staff.id).await?;
         Ok(tx.commit().await?)
     }
 
@@ -189,6 +191,7 @@ impl Register for ThisLedger {
             .execute(&mut *tx)
             .await?;
         drop_tokens(&mut tx, organisation, staff).await?;
+        drop_strayed(&mut tx, organisation, staff).await?;
         Ok(tx.commit().await?)
     }
 
@@ -365,6 +368,7 @@ impl Register for ThisLedger {
             .bind(i64::from(device.0))
             .execute(&mut *tx)
             .await?;
+        drop_of_device(&mut tx, organisation, device).await?;
         tx.commit().await?;
         Ok(revoked.rows_affected() > 0)
     }

@@ -1,0 +1,18 @@
+-- Browsers that are told by Web Push when something of somebody's runs late. One tablet has one subscription, which stands
+-- with each person who is reminded there.
+create table reminder (
+    organisation bytea not null,
+    device       bigint not null,
+    staff        bytea not null,
+    endpoint     text not null,
+    -- What a message is sealed with: the browser's public point, and a secret that it shares.
+    point        bytea not null,
+    secret       bytea not null,
+    language     text not null,
+    kept_at      bigint not null,
+    told_at      bigint not null,
+    primary key (organisation, device, staff),
+    foreign key (organisation, device) references device (organisation, number),
+    foreign key (organisation, staff) references staff (organisation, id)
+);
+create index reminder_by_staff on reminder (organisation, staff);
