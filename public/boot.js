@@ -22,7 +22,7 @@
   });
   open.catch(() => {}); // the client asks again, and tells people what is wrong
 
-  const yingke = { open, updateReady: false, takeOver };
+  const yingke = { open, updateReady: false, takeOver, permission, subscribe, subscribed, unsubscribe };
   globalThis.yingkeStores = stores;
   globalThis.yingke = yingke;
 
@@ -79,6 +79,51 @@
     registration.waiting.postMessage({ type: "take-over" });
     return true;
   }
+
+  // ---- Reminders: what the endpoint has to say on a lock screen ---------------------------------------------------
+
+  // "default", "granted", "denied", or nothing where there is no push service.
+  function permission() {
+    if ("PushManager" in globalThis && navigator.serviceWorker) return globalThis.Notification?.permission;
+  }
+
+  // Asks the person first: browsers take the question only while a press is fresh.
+  async function subscribe(key) {
+    if ((await Notification.requestPermission()) !== "granted") return "refused";
+    const push = await pushManager();
+    const wish = { userVisibleOnly: true, applicationServerKey: key };
+    const subscribed = push.subscribe(wish).catch(async (error) => {
+      if (error.name !== "InvalidStateError") throw error;
+      await unsubscribe(); // made for another endpoint
+      return push.subscribe(wish);
+    });
+    // A browser that does not reach its push service tries for ever.
+    return parts(await Promise.race([subscribed, new Promise((resolve) => setTimeout(resolve, 20e3))]));
+  }
+
+  async function subscribed() {
+    return parts(await (await pushManager())?.getSubscription());
+  }
+
+  async function unsubscribe() {
+    await (await (await pushManager())?.getSubscription())?.unsubscribe();
+  }
+
+  async function pushManager() {
+    return (await navigator.serviceWorker?.getRegistration())?.pushManager;
+  }
+
+  function parts(subscription) {
+    const { endpoint, keys } = subscription?.toJSON() ?? {};
+    return endpoint && [endpoint, keys.p256dh, keys.auth];
+  }
+
+  // A reminder was tapped: the app is before the person already, and goes to Today by itself.
+  navigator.serviceWorker?.addEventListener("message", (event) => {
+    if (event.data?.type !== "today") return;
+    history.pushState(null, "", "/today");
+    dispatchEvent(new PopStateEvent("popstate"));
+  });
 
   // ---- When the client does not start ----------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-// Serves the app's own files, nothing else. Records and sync belong to the app.
+// Serves the app's own files, and shows what the endpoint reminds of. Records and sync belong to the app.
 //
 // Each build is a generation: a fixed list of files, each with the digest of its bytes, kept whole in a cache of its
 // own or not at all. A new one waits until the person agrees; the one before stays at hand in case it does not start.
@@ -38,6 +38,33 @@ self.addEventListener("fetch", (event) => {
   const file = request.mode === "navigate" && !pathname.includes(".") ? "/" : pathname;
   // A name with a hash may belong to the generation before, whose pages are still open.
   if (files.has(file) || hashed(file)) event.respondWith(fromCache(file, request));
+});
+
+// A reminder says how many things are late, nothing of anybody. A newer one takes the place of the one before.
+self.addEventListener("push", (event) => {
+  let said = {};
+  try {
+    said = event.data.json();
+  } catch {
+    // Browsers want something shown for every message.
+  }
+  event.waitUntil(self.registration.showNotification(said.title ?? "迎客", {
+    body: said.body ?? "",
+    lang: said.lang ?? "",
+    tag: "late",
+    renotify: true,
+    icon: "/icons/mark-192.png",
+  }));
+});
+
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil((async () => {
+    const [page] = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+    if (!page) return self.clients.openWindow("/today");
+    page.postMessage({ type: "today" });
+    return page.focus();
+  })());
 });
 
 async function fromCache(file, request) {

@@ -22,6 +22,7 @@ mod numbers;
 mod pass;
 mod passkey;
 mod pictures;
+mod reminders;
 mod work;
 
 use std::{
@@ -77,6 +78,7 @@ pub use lead::Whose;
 pub use pass::PassError;
 pub use passkey::PasskeyTrouble;
 pub use pictures::{PictureError, Seen};
+pub use reminders::ReminderTrouble;
 pub use work::MyTask;
 
 /// How far the door is open.

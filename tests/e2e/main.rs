@@ -31,6 +31,7 @@ mod papers;
 mod passes;
 mod passkey;
 mod pictures;
+mod reminders;
 mod same;
 mod signup;
 mod supervisor;

@@ -14,7 +14,7 @@ use yingke_core::{
     sync::{Blocks, Endpoint, Trouble, retry_at},
     wire::v1::{
         Answer, BLOCKS, BlobKept, Block, Directory, Enrol, Enrolled, HandIn, HandedIn, HouseAsk, HouseDeed, HouseDone,
-        KnownTablet, Me, Problem, Push, Renumber, SealedChange, SignIn, SignedIn, Tablets, VERSION,
+        KnownTablet, Me, Problem, Push, Remind, Reminders, Renumber, SealedChange, SignIn, SignedIn, Tablets, VERSION,
     },
 };
 
@@ -215,6 +215,16 @@ impl HttpEndpoint {
         let request = self.request("GET", As::Whoever, None)?;
         let answer: Tablets = fetch("/v1/tablets", &request, ANSWER_WAIT_MS).await?.of_house()?;
         Ok(answer.tablets)
+    }
+
+    /// Who is reminded on this tablet: as it is (`GET`), or once somebody is (`POST`) or no longer is (`DELETE`).
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    pub async fn reminders(&self, method: &str, remind: Option<&Remind>) -> Result<Reminders, Trouble> {
+        let body = remind.map(|remind| serde_json::to_string(remind).expect("messages are plain data"));
+        let request = self.request(method, As::Whoever, body.as_deref())?;
+        fetch("/v1/reminders", &request, ANSWER_WAIT_MS).await?.read()
     }
 
     /// The filter of the numbers that the club knows.

@@ -13,6 +13,7 @@
 //! pass     trial passes: signed and checked                        camera   what a code before the camera says
 //! pictures scaled down, and shown                                  copy     unsent work a second time, and healing from it
 //! opfs     the worker that writes its files                    passkey  a finger or a face before the tablet's reader
+//! reminders  the browser's push service
 //! ```
 
 pub mod camera;
@@ -29,6 +30,7 @@ pub mod opfs;
 pub mod pass;
 pub mod passkey;
 pub mod pictures;
+pub mod reminders;
 pub mod rows;
 pub mod seal;
 pub mod settings;

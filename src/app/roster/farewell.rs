@@ -9,7 +9,7 @@ use yingke_core::{
 use leptos::{prelude::*, task::spawn_local};
 
 use super::{Door, Roster};
-use crate::browser::{clock, journal::UnsentWork, settings, trace, updates};
+use crate::browser::{clock, journal::UnsentWork, reminders, settings, trace, updates};
 
 pub use crate::browser::journal::Farewell;
 
@@ -44,6 +44,7 @@ impl Roster {
         };
         trace::warn(&format!("this tablet was revoked: {} changes handed in, and wiped", farewell.handed_in));
         settings::forget_all();
+        reminders::unsubscribe().await;
         browser.copy().forget().await;
         self.clear_files(&farewell).await;
         self.show_farewell(farewell);

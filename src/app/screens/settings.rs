@@ -1,13 +1,14 @@
-//! More: sync, language, how the screen is lit, what unlocks, and what this tablet is.
+//! More: sync, language, how the screen is lit, what unlocks, what reminds, and what this tablet is.
 
 mod passkey;
+mod reminders;
 
 use crate::route::use_route;
 use crate::view::prelude::*;
 
 use yingke_core::permit::HouseWork;
 
-use self::passkey::PasskeyRow;
+use self::{passkey::PasskeyRow, reminders::RemindersRow};
 use super::shell::Pill;
 use crate::{
     roster::use_roster,
@@ -82,6 +83,7 @@ pub fn More() -> impl IntoView {
                 on_open=lock
             />
             <PasskeyRow/>
+            <RemindersRow/>
             <Section title=t!(w, place_settings)>
                 <div class="stack">
                     <Segmented
@@ -91,6 +93,7 @@ pub fn More() -> impl IntoView {
                         on_choose=move |tag: String| {
                             if let Some(language) = language_of(&tag) {
                                 settings.language.set(language);
+                                roster.remind_in(language);
                             }
                         }
                     />
