@@ -114,7 +114,7 @@ pub enum Command {
         #[arg(long, value_name = "ADDRESS")]
         metrics: Option<SocketAddr>,
         #[command(flatten)]
-        tls: Tls,
+        tls: Box<Tls>,
         /// Address and port where tablets fetch, by http, what `ca` made for them, and nothing else
         #[arg(long, value_name = "ADDRESS")]
         install: Option<SocketAddr>,
