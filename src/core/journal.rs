@@ -79,6 +79,10 @@ pub fn is_kept_for_restore(accepted_at: Millis, heard: Millis) -> bool {
     heard.since(accepted_at) < KEPT_FOR_RESTORE_MS
 }
 
+/// Why an answer is not taken in that comes from another epoch than the one that is read: its ranks and numbers mean
+/// nothing beside those that are here, and what it accepted may be gone. The next turn meets the epoch that there is.
+pub const OTHER_EPOCH: &str = "the answer is of another epoch";
+
 /// What a device keeps between two moments of power.
 #[expect(async_fn_in_trait, reason = "the browser has one thread, so futures need not be Send")]
 pub trait Journal {
@@ -91,7 +95,7 @@ pub trait Journal {
 
     /// In one transaction: accepted changes leave the tail with their rank, refused ones move to the tray with
     /// their reason, pulled ones are kept together with the cursor, card numbers that were given too. The highest corrected
-    /// stamp is remembered.
+    /// stamp is remembered. An answer from another epoch than the one that is read is not taken in.
     async fn take_in(&self, news: &News) -> Result<(), AppendError>;
 
     /// The endpoint was restored or replaced: its numbers and ranks mean nothing any more. Own changes that are still

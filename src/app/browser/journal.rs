@@ -28,7 +28,7 @@ use yingke_core::{
     change::{Change, Ranked},
     codec,
     id::{ChangeId, OrganisationId, StaffId},
-    journal::{AppendError, Journal, Outgoing, TailChange, is_kept_for_restore},
+    journal::{AppendError, Journal, OTHER_EPOCH, Outgoing, TailChange, is_kept_for_restore},
     number::Numbers,
     replica::{Chunk, Extent, Replica},
     stamp::Stamp,
@@ -923,6 +923,11 @@ impl Journal for BrowserJournal {
         let asked_since = self.asked_since.borrow().clone();
         let write = self.database.write(&[JOURNAL, TRAY, META], async |tx| {
             self.check_leader(tx).await?;
+            // Another tab may have heard of an endpoint that was put back, or of this one first, while this answer came.
+            let epoch = tx.get(META, EPOCH_ROW)?.bytes().await?;
+            if epoch.is_some_and(|epoch| epoch != news.epoch.as_bytes()) {
+                return Err(StoreError::Aborted { detail: OTHER_EPOCH.into() });
+            }
             let before = number(tx.get(META, CORRECTED_ROW)?.bytes().await?);
             let mut corrected = before;
             let rows = settled.iter().map(|sequence| tx.get(JOURNAL, sequence_key(*sequence)));

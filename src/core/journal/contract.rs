@@ -81,6 +81,7 @@ macro_rules! journal_contract {
             a_papers_number_that_another_tab_gave_is_not_kept_twice
             few_card_numbers_are_asked_for_more
             a_stamp_that_was_set_forward_is_told_from_then_on
+            an_answer_of_another_epoch_is_not_taken_in
         }
     };
 }
@@ -419,4 +420,24 @@ pub async fn a_stamp_that_was_set_forward_is_told_from_then_on(tab: impl Tab) {
         turn(&tab, &News { accepted: vec![verdict], ..news("e1", &[], &[], 0) }).await;
         assert_eq!(push(&tab).await.corrected, told.map(days_later), "{number}");
     }
+}
+
+pub async fn an_answer_of_another_epoch_is_not_taken_in(first: impl Tab) {
+    first.open().await;
+    let second = first.another().await;
+    second.open().await;
+    // It asks while the device has heard of no epoch yet.
+    push(&first).await;
+    let change = lead(1);
+    first.save(&change).await;
+    turn(&second, &news("e1", &[&change], &[], 1)).await;
+    // The endpoint is put back to a copy from before, and its answer comes now.
+    let late = first.journal().take_in(&news("e2", &[], &[], 0)).await;
+    assert!(matches!(late, Err(AppendError::Aborted { .. })), "{late:?}");
+    assert_eq!(push(&first).await.epoch.as_deref(), Some("e1"), "the next turn meets the other epoch");
+    begin_epoch(&first).await;
+    assert_eq!(open_tail(&push(&first).await), [ranked(&change)]);
+    let before = first.journal().take_in(&news("e1", &[&change], &[], 1)).await;
+    assert!(matches!(before, Err(AppendError::Aborted { .. })), "{before:?}");
+    assert_eq!(open_tail(&push(&first).await).len(), 1, "what the endpoint of before had is not with this one");
 }

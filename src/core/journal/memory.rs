@@ -17,7 +17,7 @@ use std::{
     task::Poll,
 };
 
-use super::{AppendError, Journal, Outgoing, TailChange};
+use super::{AppendError, Journal, OTHER_EPOCH, Outgoing, TailChange};
 use crate::{
     audience::Audience,
     change::Ranked,
@@ -712,6 +712,11 @@ impl Journal for MemoryJournal {
         let refused: BTreeMap<ChangeId, &Refusal> = news.refused.iter().map(|(id, reason)| (*id, reason)).collect();
         let write = self.disk.write(true, |lies| {
             self.check_leader(lies)?;
+            // Another tab may have heard of an endpoint that was put back, or of this one first, while this answer came.
+            let other_epoch = lies.epoch.as_ref().is_some_and(|epoch| *epoch != news.epoch);
+            if other_epoch {
+                return Err(AppendError::Aborted { detail: OTHER_EPOCH.into() });
+            }
             let mut page = None;
             let mut kept_own = BTreeSet::new();
             let mut settled = Vec::new();
