@@ -44,7 +44,8 @@ impl Roster {
         };
         trace::warn(&format!("this tablet was revoked: {} changes handed in, and wiped", farewell.handed_in));
         settings::forget_all();
-        reminders::unsubscribe().await;
+        // A browser that does not reach its push service may take for ever.
+        spawn_local(reminders::unsubscribe());
         browser.copy().forget().await;
         self.clear_files(&farewell).await;
         self.show_farewell(farewell);

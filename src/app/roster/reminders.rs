@@ -70,7 +70,8 @@ impl Roster {
     pub async fn remind_me_no_more(self) -> Result<(), ReminderTrouble> {
         let told = self.inner().browser.http().reminders("DELETE", None).await?;
         if !told.others {
-            reminders::unsubscribe().await;
+            // The endpoint writes to it no more; a browser that does not reach its push service may take for ever.
+            spawn_local(reminders::unsubscribe());
         }
         Ok(())
     }
