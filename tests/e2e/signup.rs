@@ -55,9 +55,8 @@ async fn a_guest_who_walks_in_leaves_with_a_card_offline_and_the_centre_has_all_
     tablet.button("保存").tap().await;
     tablet.status("已存在本机：洽谈评估表").shown().await;
 
-    // The agreement that the talk began: filled in and signed once.
-    tablet.button("沈亦舟 会员入会协议书").tap().await;
-    tablet.button("填写会员入会协议书").tap().await;
+    // The agreement that the talk began comes next: filled in and signed once.
+    tablet.button("填会员入会协议书").tap().await;
     tablet.heading("会员入会协议书").shown().await;
     tablet.field("证件号码").fill("11010519491231002X").await;
     tablet.field("紧急联系人").fill("沈母").await;

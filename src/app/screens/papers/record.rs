@@ -209,7 +209,7 @@ fn OtherLeave(id: RecordId) -> impl IntoView {
     }
 }
 
-/// The paper that comes next by the manual, as the first thing that can be done here. Away once there is one.
+/// The paper that comes next by the manual, as the first thing that can be done here. Away once it is written.
 struct Next {
     kind: &'static str,
     /// By which field it names this record.
@@ -252,15 +252,24 @@ fn WriteNext(id: RecordId, next: &'static Next) -> impl IntoView {
     let roster = use_roster();
     let route = use_route();
     let form = beginning_forms(roster, next.kind).into_iter().next();
-    let is_due = Memo::new(move |_| {
-        roster.record(id).is_some_and(|record| (next.is_due)(roster, &record))
-            && roster.pointing_to(id, &[next.kind], next.by).is_empty()
+    // Where it goes on; one that was begun already, as by the talk itself, and that nobody has filled in, goes on there.
+    let place = Memo::new(move |_| {
+        let form = form?;
+        let is_due = roster.record(id).is_some_and(|record| (next.is_due)(roster, &record));
+        match roster.pointing_to(id, &[next.kind], next.by).first() {
+            _ if !is_due => None,
+            None => Some(format!("/form/{}?about={id}", form.id)),
+            Some(begun) => {
+                let is_draft = standing(roster, begun).is_some_and(|(_, state)| &*state.key == "draft");
+                is_draft.then(|| format!("/record/{}/form/{}", begun.id, form.id))
+            }
+        }
     });
     let Some(form) = form else { return View::Nothing };
     shown(
-        move || is_due.get(),
+        move || place.with(Option::is_some),
         move || {
-            let open = Callback::new(move |()| route.go(&format!("/form/{}?about={id}", form.id)));
+            let open = Callback::new(move |()| place.get_untracked().into_iter().for_each(|place| route.go(&place)));
             view! {
                 <Button
                     label=move || (next.label)(w.get(), form)
