@@ -211,7 +211,8 @@ fn endpoint(workspace: &Workspace) -> Outcome<Tally> {
     }
     tests.args(["--", "--include-ignored", "--skip", OPENAPI]);
     let mut left_out = Vec::new();
-    if shell::on_path("pebble").is_none()
+    // By the program that only this pebble brings: others have the name too.
+    if shell::on_path("pebble-challtestsrv").is_none()
         && let Err(Stop(why)) = system::install(&["pebble"], "seeing that a certificate comes from an ACME authority")
     {
         tests.args(ACME.into_iter().flat_map(|test| ["--skip", test]));
