@@ -391,7 +391,11 @@ impl Tab {
             return;
         }
         for change in &contents.accepted {
-            self.forget(change.change.id());
+            // One's own that was taken: what of it is for others is on show no longer. It may come a second time, in part,
+            // from a page that somebody else of this tablet read.
+            if self.replica.unsent().any(|own| own.change.id() == change.change.id()) {
+                self.forget(change.change.id());
+            }
             self.stamper.take_in(change.stamp);
             self.view.extend(parts(change));
             self.replica.take_in(change);
