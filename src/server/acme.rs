@@ -12,14 +12,14 @@ use std::{
 
 use axum_server::tls_rustls::RustlsConfig;
 use rustls::{
-    ClientConfig, RootCertStore, ServerConfig,
+    RootCertStore, ServerConfig,
     crypto::ring,
     pki_types::{CertificateDer, pem::PemObject},
 };
 use rustls_acme::{AcmeConfig, AcmeState, EventOk, caches::DirCache};
 use tokio_stream::StreamExt;
 
-use crate::{authority, settings::Tls};
+use crate::{authority, settings::Tls, tls};
 
 /// Where account and certificates lie in the data folder.
 const FOLDER: &str = "acme";
@@ -74,7 +74,7 @@ impl Renewed {
         if wish.directory.strip_prefix("https://").is_none_or(|rest| rest.starts_with('/') || rest.is_empty()) {
             return Err(AcmeError::Directory(wish.directory.clone()));
         }
-        let asking = Arc::new(asking(wish.trust.as_deref())?);
+        let asking = Arc::new(tls::asking(trusted(wish.trust.as_deref())?));
         let folder = data.join(FOLDER);
         make_private(&folder).map_err(|cause| AcmeError::Unwritable { place: folder.clone(), cause })?;
         let state = AcmeConfig::new_with_client_config(&wish.hosts, asking)
@@ -100,7 +100,8 @@ impl Renewed {
             match event {
                 Ok(EventOk::DeployedCachedCert) => tracing::info!("the kept certificate of {hosts} is in use"),
                 Ok(EventOk::DeployedNewCert) => tracing::info!("a new certificate of {hosts} is in use"),
-                Ok(EventOk::CertCacheStore | EventOk::AccountCacheStore) => {}
+                Ok(EventOk::CertCacheStore) => tracing::info!("the certificate of {hosts} is kept for the next start"),
+                Ok(EventOk::AccountCacheStore) => {}
                 Err(error) => tracing::error!(
                     %error,
                     "no certificate of {hosts} could be had ({error}); it is tried again. The authority has to reach \
@@ -111,31 +112,18 @@ impl Renewed {
     }
 }
 
-/// How the directory is asked: its own certificate is checked against the public authorities or the one that is named.
-fn asking(trust: Option<&Path>) -> Result<ClientConfig, AcmeError> {
+/// By whom the directory's own certificate must be vouched for: an authority that this machine trusts, or the one named.
+fn trusted(named: Option<&Path>) -> Result<RootCertStore, AcmeError> {
+    let Some(place) = named else {
+        return Some(tls::authorities()).filter(|roots| !roots.is_empty()).ok_or(AcmeError::NoTrust);
+    };
+    let unusable = |detail: String| AcmeError::Trust { place: place.into(), detail };
     let mut roots = RootCertStore::empty();
-    match trust {
-        None => {
-            let (trusted, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            if trusted == 0 {
-                return Err(AcmeError::NoTrust);
-            }
-        }
-        Some(place) => {
-            let unusable = |detail: String| AcmeError::Trust { place: place.into(), detail };
-            let certificates = CertificateDer::pem_file_iter(place).map_err(|error| unusable(error.to_string()))?;
-            for certificate in certificates {
-                let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
-                roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
-            }
-            if roots.is_empty() {
-                return Err(unusable("it holds none".into()));
-            }
-        }
+    for certificate in CertificateDer::pem_file_iter(place).map_err(|error| unusable(error.to_string()))? {
+        let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
+        roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
     }
-    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-    let builder = builder.with_safe_default_protocol_versions().expect("ring has what TLS 1.2 and 1.3 need");
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    Some(roots).filter(|roots| !roots.is_empty()).ok_or_else(|| unusable("it holds none".into()))
 }
 
 /// Whether a public authority may vouch for it: a name of at least two parts, and no private one.

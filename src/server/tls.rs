@@ -4,6 +4,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     pin::Pin,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -20,6 +21,7 @@ use axum::{
     response::Response,
 };
 use axum_server::tls_rustls::RustlsConfig;
+use rustls::{ClientConfig, RootCertStore, crypto::ring};
 
 /// How often it is looked whether the files were replaced, as programs that renew certificates do.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
@@ -147,6 +149,22 @@ impl Certificate {
             Err(error) => tracing::error!(%error, "the certificate cannot be read: {error}"),
         }
     }
+}
+
+/// The authorities that this machine trusts; none where its package ca-certificates is missing.
+#[must_use]
+pub fn authorities() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots
+}
+
+/// How we ask others by https: their certificate is checked.
+#[must_use]
+pub fn asking(roots: RootCertStore) -> ClientConfig {
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let builder = builder.with_safe_default_protocol_versions().expect("ring has what TLS 1.2 and 1.3 need");
+    builder.with_root_certificates(roots).with_no_client_auth()
 }
 
 /// Tells browsers to come by https only from now on.

@@ -317,7 +317,7 @@ impl Page {
     }
 
     /// Looks until `found` finds something.
-    async fn until<T>(&self, what: impl fmt::Display, found: impl AsyncFn() -> Option<T>) -> T {
+    pub async fn until<T>(&self, what: impl fmt::Display, found: impl AsyncFn() -> Option<T>) -> T {
         self.until_in(PATIENCE, what, found).await
     }
 

@@ -2,8 +2,6 @@
 //! cannot be. No push service can be reached from a test, so the browser's half of one is played; what it would deliver is
 //! handed to the worker by the browser itself.
 
-use std::time::Duration;
-
 use serde_json::{Value as Json, json};
 
 use crate::{
@@ -50,19 +48,16 @@ async fn close(tablet: &Tablet) {
 
 /// What the browser delivers when a push service has a message, once the worker has shown it.
 async fn delivered(tablet: &Tablet, server: &Server, message: &str, title: &str) -> Json {
-    // The first registration of a profile is the first or second number.
-    for _ in 0..50 {
+    let shown = async || {
+        // The first registration of a profile is the first or second number.
         for id in ["0", "1"] {
             let asked = json!({ "origin": server.address(), "registrationId": id, "data": message });
             tablet.devtools("ServiceWorker.deliverPushMessage", asked).await;
         }
-        tokio::time::sleep(Duration::from_millis(200)).await;
         let shown = tablet.later(NOTICES, json!(null)).await;
-        if shown.as_array().is_some_and(|all| all.iter().any(|one| one["title"] == title)) {
-            return shown;
-        }
-    }
-    panic!("“{title}” was not shown")
+        shown.as_array().is_some_and(|all| all.iter().any(|one| one["title"] == title)).then_some(shown)
+    };
+    tablet.until(format!("“{title}” is shown"), shown).await
 }
 
 #[tokio::test]
@@ -101,7 +96,7 @@ async fn who_turns_reminders_on_is_told_by_the_worker_and_it_ends_with_them() {
     // In the language that the tablet speaks.
     assert!(server.holds(b"zh-Hans") && !server.holds(b"zh-Hant"));
     tablet.radio("繁體中文").tap().await;
-    until(async || server.holds(b"zh-Hant"), "the endpoint hears of the language").await;
+    tablet.until("the endpoint hears of the language", async || server.holds(b"zh-Hant").then_some(())).await;
     tablet.radio("简体中文").tap().await;
     tablet.link("更多").shown().await;
 
@@ -114,7 +109,7 @@ async fn who_turns_reminders_on_is_told_by_the_worker_and_it_ends_with_them() {
     tablet.lock(WU_SHAN).await;
     tablet.unlock(LIN_YUE).await;
     turn_off(&tablet).await;
-    assert_eq!(tablet.run(ended, vec![]).await, json!([1, false]));
+    says(&tablet, ended, json!([1, false])).await;
     turn_on(&tablet).await;
 
     // A message is shown by the worker; the next one takes its place, and a tap leads to Today.
@@ -131,7 +126,7 @@ async fn who_turns_reminders_on_is_told_by_the_worker_and_it_ends_with_them() {
     assert_eq!(shown.as_array().unwrap().len(), 1, "{shown}");
     let tapped = "navigator.serviceWorker.dispatchEvent(new MessageEvent('message', { data: { type: 'today' } }))";
     tablet.run(tapped, vec![]).await;
-    until(async || tablet.run("return location.pathname", vec![]).await == "/today", "Today opens").await;
+    says(&tablet, "return location.pathname", json!("/today")).await;
 
     // Without the endpoint it can be turned neither on nor off.
     server.kill().await;
@@ -144,7 +139,7 @@ async fn who_turns_reminders_on_is_told_by_the_worker_and_it_ends_with_them() {
     server.run(&["device", "revoke", "1"]).await;
     server.start().await;
     tablet.heading("这台平板已停用，资料都清掉了").shown_in_minutes(3).await;
-    assert_eq!(tablet.run(ended, vec![]).await, json!([2, false]));
+    says(&tablet, ended, json!([2, false])).await;
 }
 
 async fn turn_on(tablet: &Tablet) {
@@ -161,12 +156,8 @@ async fn turn_off(tablet: &Tablet) {
     tablet.button(OFF).gone().await;
 }
 
-async fn until(holds: impl AsyncFn() -> bool, what: &str) {
-    for _ in 0..300 {
-        if holds().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("{what}")
+/// Waits until a script gives this.
+async fn says(tablet: &Tablet, script: &str, expected: Json) {
+    let said = async || (tablet.run(script, vec![]).await == expected).then_some(());
+    tablet.until(format!("`{script}` gives {expected}"), said).await;
 }

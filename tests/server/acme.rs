@@ -21,7 +21,7 @@ use tokio::{
 use tokio_rustls::client::TlsStream;
 
 use crate::{
-    process::{demo, refused, serve_at},
+    process::{Says, demo, refused, serve_at},
     tls::{connect, trusting},
     world::{self, Place},
 };
@@ -47,7 +47,7 @@ async fn answers(address: SocketAddr) {
     let began = Instant::now();
     while TcpStream::connect(address).await.is_err() {
         assert!(began.elapsed() < WAIT, "{address} answers");
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::task::yield_now().await;
     }
 }
 
@@ -87,7 +87,7 @@ impl Pebble {
         Self { programs: Mutex::new(programs), address, management, trust: file("trust.pem") }
     }
 
-    async fn serve(&self, place: &Place, listen: SocketAddr) -> (Child, SocketAddr) {
+    async fn serve(&self, place: &Place, listen: SocketAddr) -> (Child, SocketAddr, Says) {
         let (listen, directory) = (listen.to_string(), format!("https://{}/dir", self.address));
         let words = ["--acme", NAME, "--acme-directory", &directory, "--acme-trust", &self.trust];
         serve_at(&listen, &words, &place.data).await
@@ -108,22 +108,12 @@ impl Pebble {
     }
 }
 
-/// The certificate with which a client that checks is let in, once there is one other than `not`.
-async fn shown(address: SocketAddr, roots: &Arc<RootCertStore>, not: Option<&CertificateDer<'static>>) -> Shown {
-    let began = Instant::now();
-    loop {
-        if let Ok(stream) = connect(address, NAME, roots).await {
-            let certificate = stream.get_ref().1.peer_certificates().unwrap()[0].clone().into_owned();
-            if Some(&certificate) != not {
-                break (stream, certificate);
-            }
-        }
-        assert!(began.elapsed() < WAIT, "a certificate comes");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+/// The certificate with which a client that checks is let in.
+async fn shown(address: SocketAddr, roots: &Arc<RootCertStore>) -> (TlsStream<TcpStream>, CertificateDer<'static>) {
+    let stream = connect(address, NAME, roots).await.unwrap();
+    let certificate = stream.get_ref().1.peer_certificates().unwrap()[0].clone().into_owned();
+    (stream, certificate)
 }
-
-type Shown = (TlsStream<TcpStream>, CertificateDer<'static>);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs pebble; `cargo xtask test endpoint` gets it"]
@@ -131,13 +121,15 @@ async fn a_certificate_comes_from_a_public_authority_and_is_renewed_while_we_ser
     let place = demo().await;
     let listen = free().await;
     let pebble = Pebble::start(&place, listen, 15).await;
-    let (_child, address) = pebble.serve(&place, listen).await;
+    let (_child, address, mut says) = pebble.serve(&place, listen).await;
     let roots = trusting(&pebble.root().await);
-    let (stream, first) = shown(address, &roots, None).await;
+    says.until("a new certificate of club.example.com is in use").await;
+    let (stream, first) = shown(address, &roots).await;
     let reply = world::send_over(stream, NAME, "GET", "/readyz", &[], b"").await.unwrap();
     assert_eq!((reply.status, reply.headers["strict-transport-security"].as_str()), (200, "max-age=31536000"));
     assert!(connect(address, "other.example.com", &roots).await.is_err());
-    shown(address, &roots, Some(&first)).await;
+    says.until("a new certificate of club.example.com is in use").await;
+    assert_ne!(shown(address, &roots).await.1, first);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -146,18 +138,11 @@ async fn a_certificate_is_kept_for_the_next_start_when_no_authority_answers() {
     let place = demo().await;
     let listen = free().await;
     let pebble = Pebble::start(&place, listen, 7 * 86_400).await;
-    let (mut child, address) = pebble.serve(&place, listen).await;
+    let (mut child, address, mut says) = pebble.serve(&place, listen).await;
     let roots = trusting(&pebble.root().await);
-    let (_, first) = shown(address, &roots, None).await;
+    says.until("is kept for the next start").await;
+    let (_, first) = shown(address, &roots).await;
     let folder = place.path().join("acme");
-    let holds = |file: std::io::Result<fs::DirEntry>| {
-        fs::read_to_string(file.unwrap().path()).is_ok_and(|text| text.contains("END CERTIFICATE"))
-    };
-    let began = Instant::now();
-    while !fs::read_dir(&folder).unwrap().any(holds) {
-        assert!(began.elapsed() < WAIT, "it is written down");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -165,8 +150,9 @@ async fn a_certificate_is_kept_for_the_next_start_when_no_authority_answers() {
     }
     child.kill().await.unwrap();
     pebble.end().await;
-    let (_child, address) = pebble.serve(&place, listen).await;
-    assert_eq!(shown(address, &roots, None).await.1, first);
+    let (_child, address, mut says) = pebble.serve(&place, listen).await;
+    says.until("the kept certificate of club.example.com is in use").await;
+    assert_eq!(shown(address, &roots).await.1, first);
 }
 
 #[tokio::test]

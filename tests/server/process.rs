@@ -12,6 +12,7 @@ use std::{
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
+    sync::mpsc,
 };
 use yingke_core::{
     audience::Audience,
@@ -68,19 +69,32 @@ pub async fn refused(words: &[&str], data: &Data) -> String {
     said
 }
 
-const ANYWHERE: &str = "127.0.0.1:0";
-const SERVE: [&str; 3] = ["serve", "--listen", ANYWHERE];
+const SERVE: [&str; 3] = ["serve", "--listen", "127.0.0.1:0"];
 
 pub async fn serve(data: &Data) -> (Child, SocketAddr) {
-    listening(command(&SERVE, data)).await
+    serve_with(&[], data).await
 }
 
 pub async fn serve_with(words: &[&str], data: &Data) -> (Child, SocketAddr) {
-    serve_at(ANYWHERE, words, data).await
+    let (child, address, _) = listening(command(&[&SERVE[..], words].concat(), data)).await;
+    (child, address)
 }
 
-pub async fn serve_at(listen: &str, words: &[&str], data: &Data) -> (Child, SocketAddr) {
+/// At an address of one's own, with what it says from then on.
+pub async fn serve_at(listen: &str, words: &[&str], data: &Data) -> (Child, SocketAddr, Says) {
     listening(command(&[&["serve", "--listen", listen][..], words].concat(), data)).await
+}
+
+/// The lines that a program writes.
+#[derive(Debug)]
+pub struct Says(mpsc::UnboundedReceiver<String>);
+
+impl Says {
+    /// Waits for a line with these words.
+    pub async fn until(&mut self, words: &str) {
+        let said = async { while !self.0.recv().await.expect("it still runs").contains(words) {} };
+        tokio::time::timeout(Duration::from_secs(60), said).await.unwrap_or_else(|_| panic!("it says: {words}"));
+    }
 }
 
 /// The same as [`serve`], with every sync and every answer written into a file, each with the file it is about.
@@ -90,10 +104,11 @@ pub async fn serve_watched(data: &Data, log: &Path) -> (Child, SocketAddr) {
     // -D: the program is our child, and strace its shadow.
     watched.args(["-D", "-f", "-y", "-e", "trace=fsync,fdatasync,write,writev,sendto,sendmsg", "-o"]).arg(log);
     watched.arg(plain.as_std().get_program()).args(plain.as_std().get_args());
-    listening(watched).await
+    let (child, address, _) = listening(watched).await;
+    (child, address)
 }
 
-async fn listening(mut command: Command) -> (Child, SocketAddr) {
+async fn listening(mut command: Command) -> (Child, SocketAddr, Says) {
     let mut child = command.env("RUST_LOG", "info").stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let address = loop {
@@ -103,9 +118,14 @@ async fn listening(mut command: Command) -> (Child, SocketAddr) {
             break rest.split(' ').next().unwrap().parse().unwrap();
         }
     };
-    // Read on, or the pipe fills.
-    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    (child, address)
+    let (say, says) = mpsc::unbounded_channel();
+    // Read on, or the pipe fills; whether anybody listens or not.
+    tokio::spawn(async move {
+        while let Ok(Some(line)) = lines.next_line().await {
+            let _ = say.send(line);
+        }
+    });
+    (child, address, Says(says))
 }
 
 pub async fn demo() -> Place {
@@ -209,7 +229,7 @@ async fn what_is_counted_is_told_elsewhere() {
     let place = demo().await;
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let words = ["serve", "--listen", "127.0.0.1:0", "--metrics", &free.to_string()];
-    let (_child, address) = listening(command(&words, &place.data)).await;
+    let (_child, address, _) = listening(command(&words, &place.data)).await;
     Tablet::enrol(address).await;
     let get = async |address| world::send(address, "GET", "/metrics", &[], b"").await.unwrap();
     let told = get(free).await;

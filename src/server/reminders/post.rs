@@ -12,7 +12,7 @@ use axum::{
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use p256::{SecretKey, ecdsa::SigningKey};
-use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
+use rustls::{RootCertStore, pki_types::ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use yingke_core::time::Millis;
@@ -21,7 +21,7 @@ use super::{
     WAITS,
     seal::{Recipient, sealed, signed},
 };
-use crate::keys;
+use crate::{keys, tls};
 
 /// The push services of browsers; what begins with a dot stands for everything before it.
 const HOSTS: [&str; 4] = ["fcm.googleapis.com", ".push.services.mozilla.com", ".push.apple.com", ".notify.windows.com"];
@@ -105,10 +105,7 @@ impl Post {
     /// when something is wrong: `mailto:` or `https:`.
     #[must_use]
     pub fn new(more_hosts: Vec<String>, contact: Option<String>, roots: RootCertStore) -> Self {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let config = config.expect("ring speaks TLS 1.2 and 1.3");
-        let tls = TlsConnector::from(Arc::new(config.with_root_certificates(roots).with_no_client_auth()));
+        let tls = TlsConnector::from(Arc::new(tls::asking(roots)));
         Self { more_hosts, contact, tls, waits: WAITS }
     }
 
@@ -121,9 +118,8 @@ impl Post {
     /// With the authorities that this machine trusts.
     #[must_use]
     pub fn of_this_machine(more_hosts: Vec<String>, contact: Option<String>) -> Self {
-        let mut roots = RootCertStore::empty();
-        let (trusted, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if trusted == 0 {
+        let roots = tls::authorities();
+        if roots.is_empty() {
             tracing::warn!("this machine trusts no authorities (ca-certificates), so reminders are on Today only");
         }
         Self::new(more_hosts, contact, roots)
