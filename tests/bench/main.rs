@@ -94,36 +94,37 @@ async fn answers(address: SocketAddr) {
     let (tablet, person_token) = signed_in(address).await;
     let mut client = Client::new(address, &tablet).await;
     client.person = Some(person_token);
-    let since = read_all(&mut client, None).await.0;
-    let idle = |counter: u64, changes: Vec<WireChange>| {
-        // As a tablet says it that has heard from this endpoint before.
-        let at = Some(Cut::of(&since.1));
-        let push = Push { epoch: Some(since.0.clone()), at, ..world::push(counter, changes) };
-        serde_json::to_vec(&push).unwrap()
-    };
-    let measured = |name: &'static str, bodies: Vec<Vec<u8>>, mut client: Client| async move {
+    let (epoch, streams) = read_all(&mut client, None).await.0;
+    let mut at = Cut::of(&streams);
+    for (name, changes) in [("no-op sync   ", 0), ("one change   ", 1)] {
         let (mut times, mut bytes) = (Vec::new(), 0);
-        for body in &bodies {
+        for turn in 0..TURNS as u64 {
+            // As a tablet says it that has heard from this endpoint before, and has read what came.
+            let brought = (0..changes).map(|_| person(&tablet)).collect();
+            let push = Push {
+                epoch: Some(epoch.clone()),
+                at: Some(at),
+                ..world::push(100 + changes * TURNS as u64 + turn, brought)
+            };
+            let body = serde_json::to_vec(&push).unwrap();
             let begun = Instant::now();
-            let reply = client.sync(body).await;
+            let reply = client.sync(&body).await;
             times.push(begun.elapsed());
             assert_eq!(reply.status, 200);
             bytes += body.len() + reply.wire_bytes;
+            let page = serde_json::from_slice::<Answer>(&reply.plain()).unwrap().page.unwrap();
+            assert_eq!((page.changes.len() as u64, page.more), (changes, false), "what it brought, and nothing else");
+            at = page.at.unwrap();
         }
         times.sort_unstable();
-        let at = |part: usize| times[times.len() * part / 100].as_secs_f64() * 1e3;
+        let part = |part: usize| times[times.len() * part / 100].as_secs_f64() * 1e3;
         println!(
             "  {name}  p50 {:>6.2} ms  p99 {:>6.2} ms   {} bytes of bodies, both ways",
-            at(50),
-            at(99),
-            bytes / bodies.len()
+            part(50),
+            part(99),
+            bytes / times.len()
         );
-        client
-    };
-    let nothing: Vec<Vec<u8>> = (0..TURNS).map(|_| idle(100, Vec::new())).collect();
-    let client = measured("no-op sync   ", nothing, client).await;
-    let one = (0..TURNS).map(|turn| idle(101 + turn as u64, vec![person(&tablet)])).collect();
-    measured("one change   ", one, client).await;
+    }
 }
 
 /// From nothing to everything that somebody may see: page by page, and as one stream of blocks.

@@ -6,7 +6,8 @@ use std::{fs::File, io::Read, path::Path, time::Duration};
 
 use async_trait::async_trait;
 use sqlx::{
-    Sqlite, SqlitePool, Transaction,
+    QueryBuilder, Sqlite, SqlitePool, Transaction,
+    query_builder::Separated,
     sqlite::{SqliteConnectOptions, SqliteError, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use yingke_core::{audience::Audience, codec, id::OrganisationId, wire::v1::hex_text};
@@ -56,6 +57,8 @@ const STEPS: &[&str] = &[
 pub const FILE: &str = "yingke.db";
 /// Reads at once: a page takes a few milliseconds.
 const READERS_MAX: u32 = 4;
+/// Rows that one statement writes: the widest has 8 values, and a statement takes 32,766.
+const ROWS_IN_ONE: usize = 1_000;
 /// How long a batch waits for those before it.
 const WRITE_WAIT: Duration = Duration::from_secs(10);
 
@@ -236,7 +239,8 @@ const LOOK_AT_RULED: &str = "update record set look_at = 0 \
 const LOCK_COUNTER: &str = "select number, stamp from counter where organisation = $1";
 /// Whoever writes to this database does so alone.
 const LOCK_COUNTERS: &str = "select organisation from counter";
-const LEDGER_BY_CHANGE: &str = "select change, number, stamp, device, hash from ledger \
+/// Left to itself, SQLite reads all that the organisation ever wrote.
+const LEDGER_BY_CHANGE: &str = "select change, number, stamp, device, hash from ledger indexed by ledger_by_change \
      where organisation = $1 and change in (select unhex(value) from json_each($2))";
 const REFUSED_BY_CHANGE: &str = "select change, stamp, device from refused \
      where organisation = $1 and change in (select unhex(value) from json_each($2))";
@@ -284,7 +288,8 @@ async fn forget_what_was_deleted(ledger: &SqliteLedger) -> Result<(), LedgerErro
     Ok(())
 }
 
-/// Row by row: each takes a few microseconds, and the connection is in this process.
+/// Many rows in each statement: between two of them the connection's own thread hands over to ours and back, which takes
+/// longer than a row.
 async fn keep(
     _: &SqliteLedger,
     tx: &mut DbConnection,
@@ -292,72 +297,99 @@ async fn keep(
     settled: &Settled,
     now: i64,
 ) -> Result<(), LedgerError> {
-    let key = organisation.bytes();
+    let key = organisation.bytes().to_vec();
     if settled.rows.is_empty() {
         return Ok(());
     }
-    for (receipt, ranked) in &settled.rows {
-        sqlx::query("insert into ledger values ($1, $2, $3, $4, $5, $6, $7, $8)")
-            .bind(&key[..])
-            .bind(bits(receipt.number))
-            .bind(&ranked.change.id().bytes()[..])
-            .bind(bits(receipt.stamp.number()))
-            .bind(i64::from(receipt.device.0))
-            .bind(&ranked.change.header.author.bytes()[..])
-            .bind(&receipt.hash.0[..])
-            .bind(now)
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query("insert into body values ($1, $2, $3)")
-            .bind(&key[..])
-            .bind(bits(receipt.number))
-            .bind(codec::changes_bytes([ranked].into_iter()))
-            .execute(&mut *tx)
-            .await?;
-    }
-    for (audience, change, mark) in &settled.streams {
-        sqlx::query("insert into stream values ($1, $2, $3, $4, $5, $6)")
-            .bind(&key[..])
-            .bind(audience.to_string())
-            .bind(bits(mark.number))
-            .bind(&change.bytes()[..])
-            .bind(bits(mark.count))
-            .bind(bits(mark.digest))
-            .execute(&mut *tx)
-            .await?;
-    }
-    for (audience, mark) in &settled.heads {
-        sqlx::query(
-            "insert into stream_head values ($1, $2, $3, $4, $5) on conflict (organisation, audience) \
-             do update set number = excluded.number, count = excluded.count, digest = excluded.digest",
-        )
-        .bind(&key[..])
-        .bind(audience.to_string())
-        .bind(bits(mark.number))
-        .bind(bits(mark.count))
-        .bind(bits(mark.digest))
-        .execute(&mut *tx)
-        .await?;
-    }
-    for (id, record) in &settled.records {
-        sqlx::query(
-            "insert into record values ($1, $2, $3, $4, $5, $6) on conflict (organisation, id) do update set \
-             kind = excluded.kind, audience = excluded.audience, body = excluded.body, look_at = excluded.look_at",
-        )
-        .bind(&key[..])
-        .bind(&id.bytes()[..])
-        .bind(record.kind().as_str())
-        .bind(record.audience().to_string())
-        .bind(codec::record_bytes(record))
-        .bind(is_watched(record).then_some(0_i64))
-        .execute(&mut *tx)
-        .await?;
-    }
+    insert(tx, ("ledger", ""), &settled.rows, |mut row, (receipt, ranked)| {
+        row.push_bind(key.clone()).push_bind(bits(receipt.number)).push_bind(ranked.change.id().bytes().to_vec());
+        row.push_bind(bits(receipt.stamp.number())).push_bind(i64::from(receipt.device.0));
+        row.push_bind(ranked.change.header.author.bytes().to_vec());
+        row.push_bind(receipt.hash.0.to_vec()).push_bind(now);
+    })
+    .await?;
+    insert(tx, ("body", ""), &settled.rows, |mut row, (receipt, ranked)| {
+        row.push_bind(key.clone()).push_bind(bits(receipt.number));
+        row.push_bind(codec::changes_bytes([ranked].into_iter()));
+    })
+    .await?;
+    insert(tx, ("stream", ""), &settled.streams, |mut row, (audience, change, mark)| {
+        row.push_bind(key.clone()).push_bind(audience.to_string()).push_bind(bits(mark.number));
+        row.push_bind(change.bytes().to_vec()).push_bind(bits(mark.count)).push_bind(bits(mark.digest));
+    })
+    .await?;
+    let anew = " on conflict (organisation, audience) \
+         do update set number = excluded.number, count = excluded.count, digest = excluded.digest";
+    insert(tx, ("stream_head", anew), &settled.heads, |mut row, (audience, mark)| {
+        row.push_bind(key.clone()).push_bind(audience.to_string()).push_bind(bits(mark.number));
+        row.push_bind(bits(mark.count)).push_bind(bits(mark.digest));
+    })
+    .await?;
+    let anew = " on conflict (organisation, id) do update set \
+         kind = excluded.kind, audience = excluded.audience, body = excluded.body, look_at = excluded.look_at";
+    insert(tx, ("record", anew), &settled.records, |mut row, (id, record)| {
+        row.push_bind(key.clone()).push_bind(id.bytes().to_vec()).push_bind(record.kind().to_string());
+        row.push_bind(record.audience().to_string()).push_bind(codec::record_bytes(record));
+        row.push_bind(is_watched(record).then_some(0_i64));
+    })
+    .await?;
     sqlx::query("update counter set number = $1, stamp = $2 where organisation = $3")
         .bind(bits(settled.number))
         .bind(bits(settled.latest.number()))
-        .bind(&key[..])
-        .execute(&mut *tx)
+        .bind(key)
+        .execute(tx)
         .await?;
     Ok(())
+}
+
+/// Writes whole rows into a table, and says what becomes of those that are there already.
+async fn insert<Item>(
+    tx: &mut DbConnection,
+    (table, conflict): (&str, &str),
+    rows: impl IntoIterator<Item = Item>,
+    each: impl Fn(Separated<'_, Db, &'static str>, Item),
+) -> Result<(), LedgerError> {
+    let mut rows = rows.into_iter().peekable();
+    while rows.peek().is_some() {
+        let mut statement = QueryBuilder::<Db>::new(format!("insert into {table} "));
+        statement.push_values(rows.by_ref().take(ROWS_IN_ONE), &each).push(conflict);
+        // Its text is another with every number of rows: kept, it would push those out that come again.
+        statement.build().persistent(false).execute(&mut *tx).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a batch costs must not grow with the ledger.
+    #[tokio::test]
+    async fn what_every_batch_asks_is_looked_up_and_not_searched_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = SqliteLedger::create(folder.path()).await.unwrap();
+        let asked = [
+            LEDGER_BY_CHANGE,
+            REFUSED_BY_CHANGE,
+            BODIES_BY_CHANGE,
+            CORRECTED_BY_DEVICE,
+            HEADS_BY_AUDIENCE,
+            RECORDS_BY_ID,
+            ERASED_BY_ID,
+            BODIES_BY_NUMBER,
+        ];
+        for statement in asked {
+            let plan: Vec<(i64, i64, i64, String)> =
+                sqlx::query_as(sqlx::AssertSqlSafe(format!("explain query plan {statement}")))
+                    .bind(vec![0_u8; 16])
+                    .bind("[]")
+                    .fetch_all(&ledger.readers)
+                    .await
+                    .unwrap();
+            let reads_all = |step: &str| {
+                step.ends_with("(organisation=?)") || (step.starts_with("SCAN") && !step.contains("json_each"))
+            };
+            assert!(!plan.iter().any(|(.., step)| reads_all(step)), "{statement}: {plan:?}");
+        }
+    }
 }
