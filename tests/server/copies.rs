@@ -1,9 +1,11 @@
 //! Copies and tables of people: made and brought back by the real program, beside one that serves.
 
-use std::fs;
+use std::{cell::Cell, collections::BTreeSet, fs, rc::Rc};
 
 use yingke_core::{
     audience::Audience,
+    id::{ChangeId, RecordId},
+    journal::Journal,
     sync::{Trouble, TurnError},
     wire::v1::{Directory, Verdict, WireChange},
 };
@@ -24,7 +26,7 @@ async fn writer(address: std::net::SocketAddr) -> (Tablet, Audience) {
 }
 
 /// Pushes so many changes of one person each; gives their ids.
-async fn push(tablet: &Tablet, own: &Audience, counter: u64, changes: usize) -> Vec<yingke_core::id::ChangeId> {
+async fn push(tablet: &Tablet, own: &Audience, counter: u64, changes: usize) -> Vec<ChangeId> {
     let Audience::Own(_, author) = own else { panic!("an audience of somebody's own") };
     let changes: Vec<WireChange> = (0..changes)
         .map(|_| {
@@ -42,9 +44,9 @@ async fn push(tablet: &Tablet, own: &Audience, counter: u64, changes: usize) -> 
     answer.verdicts.iter().map(Verdict::id).collect()
 }
 
-async fn ids(data: &Data) -> std::collections::BTreeSet<yingke_core::id::ChangeId> {
+async fn ids(data: &Data) -> BTreeSet<ChangeId> {
     let (ledger, organisation) = yingke_server::admin::open(data).await.unwrap();
-    let mut found = std::collections::BTreeSet::new();
+    let mut found = BTreeSet::new();
     loop {
         let rows = ledger.rows(organisation, found.len() as u64, 5_000).await.unwrap();
         if rows.is_empty() {
@@ -137,6 +139,108 @@ async fn a_copy_comes_back_under_the_running_program_and_tablets_notice() {
     let kept = ids(&place.data).await;
     assert!(!lost.iter().any(|id| kept.contains(id)), "what was written since is not there");
     push(&tablet, &own, 200, 2).await;
+    assert!(done(&["verify"], &place.data).await.contains("all agree"));
+}
+
+const TABLETS: usize = 20;
+
+/// A club of one venue with one consultant, and twenty tablets on which they are signed in.
+async fn twenty(data: &Data) -> (tokio::process::Child, Vec<Rc<Tablet>>) {
+    done(&["init", "--organisation", "松风体育"], data).await;
+    done(&["venue", "add", "--name", "未来店"], data).await;
+    let staff = ["staff", "add", "--name", "林悦", "--role", "consultant", "--venue", "未来店", "--pin", "260711"];
+    done(&staff, data).await;
+    let said = done(&["device", "code", "--venue", "未来店", "--uses", "20"], data).await;
+    let code = said.lines().next().unwrap();
+    let (child, address) = serve(data).await;
+    let mut tablets = Vec::new();
+    for _ in 0..TABLETS {
+        let mut tablet = Tablet::enrol_with(address, code).await;
+        let author = tablet.enrolled.directory.staff[0].id;
+        tablet.signed_in = Some(tablet.try_sign_in(author, "260711").await.json());
+        tablets.push(Rc::new(tablet));
+    }
+    (child, tablets)
+}
+
+/// Saves one change as the app does.
+async fn save(tablet: &Tablet, record: RecordId, fields: &[(&str, &str)]) -> ChangeId {
+    let directory = &tablet.enrolled.directory;
+    let staff = &directory.staff[0];
+    let now = tablet.enrolled.server_time;
+    let mut change = tablet.change(1, &Audience::Own(staff.venue, staff.id), record, now, fields);
+    (change.change.header.organisation, change.change.header.author) = (directory.organisation, staff.id);
+    tablet.journal.append(&change).await.unwrap();
+    change.change.id()
+}
+
+/// What the goals ask as F12, on the real program: acknowledged, lost with the database, and given back.
+#[tokio::test]
+async fn twenty_tablets_at_work_give_back_what_an_older_copy_had_not() {
+    let place = Place::new().await;
+    let (_child, tablets) = twenty(&place.data).await;
+    let everybody = tablets[0].new_record(tablets[0].enrolled.server_time);
+    let mut saved = BTreeSet::from([save(&tablets[0], everybody, &[("name", "李娜"), ("intent", "C")]).await]);
+    for tablet in &tablets {
+        tablet.settle().await;
+    }
+    let file = place.path().join("older.backup").display().to_string();
+    done(&["backup", &file], &place.data).await;
+    for (place, tablet) in tablets.iter().enumerate() {
+        for _ in 0..5 {
+            saved.insert(save(tablet, tablet.new_record(tablet.enrolled.server_time), &[("name", "周凯")]).await);
+        }
+        // All of them alter the same person besides.
+        saved.insert(save(tablet, everybody, &[("intent", ["A", "B"][place % 2])]).await);
+        tablet.settle().await;
+        assert!(tablet.journal.kept().tail.is_empty(), "acknowledged");
+    }
+    let epoch = tablets[0].journal.kept().epoch;
+    assert_eq!(ids(&place.data).await, saved);
+
+    // Each goes on, all at once, while the older copy takes the place of what there is, and until it has heard of it.
+    let restored = Rc::new(Cell::new(false));
+    let all = tokio::task::LocalSet::new();
+    let working = tablets.iter().cloned().map(|tablet| {
+        let restored = restored.clone();
+        all.spawn_local(async move {
+            let mut saved = BTreeSet::new();
+            loop {
+                let was_restored = restored.get();
+                saved
+                    .insert(save(&tablet, tablet.new_record(tablet.enrolled.server_time), &[("name", "陈晓彤")]).await);
+                match tablet.turn().await {
+                    Err(TurnError::NewEpoch) => return saved,
+                    Ok(_) if was_restored => panic!("it was not told that this is an older copy"),
+                    // What is asked in the middle of it is answered later.
+                    Ok(_) | Err(TurnError::Endpoint(_)) => {}
+                    Err(other) => panic!("{other}"),
+                }
+            }
+        })
+    });
+    let working: Vec<_> = working.collect();
+    all.run_until(async {
+        done(&["restore", "--replace", &file], &place.data).await;
+        restored.set(true);
+        for tablet in working {
+            saved.extend(tablet.await.unwrap());
+        }
+    })
+    .await;
+
+    // Twice: what one brings back, another has read only when it asks after it.
+    for tablet in tablets.iter().chain(&tablets) {
+        tablet.settle().await;
+    }
+    assert_eq!(ids(&place.data).await, saved, "nothing that a tablet held is lost, and nothing was made up");
+    let own = Audience::Own(tablets[0].enrolled.directory.staff[0].venue, tablets[0].enrolled.directory.staff[0].id);
+    let first = tablets[0].records(&own);
+    assert_eq!(first.len(), saved.len() - TABLETS, "each person once");
+    for tablet in &tablets {
+        assert_ne!(tablet.journal.kept().epoch, epoch);
+        assert!(tablet.records(&own) == first, "all hold the same");
+    }
     assert!(done(&["verify"], &place.data).await.contains("all agree"));
 }
 
