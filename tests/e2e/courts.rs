@@ -103,6 +103,12 @@ async fn somebody_joins_books_plays_and_pays_offline_and_the_centre_gets_all_of_
         tablet.text(state).shown().await;
     }
     tablet.button("退场").tap().await;
+    tablet.button("刷卡结算").shown().await;
+    // Whoever looks at their day next sees that somebody has not paid.
+    tablet.link("今日").tap().await;
+    tablet.heading("今天的场地").shown().await;
+    eye.look("54-to-settle").await;
+    tablet.button("顾清风").tap().await;
     tablet.button("刷卡结算").tap().await;
     tablet.text("已结算").shown().await;
     eye.look("52-ticket").await;

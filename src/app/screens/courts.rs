@@ -10,9 +10,9 @@ use crate::{
     format,
     roster::{Roster, use_roster},
     route::use_route,
-    screens::{form::name_of, papers::beginning_forms, shell::Pill},
+    screens::{form::name_of, papers::beginning_forms, shell::Pill, today::some_rows},
     t,
-    ui::{EmptyState, Facts, Icon, IconButton, PageHeader, slot},
+    ui::{Due, EmptyState, Facts, Icon, IconButton, ListRow, PageHeader, Tag, Tone, slot},
     view::prelude::*,
     words::{Words, use_words},
 };
@@ -274,6 +274,73 @@ fn Grid(courts: Vec<Court>, uses: Memo<Vec<Use>>, hours: Memo<(i64, i64)>, day: 
     }
 }
 
+/// How long before it begins a booking is of use to whoever receives.
+const SOON_MS: i64 = 2 * HOUR_MS;
+
+/// What whoever receives and settles has before them, in the order in which it waits for them: who is off the court and
+/// has not paid, who has come, who plays until when, and who comes next.
+fn before_me(mut uses: Vec<Use>, now: Millis) -> Vec<Use> {
+    uses.retain(|it| match it.stage {
+        Stage::Arrived | Stage::OnCourt | Stage::ToSettle => true,
+        Stage::Booked => it.from <= now.plus(SOON_MS) && it.until > now,
+        Stage::Over => false,
+    });
+    uses.sort_by_key(|it| match it.stage {
+        Stage::ToSettle => (0, it.until, it.record),
+        Stage::Arrived => (1, it.from, it.record),
+        Stage::OnCourt => (2, it.until, it.record),
+        Stage::Booked | Stage::Over => (3, it.from, it.record),
+    });
+    uses
+}
+
+/// Who is on the courts now, has to pay or comes next; nothing where that is not one's business.
+pub fn on_now(roster: Roster) -> Vec<Use> {
+    let is_mine = ["ticket", "booking"].iter().any(|kind| !beginning_forms(roster, kind).is_empty());
+    let of_today = || of_day(roster.court_uses(), roster.today(), roster);
+    if is_mine { before_me(of_today(), roster.minute()) } else { Vec::new() }
+}
+
+/// [`on_now`], each a press away.
+#[component]
+pub fn OnNow(uses: Memo<Vec<Use>>) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let route = use_route();
+    let row = move |it: Use| {
+        let words = w.get();
+        let court = roster.record(it.court).and_then(|court| court.text("name").map(str::to_owned));
+        let begins = format::clock(it.from, roster.utc_offset_minutes());
+        let stage = stage_of(words, it.stage);
+        let second: Vec<String> = court.into_iter().chain([begins]).collect();
+        let (now, offset) = (roster.minute(), roster.utc_offset_minutes());
+        let Due { text, tone } = match it.stage {
+            Stage::Booked if it.from < now => {
+                Due { text: words.today_late(format::span(words, it.from.since(now))), tone: Tone::Late }
+            }
+            Stage::OnCourt if it.booking.is_some() => {
+                let left = it.until.since(now);
+                let tone = if left <= 0 { Tone::Late } else { Tone::Plain };
+                Due { text: words.courts_until(format::clock(it.until, offset)), tone }
+            }
+            Stage::ToSettle => Due { text: stage.unwrap_or_default().to_owned(), tone: Tone::Late },
+            _ => Due { text: stage.unwrap_or(words.courts_stage_booked()).to_owned(), tone: Tone::Plain },
+        };
+        let icon = if tone == Tone::Late { Icon::Late } else { Icon::Clock };
+        let end = slot(view! { <Tag tone icon text/> });
+        let title = who(roster, words, &it);
+        let record = it.record;
+        let open = Callback::new(move |()| route.go(&format!("/record/{record}")));
+        view! { <div role="listitem"><ListRow title second=slot(view! { <Facts items=second/> }) end on_open=open/></div> }
+    };
+    let some = move |limit: usize| {
+        let uses = uses.with(|uses| uses.iter().take(limit).cloned().collect::<Vec<_>>());
+        uses.into_iter().map(row).collect::<View>()
+    };
+    let count = Signal::derive(move || uses.with(Vec::len));
+    some_rows(w, t!(w, courts_title), count, Words::courts_count, some)
+}
+
 /// Who booked or plays.
 fn who(roster: Roster, words: Words, it: &Use) -> String {
     let person = |id: RecordId| {
@@ -308,5 +375,27 @@ mod tests {
             |hours: i64, minutes: i64| row(midnight.plus(hours * HOUR_MS + minutes * MINUTE_MS), midnight, (8, 22));
         assert_eq!((at(8, 0), at(8, 5), at(9, 0), at(22, 0)), (2, 3, 14, 170));
         assert_eq!((at(7, 0), at(23, 0)), (2, 170));
+    }
+
+    #[test]
+    fn who_has_to_pay_comes_first_and_who_has_left_or_comes_much_later_not_at_all() {
+        let now = Millis(100 * HOUR_MS);
+        let used = |number: u8, stage: Stage, from: i64, until: i64| {
+            let id = RecordId::from_bytes([number; 16]);
+            let (from, until) = (now.plus(from * HOUR_MS), now.plus(until * HOUR_MS));
+            Use { record: id, booking: None, court: id, from, until, stage }
+        };
+        let uses = vec![
+            used(1, Stage::Booked, 1, 2),
+            used(2, Stage::Booked, 3, 4),
+            used(3, Stage::Booked, -3, -2),
+            used(4, Stage::OnCourt, -1, 1),
+            used(5, Stage::ToSettle, -2, -1),
+            used(6, Stage::Over, -4, -3),
+            used(7, Stage::Arrived, 0, 1),
+            used(8, Stage::OnCourt, -2, 0),
+        ];
+        let order: Vec<u8> = before_me(uses, now).iter().map(|it| it.record.bytes()[0]).collect();
+        assert_eq!(order, [5, 7, 8, 4, 1]);
     }
 }

@@ -11,6 +11,7 @@ use yingke_core::{
 };
 
 use super::{
+    courts::{OnNow, on_now},
     form::whom,
     outing::today_ring,
     papers::OneTask,
@@ -49,9 +50,10 @@ pub fn Today() -> impl IntoView {
         roster.awaiting_me()
     });
     let tasks = Memo::new(move |_| roster.my_tasks());
+    let courts = Memo::new(move |_| on_now(roster));
     let next = move || match due.with(|due| due.first().copied()) {
         Some(id) => view! { <Next id/> },
-        None if decisions.with(Vec::is_empty) && tasks.with(Vec::is_empty) => {
+        None if decisions.with(Vec::is_empty) && tasks.with(Vec::is_empty) && courts.with(Vec::is_empty) => {
             view! { <EmptyState icon=Icon::Saved title=t!(w, today_none) text=t!(w, today_none_text)/> }
         }
         None => View::Nothing,
@@ -97,7 +99,7 @@ pub fn Today() -> impl IntoView {
             />
         </PageHeader>
         <div class="page page--aside">
-            <div class="today">{next} <LeftHalf/> <Decisions decisions/> <Tasks tasks/> {rows} <Losing losing on_open=call/></div>
+            <div class="today">{next} <LeftHalf/> <Decisions decisions/> <OnNow uses=courts/> <Tasks tasks/> {rows} <Losing losing on_open=call/></div>
             <aside class="today__aside">
                 {move || today_ring(roster, w.get())}
                 <Guests/>
@@ -184,7 +186,7 @@ fn Tasks(tasks: Memo<Vec<MyTask>>) -> impl IntoView {
 }
 
 /// The first rows of a list under its title, and more on a press; nothing where there are none.
-fn some_rows(
+pub fn some_rows(
     w: Signal<Words>,
     title: impl Fn() -> String + Copy + Send + Sync + 'static,
     count: Signal<usize>,
