@@ -80,12 +80,11 @@ fn argon2() -> Argon2<'static> {
 
 pub const PIN_DIGITS: usize = 6;
 
-/// A PIN: six digits, not all the same.
+/// A PIN: six digits, not all the same and not in a row.
 #[must_use]
 pub fn is_pin(text: &str) -> bool {
-    text.len() == PIN_DIGITS
-        && text.bytes().all(|c| c.is_ascii_digit())
-        && text.bytes().any(|c| c != text.as_bytes()[0])
+    let steps = |by: i16| text.as_bytes().windows(2).all(|pair| i16::from(pair[1]) - i16::from(pair[0]) == by);
+    text.len() == PIN_DIGITS && text.bytes().all(|c| c.is_ascii_digit()) && ![-1, 0, 1].into_iter().any(steps)
 }
 
 #[must_use]
@@ -264,7 +263,7 @@ mod tests {
 
     #[test]
     fn what_is_no_pin_or_code_is_refused() {
-        for text in ["", "12345", "1234567", "12345a", "111111", "１２３４５６"] {
+        for text in ["", "12345", "1234567", "12345a", "111111", "123456", "987654", "１２３４５６"] {
             assert!(!is_pin(text), "{text}");
         }
         assert!(is_pin(&new_pin()));
