@@ -232,7 +232,7 @@ impl Made {
         let _ = writeln!(
             told,
             "Run this again before that day; tablets need nothing then. Keep {} to yourself.\n\nServe with it:\n  \
-             yingke-server serve --data {} --listen 0.0.0.0:443 --install 0.0.0.0:{install_port} \\\n    \
+             yingke-server serve --data {} --app DIR --listen 0.0.0.0:443 --install 0.0.0.0:{install_port} \\\n    \
              --certificate {} --key {}\n\nThen, once on each tablet, scan this: {address}\n",
             file(CA_KEY),
             data.display(),

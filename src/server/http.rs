@@ -81,6 +81,8 @@ const PINS_AT_ONCE: usize = 2;
 const FREE_PINS: u32 = 3;
 const FREE_GUESSES: u32 = 10;
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// How long the database may take to answer whoever asks whether it can be reached.
+const READY_WAIT: Duration = Duration::from_secs(2);
 
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 const PERSON: HeaderName = HeaderName::from_static("yingke-person");
@@ -722,7 +724,9 @@ async fn openapi() -> Json<serde_json::Value> {
 }
 
 async fn ready(State(app): State<App>) -> Result<&'static str, Problem> {
-    app.register.organisations().await?;
+    // Whoever asks wants to know now, and not once the database has been waited for.
+    let asked = tokio::time::timeout(READY_WAIT, app.register.organisations()).await;
+    asked.unwrap_or_else(|_| Err(LedgerError::Later { detail: "it does not answer".into() }))?;
     Ok("ready\n")
 }
 

@@ -22,7 +22,7 @@ use yingke_core::{
     time::{Day, Millis},
     typed,
     value::Value,
-    wire::v1::{Staff, Venue, Verdict},
+    wire::v1::{Refusal, Staff, Venue, Verdict},
 };
 
 use crate::{
@@ -162,7 +162,7 @@ pub async fn plan(ledger: &dyn Database, into: Into<'_>, wish: &Wish<'_>, now: M
             let ranked = judge.change(read);
             match exchange::check(into.house, &ranked) {
                 Ok(()) => plan.changes.push(ranked),
-                Err(refusal) => faults.push(format!("it may not be written: {refusal:?}")),
+                Err(refusal) => faults.push(not_taken(&refusal)),
             }
         }
         for fault in faults {
@@ -459,4 +459,16 @@ fn preview(ranked: &Ranked) -> String {
         is_own.then(|| format!("{}={text}", write.key))
     });
     format!("  e.g. {}\n", shown.collect::<Vec<_>>().join(", "))
+}
+/// Why the endpoint would refuse a row.
+fn not_taken(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::UnknownAuthor => "whoever brings it in no longer works here".into(),
+        Refusal::NotAllowed { .. } => {
+            "whoever brings it in may not write there: say somebody of that venue with --as".into()
+        }
+        Refusal::Invalid { field, detail, .. } => format!("{field}: {detail}"),
+        Refusal::Malformed { detail } => detail.clone(),
+        other => format!("it may not be written: {other:?}"),
+    }
 }

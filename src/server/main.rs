@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, parser::ValueSource};
 use yingke_server::{
     admin::{self, AdminError},
     demo, http, import, pack_check, serve,
@@ -12,7 +12,11 @@ use yingke_server::{
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let settings = Settings::parse();
+    let typed = Settings::command().get_matches();
+    let settings = Settings::from_arg_matches(&typed).unwrap_or_else(|error| error.exit());
+    if is_elsewhere(&typed) {
+        eprintln!("yingke-server: on the database that YINGKE_DATABASE names; --data only says what lies beside it");
+    }
     match obey(settings.command).await {
         Ok(told) => {
             print!("{told}");
@@ -23,6 +27,18 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether somebody said a folder and the environment says that the database is not in it.
+fn is_elsewhere(typed: &ArgMatches) -> bool {
+    let mut of_command = typed;
+    while let Some((_, further)) = of_command.subcommand() {
+        of_command = further;
+    }
+    let is = |id: &str, source| {
+        of_command.ids().any(|known| known.as_str() == id) && of_command.value_source(id) == Some(source)
+    };
+    is("folder", ValueSource::CommandLine) && is("database", ValueSource::EnvVariable)
 }
 
 async fn obey(command: Command) -> Result<String, AdminError> {

@@ -6,7 +6,7 @@
 
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
-use yingke_core::wire::v1::{BLOCKS, BODY_BYTES_MAX, BlockHead, PAGE_CHANGES_MAX, PUSH_CHANGES_MAX, Problem};
+use yingke_core::wire::v1::{BLOCKS, BODY_BYTES_MAX, BlockHead, PAGE_CHANGES_MAX, PUSH_CHANGES_MAX, Problem, VERSION};
 
 use crate::http;
 
@@ -290,7 +290,7 @@ pub fn document() -> Value {
             "title": "Yingke 迎客",
             "version": env!("CARGO_PKG_VERSION"),
             "description": format!(
-                "What tablets and their endpoint say to each other. Every message carries its wire version. Limits: \
+                "What tablets and their endpoint say to each other. Every message carries its wire version, {VERSION}. Limits: \
                  {PUSH_CHANGES_MAX} changes in a push, {PAGE_CHANGES_MAX} in a page, {BODY_BYTES_MAX} bytes in a body once \
                  it is unpacked. Bodies may be compressed with gzip or br, both ways. What goes wrong is told as RFC 9457 \
                  has it, with a code after the `#` of its type; members that a reader does not know are passed over."

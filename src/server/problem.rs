@@ -103,6 +103,7 @@ impl Problem {
     #[must_use]
     pub fn version() -> Self {
         Self::new(StatusCode::BAD_REQUEST, "version", "this wire version is not spoken here")
+            .detail(format!("version {} is", v1::VERSION))
     }
 
     #[must_use]

@@ -85,6 +85,9 @@ pub async fn run(wish: Wish<'_>) -> Result<String, AdminError> {
         }
         None => tokio::spawn(server.acceptor(NoDelayAcceptor::new()).serve(service)),
     };
+    if wish.app.is_none() {
+        tracing::warn!("no app is served: --app DIR names the folder with its files");
+    }
     tracing::info!(%address, "listening on {address}");
     asked_to_end().await;
     tracing::info!("ending: open requests are finished first");
@@ -104,7 +107,14 @@ fn asked(sentence: impl Into<String>) -> AdminError {
 
 async fn bound(address: SocketAddr, option: &str) -> Result<TcpListener, AdminError> {
     let listener = TcpListener::bind(address).await;
-    listener.map_err(|error| asked(format!("{address} cannot be listened on: {error}; another one: {option} ADDRESS")))
+    listener.map_err(|error| {
+        // Linux keeps the ports below 1024 for those who have been given them.
+        let hint = match error.kind() {
+            std::io::ErrorKind::PermissionDenied => "; `setcap cap_net_bind_service=+ep` on the program allows it",
+            _ => "",
+        };
+        asked(format!("{address} cannot be listened on: {error}{hint}; another one: {option} ADDRESS"))
+    })
 }
 
 fn trace_on_stderr() {

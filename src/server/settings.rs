@@ -18,7 +18,7 @@ pub struct Settings {
 /// Where everything is kept.
 #[derive(Debug, Clone, Args)]
 pub struct Data {
-    /// The folder with the database
+    /// The folder with the database, unless that is on PostgreSQL, and with what lies beside it
     #[arg(long = "data", value_name = "DIR", default_value = "data")]
     pub folder: PathBuf,
     /// A PostgreSQL database in place of the folder's file: postgres://USER:PASSWORD@HOST/NAME
@@ -29,6 +29,12 @@ pub struct Data {
 fn pair(typed: &str) -> Result<(String, String), String> {
     let pair = typed.split_once('=').ok_or("COLUMN=FIELD is expected")?;
     Ok((pair.0.into(), pair.1.into()))
+}
+
+fn address(typed: &str) -> Result<SocketAddr, String> {
+    typed
+        .parse()
+        .map_err(|_| "an address of digits and a port is expected, such as 127.0.0.1:8080 or 0.0.0.0:443".into())
 }
 
 fn database(typed: &str) -> Result<String, String> {
@@ -108,15 +114,15 @@ pub enum Command {
         #[command(flatten)]
         data: Data,
         /// Address and port
-        #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+        #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS", value_parser = address)]
         listen: SocketAddr,
         /// Address and port where Prometheus asks, at /metrics; nowhere unless it is said
-        #[arg(long, value_name = "ADDRESS")]
+        #[arg(long, value_name = "ADDRESS", value_parser = address)]
         metrics: Option<SocketAddr>,
         #[command(flatten)]
         tls: Box<Tls>,
         /// Address and port where tablets fetch, by http, what `ca` made for them, and nothing else
-        #[arg(long, value_name = "ADDRESS")]
+        #[arg(long, value_name = "ADDRESS", value_parser = address)]
         install: Option<SocketAddr>,
         #[command(flatten)]
         push: Push,
@@ -183,7 +189,8 @@ pub enum Command {
         data: Data,
         /// The new file, ending in .csv, .xlsx or .json
         file: PathBuf,
-        /// person, visit, consultation, outing, interaction, consent
+        /// person, visit, consultation, outing, interaction, consent, and every other kind of record: one that there is not
+        /// has them listed
         #[arg(long, default_value = "person")]
         kind: String,
     },
@@ -244,7 +251,8 @@ pub enum Command {
 /// How a backup is kept from other eyes.
 #[derive(Debug, Clone, Args)]
 pub struct Sealed {
-    /// Seal with the passphrase that is the first line of this file; without it the backup lies open
+    /// The passphrase that seals the backup is the first line of this file: 12 letters or more. Without it the backup lies
+    /// open
     #[arg(long, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
 }
@@ -288,13 +296,13 @@ pub enum Staff {
         data: Data,
         #[arg(long)]
         name: String,
-        /// consultant, reception, front_desk, front_desk_supervisor, cs_supervisor, pt_manager, store_manager
+        /// consultant, front_desk, store_manager or another that `staff roles` lists
         #[arg(long)]
         role: String,
         /// The venue's name
         #[arg(long)]
         venue: String,
-        /// Six digits; drawn by chance if not given
+        /// Six digits, not all the same and not in a row; drawn by chance if not given
         #[arg(long)]
         pin: Option<String>,
     },
@@ -303,12 +311,15 @@ pub enum Staff {
         #[command(flatten)]
         data: Data,
     },
+    /// Say which roles there are
+    Roles,
     /// Give somebody another role, or another venue
     Role {
         #[command(flatten)]
         data: Data,
         /// Name or id
         who: String,
+        /// One that `staff roles` lists
         #[arg(long)]
         role: Option<String>,
         /// The venue's name

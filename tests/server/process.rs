@@ -44,7 +44,7 @@ fn command(words: &[&str], data: &Data) -> Command {
     let mut command = Command::new(program());
     command.args(words).arg("--data").arg(&data.folder);
     if let Some(url) = &data.database {
-        command.env("YINGKE_DATABASE", url);
+        command.args(["--database", url]);
     }
     command
 }
@@ -57,6 +57,18 @@ pub async fn done(words: &[&str], data: &Data) -> String {
     let output = run(words, data).await;
     assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn a_folder_that_the_database_is_not_in_is_told() {
+    let place = Place::on_a_file();
+    let mut command = Command::new(program());
+    command.args(["staff", "list", "--data"]).arg(place.path());
+    command.env("YINGKE_DATABASE", "postgres://nobody@127.0.0.1:1/none");
+    let output = command.output().await.unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && said.contains("that YINGKE_DATABASE names"), "{said}");
+    assert!(said.contains("127.0.0.1:1/none"), "{said}");
 }
 
 /// It ends with an error and one sentence.

@@ -106,7 +106,12 @@ impl PostgresLedger {
             cause: error.to_string(),
         };
         let options = PgConnectOptions::from_str(url).map_err(unreadable)?;
-        let place = format!("{}/{}", options.get_host(), options.get_database().unwrap_or(options.get_username()));
+        let place = format!(
+            "{}:{}/{}",
+            options.get_host(),
+            options.get_port(),
+            options.get_database().unwrap_or(options.get_username())
+        );
         let options = options.application_name("yingke-server").options([
             ("lock_timeout", "10s"),
             ("statement_timeout", "60s"),
@@ -188,7 +193,9 @@ impl Database for PostgresLedger {
         let (pool, process) = (self.readers.clone(), self.process.clone());
         tokio::spawn(async move {
             while !pool.is_closed() {
-                if let Err(error) = listen(&pool, &process, &hints).await {
+                if let Err(error) = listen(&pool, &process, &hints).await
+                    && !pool.is_closed()
+                {
                     tracing::warn!(%error, "hints of other processes do not come: {error}");
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
@@ -233,7 +240,16 @@ fn open_error(place: &str, error: &sqlx::Error) -> OpenError {
     let place = place.to_owned();
     match LedgerError::from(error) {
         LedgerError::Damaged { detail } => OpenError::Damaged { place, detail },
-        _ => OpenError::Unwritable { place, cause: error.to_string() },
+        _ => OpenError::Unwritable { place, cause: said(error) },
+    }
+}
+
+/// Without where in PostgreSQL's own source it was said.
+fn said(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => error.message().into(),
+        sqlx::Error::PoolTimedOut => "it does not answer".into(),
+        error => error.to_string(),
     }
 }
 
