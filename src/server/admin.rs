@@ -24,6 +24,7 @@ use crate::{
     import,
     keys::{self, Secrets, SystemChance},
     ledger::{Database, LedgerError, OpenError, postgres::PostgresLedger, sqlite::SqliteLedger},
+    register::DeviceRow,
     retention::{self, Period, Schedule},
     settings::{self, Data, Sealed},
     verify,
@@ -76,7 +77,7 @@ pub fn new_epoch() -> String {
 /// [`AdminError`]
 pub async fn init(data: &Data, name: &str, now: Millis) -> Result<String, AdminError> {
     let name = name_of(name)?;
-    let ledger = create(data).await?;
+    let ledger = empty(data).await?;
     let id = OrganisationId::new(now, &mut SystemChance);
     ledger.found(id, &name, &new_epoch(), &Secrets::new()).await?;
     ledger.close().await;
@@ -103,18 +104,40 @@ pub async fn create(data: &Data) -> Result<Arc<dyn Database>, OpenError> {
     })
 }
 
+/// A database that holds nothing: a new one, or one that was begun and never came to hold anything.
+async fn empty(data: &Data) -> Result<Arc<dyn Database>, AdminError> {
+    match create(data).await {
+        Err(OpenError::Exists(place)) => {
+            let ledger = connect(data).await?;
+            if !ledger.organisations().await?.is_empty() {
+                ledger.close().await;
+                return Err(OpenError::Exists(place).into());
+            }
+            Ok(ledger)
+        }
+        created => Ok(created?),
+    }
+}
+
+async fn connect(data: &Data) -> Result<Arc<dyn Database>, OpenError> {
+    Ok(match &data.database {
+        Some(url) => Arc::new(PostgresLedger::open(url).await?),
+        None => Arc::new(SqliteLedger::open(&data.folder).await?),
+    })
+}
+
 /// The one organisation of a database, and the database.
 ///
 /// # Errors
 /// [`AdminError`]
 pub async fn open(data: &Data) -> Result<(Arc<dyn Database>, OrganisationId), AdminError> {
-    let ledger: Arc<dyn Database> = match &data.database {
-        Some(url) => Arc::new(PostgresLedger::open(url).await?),
-        None => Arc::new(SqliteLedger::open(&data.folder).await?),
-    };
+    let ledger = connect(data).await?;
     match ledger.organisations().await?[..] {
         [organisation] => Ok((ledger, organisation)),
-        [] => Err(asked(format!("the database in {} holds no organisation; `init` did not finish", place(data)))),
+        [] => Err(asked(format!(
+            "the database in {} holds no organisation; `init` or `restore` did not finish: do it again",
+            place(data)
+        ))),
         _ => Err(asked("the database holds several organisations, and this command cannot choose")),
     }
 }
@@ -159,12 +182,15 @@ pub async fn staff(command: settings::Staff, now: Millis) -> Result<String, Admi
             let pin = pin_of(pin)?;
             let role = role_of(&role)?;
             let (ledger, organisation) = open(&data).await?;
-            let venue = venue_named(&ledger.house(organisation).await?, &venue)?;
+            let house = ledger.house(organisation).await?;
+            let venue = venue_named(&house, &venue)?;
+            let namesake = house.staff.values().any(|staff| staff.active && staff.name == name);
             let id = StaffId::new(now, &mut SystemChance);
             let staff = Staff { id, name: name.clone(), role, venue, active: true };
             ledger.add_staff(organisation, &staff, &keys::pin_hash(&pin)).await?;
             ledger.close().await;
-            Ok(format!("{name} {id}\nPIN {pin}\n"))
+            let told = format!("{name} {id}\nPIN {pin}\n");
+            Ok(if namesake { format!("{told}There is another {name}: commands ask for the id now.\n") } else { told })
         }
         settings::Staff::List { data } => {
             let (ledger, organisation) = open(&data).await?;
@@ -177,11 +203,12 @@ pub async fn staff(command: settings::Staff, now: Millis) -> Result<String, Admi
             };
             Ok(house.staff.values().map(line).collect())
         }
+        settings::Staff::Roles => Ok(Role::ALL.iter().map(|role| format!("{}\n", role.key())).collect()),
         settings::Staff::Role { data, who, role, venue } => {
             let role = role.as_deref().map(role_of).transpose()?;
             let (ledger, organisation) = open(&data).await?;
             let house = ledger.house(organisation).await?;
-            let staff = staff_named(&house, &who)?;
+            let staff = at_work(staff_named(&house, &who)?)?;
             let venue = venue.as_deref().map(|venue| venue_named(&house, venue)).transpose()?;
             let after =
                 Staff { role: role.unwrap_or(staff.role), venue: venue.unwrap_or(staff.venue), ..staff.clone() };
@@ -204,7 +231,7 @@ pub async fn staff(command: settings::Staff, now: Millis) -> Result<String, Admi
             let pin = pin_of(pin)?;
             let (ledger, organisation) = open(&data).await?;
             let house = ledger.house(organisation).await?;
-            let staff = staff_named(&house, &who)?;
+            let staff = at_work(staff_named(&house, &who)?)?;
             ledger.set_pin(organisation, staff.id, &keys::pin_hash(&pin)).await?;
             ledger.close().await;
             Ok(format!("{}\nPIN {pin}\n", staff.name))
@@ -223,7 +250,8 @@ pub async fn device(command: settings::Device, now: Millis) -> Result<String, Ad
             let expires_at = now.plus(i64::from(days) * DAY_MS);
             ledger.add_code(organisation, id, keys::code_hash(&code), uses, expires_at).await?;
             ledger.close().await;
-            Ok(format!("{} {}\n{venue}, {uses} tablets, {days} days\n", &code[..4], &code[4..]))
+            let (tablets, days) = (many(uses as usize, "tablet"), many(days as usize, "day"));
+            Ok(format!("{} {}\n{venue}, {tablets}, {days}\n", &code[..4], &code[4..]))
         }
         settings::Device::List { data } => {
             let (ledger, organisation) = open(&data).await?;
@@ -247,15 +275,19 @@ pub async fn device(command: settings::Device, now: Millis) -> Result<String, Ad
         }
         settings::Device::Revoke { data, number } => {
             let (ledger, organisation) = open(&data).await?;
+            let devices = ledger.devices(organisation).await?;
             let revoked = ledger.revoke(organisation, DeviceNumber(number), now).await?;
             ledger.close().await;
+            if !devices.iter().any(|device| device.number.0 == number) {
+                return Err(asked(format!("there is no device {number}; `device list` says which there are")));
+            }
             if revoked {
                 Ok(format!(
                     "device {number} is shut out. At its next contact it hands in what it holds unsent and wipes itself: \
                      `device handed-in` says so.\n"
                 ))
             } else {
-                Err(asked(format!("there is no device {number}, or it was revoked before")))
+                Err(asked(format!("device {number} was revoked before")))
             }
         }
         settings::Device::HandedIn { data } => {
@@ -314,17 +346,17 @@ pub async fn import(
     let (ledger, organisation) = open(data).await?;
     let house = ledger.house(organisation).await?;
     let venue = &house.venues[&venue_named(&house, venue)?];
-    let author = staff_named(&house, author)?;
+    let author = at_work(staff_named(&house, author)?)?;
     let plan =
         import::plan(&*ledger, import::Into { house: &house, author, venue }, wish, now).await.map_err(failed)?;
     let (mut told, people) = (plan.told.clone(), plan.changes.len());
     let end = match (plan.faults, write) {
         (0, true) => {
             let count = import::write(&*ledger, &house, plan, now).await.map_err(failed)?;
-            Ok(format!("{count} people are in.\n"))
+            Ok(format!("{} brought in.\n", many(count, "guest")))
         }
-        (0, false) => Ok(format!("{people} people would come in. Nothing was written yet: say --write.\n")),
-        (faults, _) => Err(format!("{faults} faults, and nothing was written.")),
+        (0, false) => Ok(format!("{} would come in. Nothing was written yet: say --write.\n", many(people, "guest"))),
+        (faults, _) => Err(format!("{}, and nothing was written.", many(faults, "fault"))),
     };
     ledger.close().await;
     match end {
@@ -352,7 +384,7 @@ pub async fn export(data: &Data, kind: &str, file: &Path) -> Result<String, Admi
 pub async fn erase(data: &Data, person: &str, author: &str, write: bool, now: Millis) -> Result<String, AdminError> {
     let failed = |error: EraseError| asked(error.to_string());
     let (ledger, organisation) = open(data).await?;
-    let by = staff_named(&ledger.house(organisation).await?, author)?.id;
+    let by = at_work(staff_named(&ledger.house(organisation).await?, author)?)?.id;
     let found = erase::find(&*ledger, organisation, person).await.map_err(failed)?;
     let plan = erase::plan(&*ledger, organisation, found.id).await?;
     let mut told = format!("{}: {}\n", if write { "Emptied" } else { "Would be emptied" }, counted(&plan.going));
@@ -401,7 +433,7 @@ fn counted(counts: &BTreeMap<String, usize>) -> String {
 pub async fn retention(data: &Data, set: &[Period], author: Option<&str>, now: Millis) -> Result<String, AdminError> {
     let (ledger, organisation) = open(data).await?;
     let by = match author {
-        Some(author) => Some(staff_named(&ledger.house(organisation).await?, author)?.id),
+        Some(author) => Some(at_work(staff_named(&ledger.house(organisation).await?, author)?)?.id),
         None => None,
     };
     let records = erase::all(&*ledger, organisation, None).await?;
@@ -472,7 +504,17 @@ pub async fn backup(data: &Data, file: &Path, sealed: &Sealed) -> Result<String,
     match written {
         Ok(rows) => {
             let how = if passphrase.is_some() { "sealed" } else { "open: whoever has the file can read it" };
-            Ok(format!("{} holds {rows} rows, {how}.\n", file.display()))
+            let mut told = format!("{} holds {rows} rows, {how}.\n", file.display());
+            let beside: Vec<String> = BESIDE
+                .iter()
+                .map(|name| data.folder.join(name))
+                .filter(|path| path.exists())
+                .map(|path| path.display().to_string())
+                .collect();
+            if !beside.is_empty() {
+                told += &format!("Not in it, to be kept apart from it: {}\n", beside.join(", "));
+            }
+            Ok(told)
         }
         Err(error) => {
             // What is left says nothing that the error does not.
@@ -481,6 +523,9 @@ pub async fn backup(data: &Data, file: &Path, sealed: &Sealed) -> Result<String,
         }
     }
 }
+
+/// What lies in the data folder beside the database and is in no backup: who was erased, a private authority.
+const BESIDE: [&str; 2] = [erase::LIST, authority::FOLDER];
 
 /// Reads the backup to its end before anything is altered.
 ///
@@ -501,13 +546,41 @@ pub async fn restore(
     while whole.read().map_err(unread)?.is_some() {
         rows += 1;
     }
-    let ledger = if replace { open(data).await?.0 } else { create(data).await? };
+    let (ledger, before) = if replace {
+        let ledger = connect(data).await?;
+        let mut before = Vec::new();
+        for organisation in ledger.organisations().await? {
+            before.push((ledger.house(organisation).await?, ledger.devices(organisation).await?));
+        }
+        (ledger, before)
+    } else {
+        let ledger = empty(data).await.map_err(|error| match error {
+            AdminError::Open(OpenError::Exists(place)) => {
+                asked(format!("there is a database in {place} already; --replace gives up what it holds"))
+            }
+            error => error,
+        })?;
+        (ledger, Vec::new())
+    };
     let mut again = reader()?;
     let mut iterator = std::iter::from_fn(|| again.read().transpose())
         .map(|row| row.map_err(|error| LedgerError::Later { detail: error.to_string() }));
     let epoch = new_epoch();
     ledger.replace_all(&mut iterator, &epoch, now).await?;
     let mut told = format!("{rows} rows are back, under a new epoch: tablets read it from its start.\n");
+    for (house, devices) in &before {
+        told += &shut_out_again(&*ledger, house, devices, now).await?;
+    }
+    told += "Posts, PINs, and who is shut out besides, are as they were when the copy was made: \
+             look at `staff list` and `device list`.\n";
+    let list = data.folder.join(erase::LIST);
+    if !list.exists() {
+        told += &format!(
+            "{} is not there. If somebody was erased since the copy was made, put the list there and restore once more \
+             with --replace.\n",
+            list.display()
+        );
+    }
     for organisation in ledger.organisations().await? {
         let erased = erase::replay(&*ledger, organisation, &data.folder, &epoch, now).await;
         match erased.map_err(|error| asked(format!("{told}but nobody who was erased is gone again: {error}")))? {
@@ -526,6 +599,48 @@ pub async fn restore(
     }
     ledger.close().await;
     Ok(told)
+}
+
+/// An older copy knows nothing of who was shut out since: who was, stays so.
+async fn shut_out_again(
+    ledger: &dyn Database,
+    house: &House,
+    devices: &[DeviceRow],
+    now: Millis,
+) -> Result<String, AdminError> {
+    let organisation = house.organisation;
+    if !ledger.organisations().await?.contains(&organisation) {
+        return Ok(String::new());
+    }
+    let (mut tablets, mut people) = (0, 0);
+    for device in devices.iter().filter(|device| device.revoked_at.is_some()) {
+        tablets += usize::from(ledger.revoke(organisation, device.number, now).await?);
+    }
+    let restored = ledger.house(organisation).await?;
+    for staff in house.staff.values().filter(|staff| !staff.active) {
+        if restored.active(staff.id).is_some() {
+            ledger.disable_staff(organisation, staff.id).await?;
+            people += 1;
+        }
+    }
+    Ok(match (tablets, people) {
+        (0, 0) => String::new(),
+        (tablets, people) => format!(
+            "{} and {} who had been shut out since the copy was made still are.\n",
+            many(tablets, "tablet"),
+            if people == 1 { "1 person".into() } else { format!("{people} people") }
+        ),
+    })
+}
+
+/// `1 tablet`, `2 tablets`.
+fn many(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Somebody who still works here.
+fn at_work(staff: &Staff) -> Result<&Staff, AdminError> {
+    if staff.active { Ok(staff) } else { Err(asked(format!("{} no longer works here (`staff disable`)", staff.name))) }
 }
 
 fn passphrase(sealed: &Sealed) -> Result<Option<String>, AdminError> {
@@ -551,15 +666,12 @@ fn pin_of(given: Option<String>) -> Result<String, AdminError> {
     match given {
         None => Ok(keys::new_pin()),
         Some(pin) if keys::is_pin(&pin) => Ok(pin),
-        Some(_) => Err(asked("a PIN has six digits, not all the same")),
+        Some(_) => Err(asked("a PIN has six digits, not all the same and not in a row")),
     }
 }
 
 fn role_of(key: &str) -> Result<Role, AdminError> {
-    Role::from_key(key).ok_or_else(|| {
-        let keys: Vec<_> = Role::ALL.iter().map(|role| role.key()).collect();
-        asked(format!("there is no role {key}; there are {}", keys.join(", ")))
-    })
+    Role::from_key(key).ok_or_else(|| asked(format!("there is no role {key}; `staff roles` says which there are")))
 }
 
 fn venue_named(house: &House, name: &str) -> Result<VenueId, AdminError> {

@@ -66,7 +66,9 @@ pub enum OpenError {
     Unwritable { place: String, cause: String },
     #[error("{0} is not a database of this program")]
     Foreign(String),
-    #[error("{place} is damaged ({detail}); restore a backup")]
+    #[error(
+        "{place} is damaged ({detail}); with the endpoint stopped, put it aside and `restore` a backup into a new one"
+    )]
     Damaged { place: String, detail: String },
     #[error("{place} was written by a newer version (schema {found}, this one knows {known}); update the program")]
     Newer { place: String, found: u32, known: usize },

@@ -144,17 +144,17 @@ async fn a_copy_comes_back_under_the_running_program_and_tablets_notice() {
 
 const TABLETS: usize = 20;
 
-/// A club of one venue with one consultant, and twenty tablets on which they are signed in.
-async fn twenty(data: &Data) -> (tokio::process::Child, Vec<Rc<Tablet>>) {
+/// A club of one venue with one consultant, and tablets on which they are signed in.
+async fn club(data: &Data, count: usize) -> (tokio::process::Child, Vec<Rc<Tablet>>) {
     done(&["init", "--organisation", "松风体育"], data).await;
     done(&["venue", "add", "--name", "未来店"], data).await;
     let staff = ["staff", "add", "--name", "林悦", "--role", "consultant", "--venue", "未来店", "--pin", "260711"];
     done(&staff, data).await;
-    let said = done(&["device", "code", "--venue", "未来店", "--uses", "20"], data).await;
+    let said = done(&["device", "code", "--venue", "未来店", "--uses", &count.max(1).to_string()], data).await;
     let code = said.lines().next().unwrap();
     let (child, address) = serve(data).await;
     let mut tablets = Vec::new();
-    for _ in 0..TABLETS {
+    for _ in 0..count {
         let mut tablet = Tablet::enrol_with(address, code).await;
         let author = tablet.enrolled.directory.staff[0].id;
         tablet.signed_in = Some(tablet.try_sign_in(author, "260711").await.json());
@@ -178,7 +178,7 @@ async fn save(tablet: &Tablet, record: RecordId, fields: &[(&str, &str)]) -> Cha
 #[tokio::test]
 async fn twenty_tablets_at_work_give_back_what_an_older_copy_had_not() {
     let place = Place::new().await;
-    let (_child, tablets) = twenty(&place.data).await;
+    let (_child, tablets) = club(&place.data, TABLETS).await;
     let everybody = tablets[0].new_record(tablets[0].enrolled.server_time);
     let mut saved = BTreeSet::from([save(&tablets[0], everybody, &[("name", "李娜"), ("intent", "C")]).await]);
     for tablet in &tablets {
@@ -244,6 +244,45 @@ async fn twenty_tablets_at_work_give_back_what_an_older_copy_had_not() {
     assert!(done(&["verify"], &place.data).await.contains("all agree"));
 }
 
+/// An older copy does not let those in again who were shut out since it was made.
+#[tokio::test]
+async fn whoever_was_shut_out_since_the_copy_stays_so() {
+    let place = Place::new().await;
+    let (_child, tablets) = club(&place.data, 2).await;
+    let file = place.path().join("older.backup").display().to_string();
+    done(&["backup", &file], &place.data).await;
+    done(&["device", "revoke", "1"], &place.data).await;
+    done(&["staff", "disable", "林悦"], &place.data).await;
+    let told = done(&["restore", "--replace", &file], &place.data).await;
+    assert!(told.contains("1 tablet and 1 person who had been shut out"), "{told}");
+    assert!(told.contains("erasures is not there"), "{told}");
+    assert_eq!(tablets[0].get("/v1/me").await.problem(), (401, "device_revoked".into()));
+    assert_eq!(tablets[1].get("/v1/me").await.status, 401, "the person's credential is gone with the person");
+    assert!(done(&["device", "list"], &place.data).await.lines().next().unwrap().contains("revoked"));
+    assert!(done(&["staff", "list"], &place.data).await.contains("(left)"));
+    refused(&["staff", "reset-pin", "林悦"], &place.data).await;
+}
+
+/// A restore, or a beginning, that was cut off is not in the way of the next.
+#[tokio::test]
+async fn what_was_begun_and_never_held_anything_is_gone_on_with() {
+    let place = Place::new().await;
+    let _club = club(&place.data, 0).await;
+    let file = place.path().join("one.backup").display().to_string();
+    done(&["backup", &file], &place.data).await;
+    let said = refused(&["restore", &file], &place.data).await;
+    assert!(said.contains("--replace"), "{said}");
+    for words in [vec!["restore", &file], vec!["restore", "--replace", &file], vec!["init", "--organisation", "迎客"]]
+    {
+        let begun = Place::new().await;
+        yingke_server::admin::create(&begun.data).await.unwrap().close().await;
+        let said = refused(&["verify"], &begun.data).await;
+        assert!(said.contains("did not finish"), "{said}");
+        done(&words, &begun.data).await;
+        done(&["verify"], &begun.data).await;
+    }
+}
+
 // ---- People from another program ----------------------------------------------------------------------------
 
 fn import<'a>(file: &'a str, more: &[&'a str]) -> Vec<&'a str> {
@@ -265,7 +304,7 @@ async fn people_of_another_program_come_in_whole_or_not_at_all() {
     // As Excel in China writes it.
     let gbk = write("gbk.csv", &encoding_rs::GB18030.encode(good).0);
     let told = done(&import(&gbk, &[]), &place.data).await;
-    for part in ["GBK", "手机号 → phone", "暗号 → left out", "phone=+8613900001111", "2 people would come in"]
+    for part in ["GBK", "手机号 → phone", "暗号 → left out", "phone=+8613900001111", "2 guests would come in"]
     {
         assert!(told.contains(part), "{part}: {told}");
     }
@@ -299,14 +338,14 @@ async fn people_of_another_program_come_in_whole_or_not_at_all() {
     assert_eq!(ids(&place.data).await.len(), before, "nothing half imported");
 
     let told = done(&import(&gbk, &["--write", "--map", "暗号=note"]), &place.data).await;
-    assert!(told.contains("2 people are in"), "{told}");
+    assert!(told.contains("2 guests brought in"), "{told}");
     assert_eq!(ids(&place.data).await.len(), before + 2);
     assert!(done(&["verify"], &place.data).await.contains("all agree"));
     // Again: the club knows them now.
     let output = crate::process::run(&import(&gbk, &["--write"]), &place.data).await;
     assert!(String::from_utf8(output.stderr).unwrap().contains("knows this phone number already"));
     let told = done(&import(&gbk, &["--write", "--skip-known"]), &place.data).await;
-    assert!(told.contains("2 rows are left out") && told.contains("0 people are in"), "{told}");
+    assert!(told.contains("2 rows are left out") && told.contains("0 guests brought in"), "{told}");
 
     refused(&import(&gbk, &["--map", "无此栏=name"]), &place.data).await;
     refused(&import(&gbk, &["--map", "暗号=shoe_size"]), &place.data).await;
@@ -372,7 +411,7 @@ async fn a_long_table_comes_in_at_once() {
     book.save(&file).unwrap();
     let begun = std::time::Instant::now();
     let told = done(&import(file.to_str().unwrap(), &["--write"]), &place.data).await;
-    assert!(told.contains(&format!("{rows} people are in")), "{told}");
+    assert!(told.contains(&format!("{rows} guests brought in")), "{told}");
     println!("{rows} rows in {:?}", begun.elapsed());
     assert!(done(&["verify"], &place.data).await.contains("all agree"));
 }

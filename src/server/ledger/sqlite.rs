@@ -85,7 +85,14 @@ impl SqliteLedger {
             }
             Err(error) => return Err(unwritable(error)),
         }
-        Self::connect(&path).await
+        let made = Self::connect(&path).await;
+        if made.is_err() {
+            // On a full disk, say: what was begun must not be in the way the next time.
+            for ending in ["", "-wal", "-shm"] {
+                let _ = std::fs::remove_file(folder.join(format!("{FILE}{ending}")));
+            }
+        }
+        made
     }
 
     /// Opens what [`Self::create`] made, after a look that alters nothing.
@@ -138,6 +145,9 @@ impl SqliteLedger {
     async fn step_up(&self) -> Result<(), sqlx::Error> {
         let mut tx = self.writer.begin_with("begin immediate").await?;
         let found: i64 = sqlx::query_scalar("pragma user_version").fetch_one(&mut *tx).await?;
+        if usize::try_from(found) == Ok(STEPS.len()) {
+            return Ok(());
+        }
         for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(usize::MAX)) {
             sqlx::raw_sql(*step).execute(&mut *tx).await?;
         }
