@@ -127,7 +127,7 @@ pub struct Into<'a> {
 pub async fn plan(ledger: &dyn Database, into: Into<'_>, wish: &Wish<'_>, now: Millis) -> Result<Plan, ImportError> {
     let sheet = sheet::read(wish.file)?;
     let columns = columns(&sheet, wish.map)?;
-    let known = known_phones(ledger, into.house).await?;
+    let known = known(ledger, into.house).await?;
     let mut judge = Judge::new(into, now);
     let mut told = format!("{}: {}, {} rows\n", wish.file.display(), sheet.form, sheet.rows.len());
     for (place, name) in sheet.names.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
@@ -149,7 +149,7 @@ pub async fn plan(ledger: &dyn Database, into: Into<'_>, wish: &Wish<'_>, now: M
         if let Some(phone) = &read.phone {
             if let Some(first) = row_by_phone.get(phone) {
                 faults.push(format!("the same phone number as in row {first}"));
-            } else if known.contains(phone) {
+            } else if known.phones.contains(phone) {
                 if wish.skip_known {
                     skipped += 1;
                     continue;
@@ -157,6 +157,9 @@ pub async fn plan(ledger: &dyn Database, into: Into<'_>, wish: &Wish<'_>, now: M
                 faults.push("the club knows this phone number already".into());
             }
             row_by_phone.insert(phone.clone(), row.number);
+        } else if wish.skip_known && read.name.as_ref().is_some_and(|name| known.names.contains(name)) {
+            skipped += 1;
+            continue;
         }
         if faults.is_empty() {
             let ranked = judge.change(read);
@@ -234,20 +237,35 @@ fn columns(sheet: &Sheet, map: &[(String, String)]) -> Result<Vec<(&'static str,
     }
 }
 
-async fn known_phones(ledger: &dyn Database, house: &House) -> Result<BTreeSet<String>, LedgerError> {
-    let mut phones = BTreeSet::new();
+/// Who is here already.
+#[derive(Debug, Default)]
+struct Known {
+    phones: BTreeSet<String>,
+    /// Of those without a phone number: they come again by no other mark.
+    names: BTreeSet<String>,
+}
+
+async fn known(ledger: &dyn Database, house: &House) -> Result<Known, LedgerError> {
+    let mut known = Known::default();
     let mut after = None;
     loop {
         let records = ledger.records(house.organisation, Some("person"), after, RECORDS_MAX).await?;
-        let Some(last) = records.last() else { return Ok(phones) };
+        let Some(last) = records.last() else { return Ok(known) };
         after = Some(last.id);
-        phones.extend(records.iter().filter_map(|record| record.text("phone")).map(str::to_owned));
+        for record in &records {
+            match (record.text("phone"), record.text("name")) {
+                (Some(phone), _) => known.phones.insert(phone.to_owned()),
+                (None, Some(name)) => known.names.insert(name.to_owned()),
+                (None, None) => false,
+            };
+        }
     }
 }
 
 /// A row that was read: what it sets, and who will look after the person.
 struct Person {
     writes: Vec<Write>,
+    name: Option<String>,
     phone: Option<String>,
     owner: StaffId,
 }
@@ -271,7 +289,7 @@ impl<'a> Judge<'a> {
         cells: impl Iterator<Item = (&'static str, &'c SheetCell)>,
         faults: &mut Vec<String>,
     ) -> Person {
-        let mut person = Person { writes: Vec::new(), phone: None, owner: self.into.author.id };
+        let mut person = Person { writes: Vec::new(), name: None, phone: None, owner: self.into.author.id };
         let mut set: BTreeSet<&str> = BTreeSet::new();
         for (field, cell) in cells.filter(|(_, cell)| **cell != SheetCell::Empty) {
             match self.values(field, cell) {
@@ -280,8 +298,11 @@ impl<'a> Judge<'a> {
                         if field == "owner" {
                             person.owner = value.as_text().and_then(|id| id.parse().ok()).unwrap_or(person.owner);
                         }
-                        if field == "phone" {
-                            person.phone = value.as_text().map(str::to_owned);
+                        let text = || value.as_text().map(str::to_owned);
+                        match field {
+                            "name" => person.name = text(),
+                            "phone" => person.phone = text(),
+                            _ => {}
                         }
                         set.insert(field);
                         person.writes.push(schema::write("person", field, value));

@@ -176,7 +176,8 @@ pub enum Command {
         /// A column and the field it goes to, such as 称呼=name; 称呼= leaves it out. Can be said several times
         #[arg(long = "map", value_name = "COLUMN=FIELD", value_parser = pair)]
         map: Vec<(String, String)>,
-        /// Leave out people whose phone number the club knows, instead of calling it a fault
+        /// Leave out people whose phone number the club knows, instead of calling it a fault, and those without a number
+        /// whose name it knows of somebody without a number
         #[arg(long)]
         skip_known: bool,
         /// Write it, if no row is wrong

@@ -346,6 +346,12 @@ async fn people_of_another_program_come_in_whole_or_not_at_all() {
     assert!(String::from_utf8(output.stderr).unwrap().contains("knows this phone number already"));
     let told = done(&import(&gbk, &["--write", "--skip-known"]), &place.data).await;
     assert!(told.contains("2 rows are left out") && told.contains("0 guests brought in"), "{told}");
+    // Nor does somebody come twice who has no number.
+    let numberless = write("numberless.csv", "姓名,性别\n吴迪,男\n".as_bytes());
+    for count in ["1 guest brought in", "0 guests brought in"] {
+        let told = done(&import(&numberless, &["--write", "--skip-known"]), &place.data).await;
+        assert!(told.contains(count), "{told}");
+    }
 
     refused(&import(&gbk, &["--map", "无此栏=name"]), &place.data).await;
     refused(&import(&gbk, &["--map", "暗号=shoe_size"]), &place.data).await;
