@@ -887,12 +887,15 @@ impl<T: DeserializeOwned> FromRequest<App> for Message<T> {
     }
 }
 
-/// Where it goes wrong, without what stands there.
+/// Where it goes wrong, without what stands there: only names that are ours.
 fn place_of(error: &serde_json::Error) -> String {
-    let what = match error.classify() {
-        serde_json::error::Category::Io | serde_json::error::Category::Eof => "it ends too early",
-        serde_json::error::Category::Syntax => "it is not JSON",
-        serde_json::error::Category::Data => "a member is missing or of another type",
+    let told = error.to_string();
+    let missing = told.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+    let what = match (error.classify(), missing) {
+        (serde_json::error::Category::Io | serde_json::error::Category::Eof, _) => "it ends too early".into(),
+        (serde_json::error::Category::Syntax, _) => "it is not JSON".into(),
+        (serde_json::error::Category::Data, Some(name)) => format!("the member {name} is missing"),
+        (serde_json::error::Category::Data, None) => "a member is of another type or form".into(),
     };
     format!("{what} (line {}, column {})", error.line(), error.column())
 }

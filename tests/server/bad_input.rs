@@ -59,6 +59,14 @@ async fn a_body_that_is_wrong_in_any_way_is_answered_with_a_problem() {
         assert_eq!(reply.problem(), (status, code.to_owned()), "{what}");
         assert_eq!(reply.headers["cache-control"], "no-store", "{what}");
     }
+    for (body, told) in [
+        (r#"{"version":1}"#, "the member push_counter is missing"),
+        (r#"{"version":1,"push_counter":"李娜"}"#, "of another type or form"),
+        (r#"{"version":2,"push_counter":1}"#, "version 1 is"),
+    ] {
+        let said = String::from_utf8(tablet.push_raw(body.as_bytes()).await.body).unwrap();
+        assert!(said.contains(told) && !said.contains("李娜"), "{said}");
+    }
     assert_eq!(world.changes_kept().await, 0);
     assert_eq!(tablet.push_raw(good.as_bytes()).await.status, 200, "the good one is taken");
     assert_eq!(world.changes_kept().await, 1);
