@@ -123,14 +123,16 @@ pub async fn serve_watched(data: &Data, log: &Path) -> (Child, SocketAddr) {
 async fn listening(mut command: Command) -> (Child, SocketAddr, Says) {
     let mut child = command.env("RUST_LOG", "info").stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let (say, says) = mpsc::unbounded_channel();
     let address = loop {
         let line = tokio::time::timeout(Duration::from_secs(30), lines.next_line()).await.expect("it starts");
         let line = line.unwrap().expect("it says where it listens");
+        // What it says before is waited for as well: its tasks have begun already.
+        say.send(line.clone()).unwrap();
         if let Some((_, rest)) = line.split_once("listening on ") {
             break rest.split(' ').next().unwrap().parse().unwrap();
         }
     };
-    let (say, says) = mpsc::unbounded_channel();
     // Read on, or the pipe fills; whether anybody listens or not.
     tokio::spawn(async move {
         while let Ok(Some(line)) = lines.next_line().await {
