@@ -282,11 +282,12 @@ pub async fn discard(
     Ok(format!("{} changes{} of device {} are given up.\n", waiting.len(), and_pictures(pictures.len()), device.0))
 }
 
-fn why(refusal: &Refusal) -> String {
+/// Why the ledger does not take a change, for whoever sits at the command line.
+pub(crate) fn why(refusal: &Refusal) -> String {
     match refusal {
         Refusal::WrongOrganisation => "it belongs to another organisation".into(),
         Refusal::UnknownAuthor => "its author does not work here any more".into(),
-        Refusal::NotAllowed { audience } => format!("its author may not write into {audience}"),
+        Refusal::NotAllowed { .. } => "its author may not write there".into(),
         Refusal::Invalid { record, field, detail } => format!("{field} of {record}: {detail}"),
         Refusal::Malformed { detail } => detail.clone(),
         Refusal::Different => "another change is here under its id".into(),

@@ -22,11 +22,11 @@ use yingke_core::{
     time::{Day, Millis},
     typed,
     value::Value,
-    wire::v1::{Refusal, Staff, Venue, Verdict},
+    wire::v1::{Staff, Venue, Verdict},
 };
 
 use crate::{
-    exchange,
+    exchange, handed_in,
     house::House,
     keys::SystemChance,
     ledger::{Batch, Candidate, Database, LedgerError},
@@ -165,7 +165,7 @@ pub async fn plan(ledger: &dyn Database, into: Into<'_>, wish: &Wish<'_>, now: M
             let ranked = judge.change(read);
             match exchange::check(into.house, &ranked) {
                 Ok(()) => plan.changes.push(ranked),
-                Err(refusal) => faults.push(not_taken(&refusal)),
+                Err(refusal) => faults.push(handed_in::why(&refusal)),
             }
         }
         for fault in faults {
@@ -197,7 +197,7 @@ pub async fn write(ledger: &dyn Database, house: &House, plan: Plan, now: Millis
     // One that would be refused now spoils all, so they are judged as they stand and not half.
     for (place, ranked) in plan.changes.iter().enumerate() {
         exchange::check(house, ranked)
-            .map_err(|refusal| ImportError::Refused { row: place + 1, detail: format!("{refusal:?}") })?;
+            .map_err(|refusal| ImportError::Refused { row: place + 1, detail: handed_in::why(&refusal) })?;
     }
     let count = plan.changes.len();
     let candidates = plan.changes.into_iter().map(|ranked| Candidate::new(ranked, None)).collect();
@@ -480,16 +480,4 @@ fn preview(ranked: &Ranked) -> String {
         is_own.then(|| format!("{}={text}", write.key))
     });
     format!("  e.g. {}\n", shown.collect::<Vec<_>>().join(", "))
-}
-/// Why the endpoint would refuse a row.
-fn not_taken(refusal: &Refusal) -> String {
-    match refusal {
-        Refusal::UnknownAuthor => "whoever brings it in no longer works here".into(),
-        Refusal::NotAllowed { .. } => {
-            "whoever brings it in may not write there: say somebody of that venue with --as".into()
-        }
-        Refusal::Invalid { field, detail, .. } => format!("{field}: {detail}"),
-        Refusal::Malformed { detail } => detail.clone(),
-        other => format!("it may not be written: {other:?}"),
-    }
 }

@@ -137,7 +137,7 @@ async fn what_may_not_be_taken_goes_on_waiting_and_says_why() {
     let house = world.ledger.house(world.organisation()).await.unwrap();
     let told = handed_in::take_in(&*world.ledger, &house, tablet.device(), true, world.now()).await.unwrap();
     assert!(told.contains("1 changes of device 1 are taken in"), "{told}");
-    for (sealed, why) in sealed.iter().zip(["does not work here", "may not write into", "", "altered"]) {
+    for (sealed, why) in sealed.iter().zip(["does not work here", "may not write there", "", "altered"]) {
         let line = told.lines().find(|line| line.starts_with(&sealed.id.to_string()));
         assert_eq!(line.is_some(), !why.is_empty(), "{told}");
         assert!(line.unwrap_or_default().contains(why), "{told}");
