@@ -275,19 +275,18 @@ pub async fn device(command: settings::Device, now: Millis) -> Result<String, Ad
         }
         settings::Device::Revoke { data, number } => {
             let (ledger, organisation) = open(&data).await?;
-            let devices = ledger.devices(organisation).await?;
             let revoked = ledger.revoke(organisation, DeviceNumber(number), now).await?;
+            let devices = if revoked { Vec::new() } else { ledger.devices(organisation).await? };
             ledger.close().await;
-            if !devices.iter().any(|device| device.number.0 == number) {
-                return Err(asked(format!("there is no device {number}; `device list` says which there are")));
-            }
             if revoked {
                 Ok(format!(
                     "device {number} is shut out. At its next contact it hands in what it holds unsent and wipes itself: \
                      `device handed-in` says so.\n"
                 ))
-            } else {
+            } else if devices.iter().any(|device| device.number.0 == number) {
                 Err(asked(format!("device {number} was revoked before")))
+            } else {
+                Err(asked(format!("there is no device {number}; `device list` says which there are")))
             }
         }
         settings::Device::HandedIn { data } => {
@@ -368,12 +367,22 @@ pub async fn import(
     }
 }
 
+/// Takes away what was begun of a new file that could not be written to its end: half of it looks like all of it.
+async fn whole<T, E>(file: &Path, writing: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    let was_there = file.exists();
+    let written = writing.await;
+    if written.is_err() && !was_there {
+        let _ = fs::remove_file(file);
+    }
+    written
+}
+
 /// # Errors
 /// [`AdminError`]
 pub async fn export(data: &Data, kind: &str, file: &Path) -> Result<String, AdminError> {
     let (ledger, organisation) = open(data).await?;
     let house = ledger.house(organisation).await?;
-    let count = export::run(&*ledger, &house, kind, file).await;
+    let count = whole(file, export::run(&*ledger, &house, kind, file)).await;
     ledger.close().await;
     let count = count.map_err(|error| asked(format!("{}: {error}", file.display())))?;
     Ok(format!("{} holds {count} records.\n", file.display()))
@@ -411,7 +420,7 @@ pub async fn erase(data: &Data, person: &str, author: &str, write: bool, now: Mi
 pub async fn person(data: &Data, person: &str, file: &Path) -> Result<String, AdminError> {
     let (ledger, organisation) = open(data).await?;
     let house = ledger.house(organisation).await?;
-    let written = dossier::write(&*ledger, &house, person, file).await;
+    let written = whole(file, dossier::write(&*ledger, &house, person, file)).await;
     ledger.close().await;
     let written = written.map_err(|error| asked(format!("{}: {error}", file.display())))?;
     let mut told =

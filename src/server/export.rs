@@ -58,22 +58,6 @@ impl From<XlsxError> for ExportError {
 /// [`ExportError`]
 pub async fn run(ledger: &dyn Database, house: &House, kind: &str, path: &Path) -> Result<usize, ExportError> {
     let spec = schema::kind(kind).ok_or_else(|| ExportError::NoKind(kind.into()))?;
-    let was_there = path.exists();
-    let written = write(ledger, house, spec, path).await;
-    if written.is_err() && !was_there {
-        // Half a table looks like a whole one.
-        let _ = std::fs::remove_file(path);
-    }
-    written
-}
-
-async fn write(
-    ledger: &dyn Database,
-    house: &House,
-    spec: &schema::KindSpec,
-    path: &Path,
-) -> Result<usize, ExportError> {
-    let kind = spec.key;
     let fields: Vec<&'static str> = spec.fields.iter().map(|field| field.key).collect();
     let names: Vec<&str> = ["id", "audience"].into_iter().chain(fields.iter().copied()).collect();
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
