@@ -296,7 +296,7 @@ fn before_me(mut uses: Vec<Use>, now: Millis) -> Vec<Use> {
 
 /// Who is on the courts now, has to pay or comes next; nothing where that is not one's business.
 pub fn on_now(roster: Roster) -> Vec<Use> {
-    let is_mine = ["ticket", "booking"].iter().any(|kind| !beginning_forms(roster, kind).is_empty());
+    let is_mine = court::KINDS.iter().any(|kind| !beginning_forms(roster, kind).is_empty());
     let of_today = || of_day(roster.court_uses(), roster.today(), roster);
     if is_mine { before_me(of_today(), roster.minute()) } else { Vec::new() }
 }
@@ -310,10 +310,9 @@ pub fn OnNow(uses: Memo<Vec<Use>>) -> impl IntoView {
     let row = move |it: Use| {
         let words = w.get();
         let court = roster.record(it.court).and_then(|court| court.text("name").map(str::to_owned));
-        let begins = format::clock(it.from, roster.utc_offset_minutes());
-        let stage = stage_of(words, it.stage);
-        let second: Vec<String> = court.into_iter().chain([begins]).collect();
         let (now, offset) = (roster.minute(), roster.utc_offset_minutes());
+        let second: Vec<String> = court.into_iter().chain([format::clock(it.from, offset)]).collect();
+        let stage = stage_of(words, it.stage).unwrap_or(words.courts_stage_booked());
         let Due { text, tone } = match it.stage {
             Stage::Booked if it.from < now => {
                 Due { text: words.today_late(format::span(words, it.from.since(now))), tone: Tone::Late }
@@ -323,8 +322,8 @@ pub fn OnNow(uses: Memo<Vec<Use>>) -> impl IntoView {
                 let tone = if left <= 0 { Tone::Late } else { Tone::Plain };
                 Due { text: words.courts_until(format::clock(it.until, offset)), tone }
             }
-            Stage::ToSettle => Due { text: stage.unwrap_or_default().to_owned(), tone: Tone::Late },
-            _ => Due { text: stage.unwrap_or(words.courts_stage_booked()).to_owned(), tone: Tone::Plain },
+            Stage::ToSettle => Due { text: stage.to_owned(), tone: Tone::Late },
+            _ => Due { text: stage.to_owned(), tone: Tone::Plain },
         };
         let icon = if tone == Tone::Late { Icon::Late } else { Icon::Clock };
         let end = slot(view! { <Tag tone icon text/> });
