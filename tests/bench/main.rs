@@ -197,17 +197,14 @@ fn author(directory: &Directory) -> (yingke_core::id::StaffId, Audience) {
 
 /// Somebody who was met outdoors: the fields that the quick card asks for.
 fn person(tablet: &Tablet) -> WireChange {
-    let directory = &tablet.enrolled.directory;
-    let (author, own) = author(directory);
+    let (author, own) = author(&tablet.enrolled.directory);
     let now = tablet.enrolled.server_time;
     let record = tablet.new_record(now);
     let digits = record.bytes()[12..].iter().fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte)) % 1_000_000_000;
     let phone = format!("+8613{digits:09}");
     let fields =
         [("name", "李娜"), ("phone", phone.as_str()), ("intent", "B"), ("gender", "female"), ("source", "outing")];
-    let mut change = tablet.change(1, &own, record, now, &fields);
-    (change.change.header.organisation, change.change.header.author) = (directory.organisation, author);
-    WireChange::from(&change)
+    WireChange::from(&tablet.change_by(author, &own, record, now, &fields))
 }
 
 fn pushed(_: &Tablet, counter: u64, changes: Vec<WireChange>) -> Vec<u8> {

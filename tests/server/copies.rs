@@ -31,10 +31,7 @@ async fn push(tablet: &Tablet, own: &Audience, counter: u64, changes: usize) -> 
     let changes: Vec<WireChange> = (0..changes)
         .map(|_| {
             let now = tablet.enrolled.server_time;
-            let mut change = tablet.change(1, own, tablet.new_record(now), now, &[("name", "李娜")]);
-            change.change.header.organisation = tablet.enrolled.directory.organisation;
-            change.change.header.author = *author;
-            WireChange::from(&change)
+            WireChange::from(&tablet.change_by(*author, own, tablet.new_record(now), now, &[("name", "李娜")]))
         })
         .collect();
     let push = world::push(counter, changes);
@@ -165,11 +162,9 @@ async fn club(data: &Data, count: usize) -> (tokio::process::Child, Vec<Rc<Table
 
 /// Saves one change as the app does.
 async fn save(tablet: &Tablet, record: RecordId, fields: &[(&str, &str)]) -> ChangeId {
-    let directory = &tablet.enrolled.directory;
-    let staff = &directory.staff[0];
-    let now = tablet.enrolled.server_time;
-    let mut change = tablet.change(1, &Audience::Own(staff.venue, staff.id), record, now, fields);
-    (change.change.header.organisation, change.change.header.author) = (directory.organisation, staff.id);
+    let staff = &tablet.enrolled.directory.staff[0];
+    let own = Audience::Own(staff.venue, staff.id);
+    let change = tablet.change_by(staff.id, &own, record, tablet.enrolled.server_time, fields);
     tablet.journal.append(&change).await.unwrap();
     change.change.id()
 }
@@ -401,6 +396,22 @@ async fn what_is_exported_can_be_read_by_others_and_brought_in_again() {
 /// How many rows: `cargo xtask soak` says 100,000.
 fn many() -> usize {
     std::env::var("YINGKE_IMPORT_ROWS").map_or(2_000, |rows| rows.parse().unwrap())
+}
+
+/// Half a table looks like a whole one.
+#[cfg(unix)]
+#[tokio::test]
+async fn where_the_disk_is_full_no_half_table_is_left() {
+    let place = demo().await;
+    for name in ["people.csv", "people.json", "people.xlsx"] {
+        let file = place.path().join(name);
+        let words = ["export", file.to_str().unwrap()];
+        let output = crate::process::run_on_a_full_disk(&words, 64, &place.data).await;
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && said.contains(name), "{said}");
+        assert!(!file.exists(), "{name}");
+        done(&words, &place.data).await;
+    }
 }
 
 #[tokio::test]

@@ -54,9 +54,7 @@ async fn the_log_is_synced_before_each_acknowledgement() {
     let author = directory.staff.iter().find(|staff| staff.name == "林悦").unwrap();
     let (own, now) = (Audience::Own(author.venue, author.id), tablet.enrolled.server_time);
     for counter in 1..=PUSHES {
-        let mut change = tablet.change(1, &own, tablet.new_record(now), now, &[("name", "李娜")]);
-        change.change.header.organisation = directory.organisation;
-        change.change.header.author = author.id;
+        let change = tablet.change_by(author.id, &own, tablet.new_record(now), now, &[("name", "李娜")]);
         let changes = vec![WireChange::from(&change)];
         let push = push(counter, changes);
         assert!(matches!(tablet.push(&push).await.verdicts[0], Verdict::Accepted { had: false, .. }));

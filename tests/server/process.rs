@@ -71,6 +71,16 @@ async fn a_folder_that_the_database_is_not_in_is_told() {
     assert!(said.contains("127.0.0.1:1/none"), "{said}");
 }
 
+/// The same where no file may become longer than so many blocks of half a kilobyte or a kilobyte: a disk that is full.
+#[cfg(unix)]
+pub async fn run_on_a_full_disk(words: &[&str], blocks: u32, data: &Data) -> Output {
+    let program = command(words, data);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")]);
+    limited.arg(program.as_std().get_program()).args(program.as_std().get_args());
+    limited.output().await.unwrap()
+}
+
 /// It ends with an error and one sentence.
 pub async fn refused(words: &[&str], data: &Data) -> String {
     let output = run(words, data).await;
@@ -151,7 +161,6 @@ pub async fn demo() -> Place {
 /// Pushes until the connection breaks; gives what was acknowledged.
 async fn push_until_it_breaks(
     tablet: Tablet,
-    organisation: yingke_core::id::OrganisationId,
     own: Audience,
     acknowledged_one: tokio::sync::mpsc::UnboundedSender<()>,
 ) -> Vec<Verdict> {
@@ -161,9 +170,8 @@ async fn push_until_it_breaks(
         let now = yingke_core::fixture::NOW;
         let mut changes = Vec::new();
         for _ in 0..5 {
-            let mut change =
-                tablet.change(1, &own, tablet.new_record(now), tablet.enrolled.server_time, &[("name", "李娜")]);
-            (change.change.header.organisation, change.change.header.author) = (organisation, author);
+            let made_at = tablet.enrolled.server_time;
+            let change = tablet.change_by(author, &own, tablet.new_record(now), made_at, &[("name", "李娜")]);
             changes.push(WireChange::from(&change));
         }
         let push = world::push(counter, changes);
@@ -196,7 +204,7 @@ async fn killed_under_load_it_has_everything_that_it_acknowledged() {
             let acknowledged_one = acknowledged_one.clone();
             pushers.spawn_blocking(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                runtime.block_on(push_until_it_breaks(tablet, directory.organisation, own, acknowledged_one))
+                runtime.block_on(push_until_it_breaks(tablet, own, acknowledged_one))
             });
         }
         // Killed with the others' pushes under way, each round after some more of them.

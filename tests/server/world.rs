@@ -467,11 +467,23 @@ impl Tablet {
         now: Millis,
         fields: &[(&str, &str)],
     ) -> Ranked {
+        self.change_by(fixture::staff(author), audience, record, now, fields)
+    }
+
+    /// The same of somebody whom the directory names.
+    pub fn change_by(
+        &self,
+        author: StaffId,
+        audience: &Audience,
+        record: RecordId,
+        now: Millis,
+        fields: &[(&str, &str)],
+    ) -> Ranked {
         let mut chance = self.chance.borrow_mut();
         let header = Header {
             id: ChangeId::new(now, &mut *chance),
-            organisation: fixture::organisation(),
-            author: fixture::staff(author),
+            organisation: self.enrolled.directory.organisation,
+            author,
             device: self.device(),
             made_at: now,
             clock_offset_ms: 0,

@@ -145,10 +145,8 @@ async fn eight_writers_on_several_processes_and_no_number_seen_late() {
             let mut sent = Vec::new();
             for counter in 1..=pushes as u64 {
                 let change = |_| {
-                    let mut change = tablet.change(1, &own, tablet.new_record(now), now, &[("name", "李娜")]);
-                    change.change.header.organisation = directory.organisation;
-                    change.change.header.author = author.id;
-                    WireChange::from(&change)
+                    let record = tablet.new_record(now);
+                    WireChange::from(&tablet.change_by(author.id, &own, record, now, &[("name", "李娜")]))
                 };
                 let push = push(counter, (0..BATCH).map(change).collect());
                 // Each push to another process, as a balancer in front of them would do.
