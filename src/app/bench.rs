@@ -187,6 +187,7 @@ impl Tablet {
             epoch: EPOCH.into(),
             server_time: clock::now(),
             directory: Directory {
+                packs: String::new(),
                 version: "1".into(),
                 organisation: fixture::organisation(),
                 organisation_name: "club".into(),

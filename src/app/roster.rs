@@ -19,6 +19,7 @@ mod ladder;
 mod lead;
 mod lease;
 mod numbers;
+mod packs;
 mod pass;
 mod passkey;
 mod pictures;
@@ -42,7 +43,6 @@ use yingke_core::{
     id::{ChangeId, DeviceNumber, RecordId, StaffId},
     journal::{AppendError, Journal},
     number::Numbers,
-    pack::{Pack, VenueKind},
     phone::PhoneNumber,
     record::Record,
     replica::{Replica, Touched},
@@ -274,6 +274,7 @@ struct Inner {
     browser: Browser,
     directory: RefCell<Option<Directory>>,
     device: RefCell<Option<DeviceFacts>>,
+    packs: packs::Held,
     replica: RefCell<Replica>,
     stamper: RefCell<Stamper>,
     known_phones: RefCell<Option<Filter>>,
@@ -322,6 +323,7 @@ impl Roster {
             browser: Browser::new(),
             directory: RefCell::default(),
             device: RefCell::default(),
+            packs: packs::Held::default(),
             replica: RefCell::default(),
             stamper: RefCell::default(),
             known_phones: RefCell::default(),
@@ -469,13 +471,6 @@ impl Roster {
         (device.name.clone(), venue, directory.organisation_name.clone())
     }
 
-    /// The pack of the venue.
-    #[must_use]
-    pub fn pack(self) -> &'static Pack {
-        let kind = self.me_now().map(|me| me.venue.pack).unwrap_or_default();
-        Pack::of(VenueKind::from_key(&kind))
-    }
-
     async fn open(self) {
         let inner = self.inner();
         match self.open_database().await {
@@ -531,6 +526,7 @@ impl Roster {
         inner.directory.replace(inner.browser.vault().directory().await?);
         let enrolled = device.is_some();
         inner.device.replace(device);
+        self.read_packs().await?;
         inner.directory_changed.notify();
         Ok(enrolled)
     }
@@ -550,6 +546,7 @@ impl Roster {
         self.heard(enrolled.server_time);
         browser.vault().keep_device(&enrolled).await.map_err(DoorError::Storage)?;
         self.read_tablet().await.map_err(DoorError::Storage)?;
+        self.fetch_packs().await;
         self.copy_anew();
         browser.tabs().tell_written();
         self.door.set(Door::Locked);
@@ -647,6 +644,7 @@ impl Roster {
         };
         inner.session.set(inner.session.get() + 1);
         inner.stamper.take();
+        self.begin_with_packs();
         self.door.set(Door::Opening { people: 0 });
         let lease_over = self.reading_ended(me.venue.lease_days);
         match browser.journal().read_all().await {
@@ -1430,6 +1428,7 @@ impl Roster {
         if !news.directory.is_empty() && known.as_deref() != Some(news.directory.as_str()) {
             self.fetch_directory().await;
         }
+        self.fetch_packs().await;
         if self.me_now().is_some()
             && !news.known_phones.is_empty()
             && browser.vault().known_phones_version().await.as_deref() != Some(news.known_phones.as_str())

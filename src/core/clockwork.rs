@@ -12,7 +12,7 @@ use crate::{
     audience::Role,
     change::{Edit, Key},
     id::{ChangeId, RecordId, StaffId},
-    pack::{Pack, VenueKind},
+    pack::{KINDS, Pack, Packs},
     record::{Head, Record},
     schema,
     task::{self, NumbersOn, TaskState},
@@ -72,10 +72,10 @@ const ESCALATE: &str = "escalate";
 /// The venue may set other numbers, so that what is awaited is looked at again after this long at the latest.
 const LOOK_AGAIN_MS: i64 = DAY_MS;
 
-/// Kinds of record that the clock may owe something, by any pack; sorted.
+/// Kinds of record that the clock may owe something, by any of these packs; sorted.
 #[must_use]
-pub fn kinds() -> BTreeSet<&'static str> {
-    let works = [VenueKind::Fitness, VenueKind::Sports].map(Work::of);
+pub fn kinds(packs: &Packs) -> BTreeSet<&str> {
+    let works = KINDS.map(|kind| packs.work(kind));
     let machines = works.into_iter().flat_map(|work| work.machines.iter().map(move |machine| (work, machine)));
     let watched = machines.filter(|(work, machine)| {
         &*machine.place == PROGRESS

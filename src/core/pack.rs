@@ -4,14 +4,16 @@
 //! is read here, once, by hand: a parser made by derivation would cost the client more than the packs themselves.
 //! Data wires, Rust decides: conditions, defaults and rules are named things with typed parameters.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::packs::{Built, COMMON, KINDS, Packs};
 use crate::change::Key;
 #[cfg(any(test, feature = "check"))]
 use crate::named;
 
+mod packs;
 pub(crate) mod read;
 
 /// The languages that everything which people read is written in.
@@ -40,7 +42,7 @@ impl Language {
 }
 
 /// The same said in every language.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Words {
     pub zh_hans: Box<str>,
     pub zh_hant: Box<str>,
@@ -81,6 +83,17 @@ impl VenueKind {
         }
     }
 
+    /// As a venue's pack names it.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Fitness => "fitness",
+            Self::Sports => "sports",
+            Self::Billiards => "billiards",
+            Self::Postpartum => "postpartum",
+        }
+    }
+
     /// How the built text writes it.
     fn letter(self) -> char {
         match self {
@@ -96,7 +109,8 @@ impl VenueKind {
 #[derive(Debug, Clone)]
 pub struct Pack {
     pub kind: VenueKind,
-    /// Written into each change, so that it is known later what was asked.
+    /// Written into each change, so that it is known later what was asked. It grows with every version of what is
+    /// common to all, and of what is the kind's own.
     pub version: u32,
     pub title: Words,
     /// In the order of the catalogue.
@@ -119,15 +133,7 @@ impl Pack {
     /// The pack that ships for a kind of venue.
     #[must_use]
     pub fn of(kind: VenueKind) -> &'static Pack {
-        static PACKS: LazyLock<[Pack; 2]> = LazyLock::new(|| {
-            let read = |kind, own| Pack::read(kind, CORE, own).expect("the build has checked it");
-            [read(VenueKind::Fitness, FITNESS), read(VenueKind::Sports, SPORTS)]
-        });
-        match kind {
-            // Billiards clubs and postpartum centres get their own packs; until then they work with the club's.
-            VenueKind::Fitness | VenueKind::Billiards | VenueKind::Postpartum => &PACKS[0],
-            VenueKind::Sports => &PACKS[1],
-        }
+        Packs::shipped().pack(kind)
     }
 
     /// Reads what is common to all and what is a kind's own, as the build writes them, without the fields of
@@ -560,10 +566,6 @@ pub enum Rule {
     /// Not more than this field less that field.
     AtMostRest(Key, Key),
 }
-
-const CORE: &str = include_str!(concat!(env!("OUT_DIR"), "/core.pack"));
-const FITNESS: &str = include_str!(concat!(env!("OUT_DIR"), "/fitness.pack"));
-const SPORTS: &str = include_str!(concat!(env!("OUT_DIR"), "/sports.pack"));
 
 /// What the build does with the files, and what `yingke-server pack check` says of them.
 #[cfg(any(test, feature = "check"))]

@@ -3,7 +3,8 @@
 //! The same for every pack: a pack says what a form asks for, this says what a record can hold. The endpoint
 //! and every device check what comes in against it, so that no form, no other version and no forged change puts
 //! text where a number belongs. Kinds and fields that are not listed here are let through: a later version wrote
-//! them. A listed field never changes its merge kind or its type; it gets a successor under another name.
+//! them. A listed field never changes its merge kind or its type; it gets a successor under another name. Fields that a
+//! club adds in a pack of its own begin with `own_`, and hold one plain value, whichever.
 //!
 //! Visits, consultations and outings name their fields as their forms do. Source: domain catalogue 4.2, 4.3,
 //! forms F-01 to F-04 and F-58, machines SM-01, SM-02 and SM-17.
@@ -67,6 +68,8 @@ pub enum Holds {
     Signature,
     /// Several values, or pairs of them, in the order in which they were put in.
     List,
+    /// One plain value, of the type that the club's pack gives the field.
+    Own,
     /// The fields of a guarded group.
     Group(&'static [(&'static str, Holds)]),
 }
@@ -338,6 +341,17 @@ static OWN_KINDS: &[KindSpec] = &[
 /// Kinds of record that name their fields as the packs' forms do, made of the packs when the program is built.
 static PACK_KINDS: &[KindSpec] = include!(concat!(env!("OUT_DIR"), "/kinds.rs"));
 
+/// How the fields begin that a club adds in a pack of its own.
+pub const OWN: &str = "own_";
+/// What they all are: the schema is the same for every club.
+static OWN_FIELD: FieldSpec = latest(OWN, Holds::Own);
+
+/// Whether a field is one that a club added.
+#[must_use]
+pub fn is_own(key: &str) -> bool {
+    key.len() > OWN.len() && key.starts_with(OWN)
+}
+
 /// Every kind of record that this version knows.
 pub fn kinds() -> impl Iterator<Item = &'static KindSpec> {
     OWN_KINDS.iter().chain(PACK_KINDS)
@@ -352,7 +366,15 @@ pub fn kind(key: &str) -> Option<&'static KindSpec> {
 /// A field of a kind; `None` if this version does not know it.
 #[must_use]
 pub fn field(kind_key: &str, key: &str) -> Option<&'static FieldSpec> {
-    kind(kind_key)?.fields.iter().find(|field| field.key == key)
+    kind(kind_key)?.field(key)
+}
+
+impl KindSpec {
+    /// As [`field`].
+    #[must_use]
+    pub fn field(&self, key: &str) -> Option<&'static FieldSpec> {
+        if is_own(key) { Some(&OWN_FIELD) } else { self.fields.iter().find(|field| field.key == key) }
+    }
 }
 
 /// A write of the merge kind that the schema gives the field. Of a set it adds the element.
@@ -371,7 +393,9 @@ pub fn write(kind: &str, key: &str, value: impl Into<Value>) -> Write {
         CellTag::Set => Op::Add(value),
         CellTag::Guarded => panic!("a guarded group is written with what it replaces"),
     };
-    Write { key: Key::of(spec.key), op }
+    // A club's own fields share one line of the schema.
+    let key = if is_own(key) { Key::parse(key).expect("packs name fields with keys") } else { Key::of(spec.key) };
+    Write { key, op }
 }
 
 /// Takes an element out of a set.
@@ -428,7 +452,7 @@ pub fn check_change(change: &Change) -> Result<(), Fault> {
     for edit in change.edits() {
         let Some(kind) = kind(edit.kind.as_str()) else { continue };
         for write in &edit.writes {
-            let Some(spec) = kind.fields.iter().find(|field| field.key == write.key.as_str()) else { continue };
+            let Some(spec) = kind.field(write.key.as_str()) else { continue };
             check_op(spec, &write.op).map_err(|code| Fault { record: edit.record, field: write.key.clone(), code })?;
         }
     }
@@ -476,6 +500,8 @@ pub fn check_value(holds: Holds, value: &Value) -> Result<(), FaultCode> {
         (Holds::Name, Value::Text(text)) => PersonName::parse(text).is_ok_and(|name| name.as_str() == &**text),
         (Holds::Staff, Value::Text(text)) => text.parse::<StaffId>().is_ok(),
         (Holds::Signature, value @ Value::List(_)) => Signature::from_value(value).is_some(),
+        (Holds::Own, Value::Bool(_) | Value::Int(_) | Value::At(_) | Value::Day(_) | Value::Id(_)) => true,
+        (Holds::Own, Value::Text(text)) => text.chars().count() <= NOTE_CHARACTERS_MAX,
         (Holds::List, Value::List(values)) => values.len() <= LIST_VALUES_MAX && values.iter().all(is_plain),
         _ => return Err(FaultCode::ValueType),
     };
@@ -543,6 +569,20 @@ mod tests {
         let mut edit = fixture::person_edit(2, vec![("phone", Op::Once(Value::Bool(true)))]);
         edit.kind = Key::of("locker");
         assert_eq!(check_change(&fixture::change(1, vec![edit])), Ok(()));
+    }
+
+    #[test]
+    fn a_club_adds_fields_of_one_plain_value() {
+        let spec = field("membership", "own_plate").unwrap();
+        assert_eq!((spec.merge, spec.holds), (CellTag::Latest, Holds::Own));
+        assert!(field("locker", "own_plate").is_none() && field("membership", "own_").is_none());
+        assert_eq!(write("person", "own_plate", "浙A").key.as_str(), "own_plate");
+        assert_eq!(checked("own_plate", "浙A12345"), Ok(()));
+        assert_eq!(checked("own_plate", Value::Empty), Ok(()));
+        assert_eq!(checked("own_plate", Value::List(vec!["a".into()])), Err(FaultCode::ValueType));
+        assert_eq!(checked("own_plate", "字".repeat(NOTE_CHARACTERS_MAX + 1)), Err(FaultCode::OutOfBounds));
+        assert_eq!(check(vec![("own_plate", Op::First("a".into()))]), Err(FaultCode::MergeKind));
+        assert!(kinds().flat_map(|kind| kind.fields).all(|field| !is_own(field.key)), "what ships has no such field");
     }
 
     #[test]

@@ -3,10 +3,8 @@
 //! Everything here is data that names functions: [`crate::workflow`] walks the machines, [`crate::task`] works out
 //! the tasks. A client whose screens use none of it carries none of it.
 
-use std::sync::LazyLock;
-
 use crate::pack::{
-    VenueKind, Words,
+    PackError, Packs, VenueKind, Words,
     read::{Columns, shown},
 };
 
@@ -170,27 +168,22 @@ impl Work {
     /// The work that ships for a kind of venue.
     #[must_use]
     pub fn of(kind: VenueKind) -> &'static Work {
-        static WORKS: LazyLock<[Work; 2]> = LazyLock::new(|| {
-            let read = |kind, own| Work::read(kind, &[CORE, own]).expect("the build has checked it");
-            [read(VenueKind::Fitness, FITNESS), read(VenueKind::Sports, SPORTS)]
-        });
-        match kind {
-            VenueKind::Fitness | VenueKind::Billiards | VenueKind::Postpartum => &WORKS[0],
-            VenueKind::Sports => &WORKS[1],
-        }
+        Packs::shipped().work(kind)
     }
 
-    /// Reads what the build wrote; `None` if a line is not understood.
-    #[must_use]
-    pub fn read(kind: VenueKind, texts: &[&str]) -> Option<Self> {
+    /// Reads what the build wrote.
+    ///
+    /// # Errors
+    /// Names the first line that cannot be read.
+    pub fn read(kind: VenueKind, texts: &[&str]) -> Result<Self, PackError> {
         let mut work = Self::default();
         for text in texts {
             let mut taken = true;
-            for line in text.lines() {
-                work.read_line(line, kind, &mut taken)?;
+            for (number, line) in text.lines().enumerate() {
+                work.read_line(line, kind, &mut taken).ok_or(PackError { line: number + 1 })?;
             }
         }
-        Some(work)
+        Ok(work)
     }
 
     #[must_use]
@@ -365,7 +358,3 @@ fn target(text: &str) -> Option<Option<Target>> {
         _ => return None,
     }))
 }
-
-const CORE: &str = include_str!(concat!(env!("OUT_DIR"), "/core.work"));
-const FITNESS: &str = include_str!(concat!(env!("OUT_DIR"), "/fitness.work"));
-const SPORTS: &str = include_str!(concat!(env!("OUT_DIR"), "/sports.work"));

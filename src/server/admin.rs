@@ -24,6 +24,7 @@ use crate::{
     import,
     keys::{self, Secrets, SystemChance},
     ledger::{Database, LedgerError, OpenError, postgres::PostgresLedger, sqlite::SqliteLedger},
+    pack_check, packs,
     register::DeviceRow,
     retention::{self, Period, Schedule},
     settings::{self, Data, Sealed},
@@ -139,6 +140,52 @@ pub async fn open(data: &Data) -> Result<(Arc<dyn Database>, OrganisationId), Ad
             place(data)
         ))),
         _ => Err(asked("the database holds several organisations, and this command cannot choose")),
+    }
+}
+
+/// Checks packs, and puts them into force.
+///
+/// # Errors
+/// [`AdminError`]
+pub async fn pack(command: settings::Pack, now: Millis) -> Result<String, AdminError> {
+    match command {
+        settings::Pack::Check { file } => pack_check::check(&file),
+        settings::Pack::List { data } => {
+            let (ledger, organisation) = open(&data).await?;
+            let published = ledger.published_packs(organisation).await?;
+            ledger.close().await;
+            Ok(packs::told(&published))
+        }
+        settings::Pack::Show { data, key, shipped } => {
+            let published = if shipped {
+                Vec::new()
+            } else {
+                let (ledger, organisation) = open(&data).await?;
+                let published = ledger.published_packs(organisation).await?;
+                ledger.close().await;
+                published
+            };
+            let sources = packs::sources(&published);
+            let keys = sources.keys().collect::<Vec<_>>().join(", ");
+            sources
+                .get(&key)
+                .map(str::to_owned)
+                .ok_or_else(|| asked(format!("there is no pack {key}; there are {keys}")))
+        }
+        settings::Pack::Publish { data, file } => {
+            let (ledger, organisation) = open(&data).await?;
+            let in_force = packs::sources(&ledger.published_packs(organisation).await?);
+            let written = pack_check::read(&file, |text| in_force.newer(text))?;
+            let is_newer = ledger.publish_pack(organisation, &written, now).await?;
+            ledger.close().await;
+            if !is_newer {
+                return Err(asked("somebody else has just published this pack; see `pack list` and do it again"));
+            }
+            Ok(format!(
+                "{}.\nIn force from now on; tablets take it with their next sync.\n",
+                pack_check::counted(&written)
+            ))
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use yingke_core::{
     clockwork::{self, Ground, Owed, Told},
     id::{ChangeId, ENDPOINT_DEVICE, OrganisationId, RecordId, StaffId, VenueId},
     lead,
-    pack::{Pack, VenueKind},
+    pack::Pack,
     parameter::Parameters,
     record::Record,
     stamp::Stamp,
@@ -127,13 +127,14 @@ pub async fn look(ledger: &dyn Ledger, house: &House, now: Millis) -> Result<Loo
 /// Who works at the venue, sees the record, and is one of those who have to hear of it.
 fn hearers(house: &House, record: &Record, told: &Told, known: &BTreeMap<RecordId, Record>) -> Vec<(StaffId, Late)> {
     let venue = record.audience().venue();
-    let Some(work) = house.venues.get(&venue).map(|venue| VenueKind::from_key(&venue.pack)) else { return Vec::new() };
+    let late = house.venues.get(&venue).and_then(|venue| Late::new(house.work(Some(venue)), told));
+    let Some(late) = late else { return Vec::new() };
     let lookup = |id: RecordId| known.get(&id).map(Cow::Borrowed);
     let here = house.staff.values().filter(|staff| staff.active && staff.venue == venue);
     let hears = here.filter(|staff| {
         may_hold(staff.id, staff.role, venue, record.audience()) && told.is_for(staff.id, staff.role, record, &lookup)
     });
-    hears.map(|staff| (staff.id, Late::new(work, told))).collect()
+    hears.map(|staff| (staff.id, late.clone())).collect()
 }
 
 /// Gives every guest who changed hands to those whose they are, at once, and looks at nothing else.
@@ -185,10 +186,9 @@ async fn records_beside(
     Ok(found.into_iter().map(|record| (record.id, record)).collect())
 }
 
-fn of_venue(house: &House, record: &Record) -> Option<(&'static Pack, &'static Work, i32)> {
+fn of_venue<'a>(house: &'a House, record: &Record) -> Option<(&'a Pack, &'a Work, i32)> {
     let venue = house.venues.get(&record.audience().venue())?;
-    let kind = VenueKind::from_key(&venue.pack);
-    Some((Pack::of(kind), Work::of(kind), venue.utc_offset_minutes))
+    Some((house.pack(Some(venue)), house.work(Some(venue)), venue.utc_offset_minutes))
 }
 
 fn asked<T>(

@@ -8,7 +8,7 @@ use std::{io::Write, path::Path};
 use serde_json::{Map, Value as Json, json};
 use yingke_core::{
     id::RecordId,
-    pack::{FieldType, Language, ListOf, Pack, VenueKind},
+    pack::{FieldType, Language, ListOf, Pack},
     paper,
     record::Record,
     schema::{self, Holds},
@@ -17,7 +17,7 @@ use yingke_core::{
 
 use crate::{
     erase::{self, EraseError},
-    export::{self, ExportError, new_file, time_of, value_of},
+    export::{self, ExportError, fields_of, new_file, time_of, value_of},
     house::House,
     ledger::Ledger,
 };
@@ -147,8 +147,7 @@ fn word_of<'a>(known: &[(&str, &'a str)], key: &'a str) -> &'a str {
 impl Entry {
     fn of(record: &Record, house: &House) -> Self {
         let venue = house.venues.get(&record.audience().venue());
-        let venue_kind = VenueKind::from_key(venue.map_or("", |venue| &venue.pack));
-        let (pack, work) = (Pack::of(venue_kind), Work::of(venue_kind));
+        let (pack, work) = (house.pack(venue), house.work(venue));
         let kind = record.kind().as_str();
         let forms = || pack.forms.iter().filter(|form| *form.record == *kind);
         let form = forms().find(|form| form.id.starts_with("F-") && kind != "person").or_else(|| forms().next_back());
@@ -158,14 +157,14 @@ impl Entry {
         };
         let at = time_of(record.begun().stamp.millis(), venue.map_or(0, |venue| venue.utc_offset_minutes));
         let mut entry = Self { kind: kind.into(), title: title.into(), at, fields: Vec::new(), pictures: 0 };
-        for spec in schema::kind(kind).map_or(&[][..], |kind| kind.fields) {
-            let value = value_of(record, spec, house);
+        for (key, spec) in schema::kind(kind).map_or_else(Vec::new, |kind| fields_of(kind, house)) {
+            let value = value_of(record, key, spec, house);
             match value {
                 Json::Null => {}
                 Json::Object(group) => {
                     group.into_iter().for_each(|(key, value)| entry.add(pack, work, &key, spec.holds, value));
                 }
-                value => entry.add(pack, work, spec.key, spec.holds, value),
+                value => entry.add(pack, work, key, spec.holds, value),
             }
         }
         entry

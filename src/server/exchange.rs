@@ -330,7 +330,7 @@ pub fn check(house: &House, ranked: &Ranked) -> Result<(), Refusal> {
 fn author_of(house: &House, ranked: &Ranked) -> Option<Author> {
     let author = house.active(ranked.change.header.author)?;
     let venue = house.venues.get(&author.venue)?;
-    Some(Author { role: author.role, venue: VenueKind::from_key(&venue.pack) })
+    Some(Author { role: author.role, venue: VenueKind::from_key(&venue.pack), packs: house.packs.clone() })
 }
 
 /// What is new for somebody who holds some audiences: each change cut to what they may see.

@@ -6,9 +6,9 @@ use rust_xlsxwriter::{Workbook, XlsxError};
 use serde_json::{Map, Value as Json};
 use yingke_core::{
     money::Money,
-    pack::{FieldType, ListOf, Pack, VenueKind},
+    pack::{FieldType, ListOf},
     record::{CellTag, Record},
-    schema::{self, Holds},
+    schema::{self, FieldSpec, Holds, KindSpec},
     time::Millis,
     typed::Signature,
     value::Value,
@@ -58,8 +58,8 @@ impl From<XlsxError> for ExportError {
 /// [`ExportError`]
 pub async fn run(ledger: &dyn Database, house: &House, kind: &str, path: &Path) -> Result<usize, ExportError> {
     let spec = schema::kind(kind).ok_or_else(|| ExportError::NoKind(kind.into()))?;
-    let fields: Vec<&'static str> = spec.fields.iter().map(|field| field.key).collect();
-    let names: Vec<&str> = ["id", "audience"].into_iter().chain(fields.iter().copied()).collect();
+    let fields: Vec<(&str, &FieldSpec)> = fields_of(spec, house);
+    let names: Vec<&str> = ["id", "audience"].into_iter().chain(fields.iter().map(|(key, _)| *key)).collect();
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
     let mut table: Box<dyn Table> = match ending.as_str() {
         "csv" => Box::new(Csv::begin(new_file(path)?, &names)?),
@@ -78,7 +78,7 @@ pub async fn run(ledger: &dyn Database, house: &House, kind: &str, path: &Path) 
         after = Some(last.id);
         for record in &records {
             let mut row = vec![Json::from(record.id.to_string()), Json::from(record.audience().to_string())];
-            row.extend(spec.fields.iter().map(|field| value_of(record, field, house)));
+            row.extend(fields.iter().map(|(key, field)| value_of(record, key, field, house)));
             table.row(row)?;
             count += 1;
         }
@@ -96,9 +96,20 @@ pub(crate) fn new_file(path: &Path) -> Result<File, ExportError> {
     Ok(options.open(path)?)
 }
 
+/// The fields of a kind of record, and then those that the club adds in its own packs.
+pub(crate) fn fields_of<'a>(kind: &KindSpec, house: &'a House) -> Vec<(&'a str, &'static FieldSpec)> {
+    /// Of an own field the schema says no more than that it holds something; its form says what.
+    static MONEY: FieldSpec = FieldSpec { key: schema::OWN, merge: CellTag::Latest, holds: Holds::Money };
+    let own = house.packs.own_fields(kind.key).into_iter().filter_map(|(key, holds)| {
+        let spec = if *holds == FieldType::Money { Some(&MONEY) } else { kind.field(key) };
+        Some((key, spec?))
+    });
+    kind.fields.iter().map(|field| (field.key, field)).chain(own).collect()
+}
+
 /// What people read: days and times as they are written, staff by name, several values one after the other; a gift as
 /// `what*how many` and a charge as `what=yuan`, as they are typed; of a signature who, in which role and when.
-pub(crate) fn value_of(record: &Record, field: &schema::FieldSpec, house: &House) -> Json {
+pub(crate) fn value_of(record: &Record, key: &str, field: &FieldSpec, house: &House) -> Json {
     let venue = house.venues.get(&record.audience().venue());
     let offset = venue.map_or(0, |venue| venue.utc_offset_minutes);
     let staff_named = |text: &str| {
@@ -118,7 +129,7 @@ pub(crate) fn value_of(record: &Record, field: &schema::FieldSpec, house: &House
     };
     let element = |value: &Value| match value {
         Value::List(parts) => Json::from(match &parts[..] {
-            [Value::Text(what), Value::Int(fen)] if is_charges(venue, record, field) => {
+            [Value::Text(what), Value::Int(fen)] if is_charges(house, venue, record, key) => {
                 format!("{what}={}", yuan(*fen))
             }
             [Value::Text(what), Value::Int(count)] => format!("{what}*{count}"),
@@ -136,17 +147,15 @@ pub(crate) fn value_of(record: &Record, field: &schema::FieldSpec, house: &House
         value => plain(value),
     };
     match field.merge {
-        CellTag::Set => match record.elements(field.key).map(one).collect::<Vec<_>>() {
+        CellTag::Set => match record.elements(key).map(one).collect::<Vec<_>>() {
             values if values.is_empty() => Json::Null,
             values => Json::Array(values),
         },
-        CellTag::Guarded => record.guarded(field.key).map_or(Json::Null, |group| {
+        CellTag::Guarded => record.guarded(key).map_or(Json::Null, |group| {
             let members = group.iter().filter(|(_, value)| !value.is_empty());
             Json::Object(members.map(|(key, value)| (key.to_string(), one(value))).collect())
         }),
-        CellTag::Latest | CellTag::First | CellTag::Sticky | CellTag::Once => {
-            record.get(field.key).map_or(Json::Null, one)
-        }
+        CellTag::Latest | CellTag::First | CellTag::Sticky | CellTag::Once => record.get(key).map_or(Json::Null, one),
     }
 }
 
@@ -155,10 +164,9 @@ fn yuan(fen: i64) -> String {
 }
 
 /// Whether the numbers of a list are money: the venue's forms say so, not the value.
-fn is_charges(venue: Option<&Venue>, record: &Record, field: &schema::FieldSpec) -> bool {
-    let pack = Pack::of(VenueKind::from_key(venue.map_or("", |venue| &venue.pack)));
-    let forms = pack.forms.iter().filter(|form| *form.record == *record.kind().as_str());
-    forms.filter_map(|form| form.field(field.key)).any(|field| field.kind == FieldType::List(ListOf::Charges))
+fn is_charges(house: &House, venue: Option<&Venue>, record: &Record, key: &str) -> bool {
+    let forms = house.pack(venue).forms.iter().filter(|form| *form.record == *record.kind().as_str());
+    forms.filter_map(|form| form.field(key)).any(|field| field.kind == FieldType::List(ListOf::Charges))
 }
 
 pub(crate) fn time_of(at: Millis, offset: i32) -> String {

@@ -1,13 +1,24 @@
 //! The club as it stands: who works where, and which audiences that opens.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use sha2::{Digest, Sha256};
 use yingke_core::{
     audience::{Audience, may_hold, may_write},
     id::{OrganisationId, StaffId, VenueId},
+    pack::{Pack, VenueKind},
     wire::v1::{Directory, Staff, Venue, hex_text},
+    work::Work,
 };
+
+use crate::packs::InForce;
+
+fn kind_of(venue: Option<&Venue>) -> VenueKind {
+    venue.map_or_else(VenueKind::default, |venue| VenueKind::from_key(&venue.pack))
+}
 
 /// An organisation, its venues and its people.
 #[derive(Debug, Clone)]
@@ -16,6 +27,8 @@ pub struct House {
     pub name: String,
     pub venues: BTreeMap<VenueId, Venue>,
     pub staff: BTreeMap<StaffId, Staff>,
+    /// What it goes by.
+    pub packs: Arc<InForce>,
 }
 
 impl House {
@@ -33,6 +46,17 @@ impl House {
             Audience::Desk(_) | Audience::Circle(_, _) => true,
         };
         self.venues.contains_key(&audience.venue()) && owner_is_known
+    }
+
+    /// What a venue asks for; a fitness club's where there is no such venue.
+    #[must_use]
+    pub fn pack(&self, venue: Option<&Venue>) -> &Pack {
+        self.packs.pack(kind_of(venue))
+    }
+
+    #[must_use]
+    pub fn work(&self, venue: Option<&Venue>) -> &Work {
+        self.packs.work(kind_of(venue))
     }
 
     #[must_use]
@@ -59,6 +83,7 @@ impl House {
             organisation_name: self.name.clone(),
             venues: self.venues.values().cloned().collect(),
             staff: self.staff.values().cloned().collect(),
+            packs: self.packs.mark.clone(),
         };
         let text = serde_json::to_vec(&directory).expect("a directory can be written as JSON");
         directory.version = hex_text(&Sha256::digest(text)[..8]);

@@ -45,8 +45,8 @@ use yingke_core::{
     time::{DAY_MS, Millis},
     wire::v1::{
         Answer, BLOCKS, BODY_BYTES_MAX, BlobKept, Directory, Enrol, Enrolled, HandIn, HandedIn, HouseAsk, HouseDeed,
-        HouseDone, Me, PUSH_CHANGES_MAX, Push, Remind, Reminders as Reminding, Renumber, SignIn, SignedIn, Staff,
-        Tablets, VERSION, Verdict, base64_text,
+        HouseDone, Me, PUSH_CHANGES_MAX, PublishedPacks, Push, Remind, Reminders as Reminding, Renumber, SignIn,
+        SignedIn, Staff, Tablets, VERSION, Verdict, base64_text,
     },
 };
 
@@ -321,6 +321,8 @@ routes! {
     get "/v1/me" me, About::new("Whom the tokens belong to, and the keys of audiences that came into being since.")
         .by(Who::TabletOrPerson).gives::<Me>();
     get "/v1/directory" directory, About::new("Who works where.").by(Who::Tablet).gives::<Directory>();
+    get "/v1/packs" packs, About::new("What the club published in the place of the packs that ship, as core reads it. \
+        The directory says when there is something new.").by(Who::Tablet).gives::<PublishedPacks>();
     get "/v1/known-phones" known_phones, About::new("A filter of the phone numbers that the club knows, after the key \
         that it is tried with.").by(Who::Person).gives_bytes();
     get "/v1/blobs/{hash}" blobs::fetch, About::new("A picture by the SHA-256 of its bytes, or the part that a `Range` asks \
@@ -648,6 +650,10 @@ async fn me(device: Device, person: Option<Person>, State(app): State<App>) -> R
 
 async fn directory(device: Device, State(app): State<App>) -> Result<Json<Directory>, Problem> {
     Ok(Json(app.register.house(device.0.organisation).await?.directory()))
+}
+
+async fn packs(device: Device, State(app): State<App>) -> Result<Json<PublishedPacks>, Problem> {
+    Ok(Json(app.register.house(device.0.organisation).await?.packs.published()))
 }
 
 /// With the key that it can be tried with, so it goes to people and not to a tablet alone.

@@ -15,7 +15,7 @@ use yingke_core::{
     change::{Change, Edit, Header, Key, Ranked, Write},
     id::{ChangeId, ENDPOINT_DEVICE, RecordId, StaffId},
     name::PersonName,
-    pack::{Language, Pack, VenueKind},
+    pack::{Language, Pack},
     phone::{PhoneNumber, Region},
     schema::{self, Holds, LEAD_STAGES},
     stamp::Stamper,
@@ -272,7 +272,7 @@ struct Person {
 
 struct Judge<'a> {
     into: Into<'a>,
-    pack: &'static Pack,
+    pack: &'a Pack,
     now: Millis,
     today: Day,
     stamper: Stamper,
@@ -280,7 +280,7 @@ struct Judge<'a> {
 
 impl<'a> Judge<'a> {
     fn new(into: Into<'a>, now: Millis) -> Self {
-        let pack = Pack::of(VenueKind::from_key(&into.venue.pack));
+        let pack = into.house.pack(Some(into.venue));
         Self { into, pack, now, today: now.day(into.venue.utc_offset_minutes), stamper: Stamper::default() }
     }
 
@@ -371,6 +371,7 @@ impl<'a> Judge<'a> {
             | Holds::Record
             | Holds::Signature
             | Holds::List
+            | Holds::Own
             | Holds::Group(_) => {
                 unreachable!("no field of the list holds that")
             }

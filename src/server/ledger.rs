@@ -6,6 +6,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    sync::Arc,
 };
 
 use async_trait::async_trait;
@@ -27,7 +28,7 @@ use self::{
     numbers::{Ask, Block},
     tables::TableRow,
 };
-use crate::{blobs::Blobs, register::Register, reminders::Reminders};
+use crate::{blobs::Blobs, packs::InForce, register::Register, reminders::Reminders};
 
 #[cfg(test)]
 mod contract;
@@ -112,11 +113,12 @@ pub struct Candidate {
 }
 
 /// What is known of somebody who may take steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Author {
     pub role: Role,
     /// Whose workflows they are.
     pub venue: VenueKind,
+    pub packs: Arc<InForce>,
 }
 
 impl fmt::Debug for Candidate {

@@ -27,6 +27,7 @@ pub mod metrics;
 pub mod numbers;
 pub mod openapi;
 pub mod pack_check;
+pub mod packs;
 pub mod problem;
 pub mod register;
 pub mod reminders;

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, parser::ValueSource};
 use yingke_server::{
     admin::{self, AdminError},
-    demo, http, import, pack_check, serve,
-    settings::{Command, Pack, Settings},
+    demo, http, import, serve,
+    settings::{Command, Settings},
     verify,
 };
 
@@ -67,7 +67,7 @@ async fn obey(command: Command) -> Result<String, AdminError> {
         Command::Retention { data, months, author, write: _ } => {
             admin::retention(&data, &months, author.as_deref(), now).await
         }
-        Command::Pack(Pack::Check { file }) => pack_check::run(&file),
+        Command::Pack(command) => admin::pack(command, now).await,
         Command::Verify { data } => {
             let (ledger, organisation) = admin::open(&data).await?;
             let findings = verify::with_pictures(&*ledger, organisation).await?;

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use yingke_core::{
     id::OrganisationId,
     number::{BLOCK_MAX, BLOCK_PARAMETER, CardNumber, VENUE_PARAMETER, series_of},
-    pack::{Pack, VenueKind},
     time::Millis,
     wire::v1::{NumbersGiven, NumbersWanted},
 };
@@ -32,7 +31,7 @@ pub async fn top_up(
     now: Millis,
 ) -> Result<Option<NumbersGiven>, LedgerError> {
     let Some(venue) = house.venues.get(&device.venue) else { return Ok(None) };
-    let pack = Pack::of(VenueKind::from_key(&venue.pack));
+    let pack = house.pack(Some(venue));
     let parameters = numbers_by_venue(ledger, house.organisation).await?.remove(&device.venue).unwrap_or_default();
     let parameter = |name: &str| parameters.number(pack, name, now.day(venue.utc_offset_minutes));
     let count = parameter(BLOCK_PARAMETER).unwrap_or(0).clamp(0, BLOCK_MAX.into());

@@ -1,46 +1,212 @@
-//! `yingke-server pack check FILE`: what is wrong with a pack that somebody wrote, by file and line.
+//! What is wrong with a pack that somebody wrote, by file and line, and what tablets are to read of it.
 //!
-//! The very checks that the build makes of the packs that ship. A venue's own pack may use what the common one names,
-//! so that one is read first, unless the file is a common one itself.
+//! The very checks that the build makes of the packs that ship, with those in force around it: a kind's own pack uses what
+//! the common one names. What takes the place of a pack that ships may reword, ask for less or more, add items, steps,
+//! tasks and talks, and set other numbers; it keeps what the program relies on and what records were written with.
 
-use std::{fs, path::Path};
+use std::{fmt, fs, path::Path, sync::LazyLock};
 
-use yingke_core::pack::{Pack, VenueKind, source};
+use yingke_core::{
+    clockwork,
+    pack::{Built, COMMON, Packs, VenueKind, source},
+};
 
 use crate::admin::AdminError;
 
-const COMMON: &str = include_str!("../../public/packs/core.toml");
+/// Letters of a pack's file. The longest that ships has a fifteenth of that.
+const FILE_BYTES_MAX: usize = 2_000_000;
 
-/// Checks one file.
+/// The packs that a club goes by, as people write them: what is common to all first.
+#[derive(Debug, Clone)]
+pub struct Sources([(&'static str, String); 3]);
+
+/// A pack as people write it, and as tablets read it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Written {
+    pub key: String,
+    pub version: u32,
+    pub source: String,
+    /// As in [`Built`].
+    pub text: String,
+    pub work: String,
+}
+
+impl fmt::Debug for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Written({} {})", self.key, self.version)
+    }
+}
+
+impl Written {
+    #[must_use]
+    pub fn built(&self) -> Built<'_> {
+        Built { key: &self.key, text: &self.text, work: &self.work }
+    }
+}
+
+/// What is wrong with a pack's file, and in which line; the first where it is wrong as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{line}: {fault}")]
+pub struct PackFault {
+    pub line: usize,
+    pub fault: String,
+}
+
+impl PackFault {
+    fn at(text: &str, (at, fault): source::Fault) -> Self {
+        Self { line: source::line(text, at), fault }
+    }
+
+    fn of_all(fault: String) -> Self {
+        Self { line: 1, fault }
+    }
+}
+
+/// What the packs that ship name.
+static SHIPPED: LazyLock<source::Names> = LazyLock::new(|| Sources::shipped().names());
+
+impl Sources {
+    /// Those that ship.
+    #[must_use]
+    pub fn shipped() -> Self {
+        Self([
+            (COMMON, include_str!("../../public/packs/core.toml").into()),
+            ("fitness", include_str!("../../public/packs/fitness.toml").into()),
+            ("sports", include_str!("../../public/packs/sports.toml").into()),
+        ])
+    }
+
+    /// How people wrote the pack of a key.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| *known == key).map(|(_, text)| &**text)
+    }
+
+    /// The version of the pack of a key; 0 where there is none.
+    #[must_use]
+    pub fn version(&self, key: &str) -> u32 {
+        let head = self.get(key).and_then(|text| source::head_of(text).ok());
+        head.map_or(0, |head| *head.version.get_ref())
+    }
+
+    pub fn keys(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(|(key, _)| *key)
+    }
+
+    /// Puts another in the place of the one of its key; `false` if there is none.
+    pub fn put(&mut self, key: &str, text: &str) -> bool {
+        let place = self.0.iter_mut().find(|(known, _)| *known == key);
+        place.map(|(_, here)| text.clone_into(here)).is_some()
+    }
+
+    /// What they name.
+    fn names(&self) -> source::Names {
+        let mut names = source::Names::default();
+        for (_, text) in &self.0 {
+            // What was published by another version of the program may have a fault to this one.
+            drop(source::compile(text, &mut names, None));
+        }
+        names
+    }
+
+    /// As [`Self::with`], for a text that is to come into force: its version has to be above that of the pack in force.
+    ///
+    /// # Errors
+    /// [`PackFault`], the first.
+    pub fn newer(self, text: &str) -> Result<Written, PackFault> {
+        let before = self.clone();
+        let written = self.with(text)?;
+        let had = before.version(&written.key);
+        if written.version > had {
+            return Ok(written);
+        }
+        let head = source::head_of(text).map_err(|fault| PackFault::at(text, fault))?;
+        let fault = format!("version {} is not above {had}, the one in force", written.version);
+        Err(PackFault::at(text, (head.version.span().start, fault)))
+    }
+
+    /// What tablets are to read, if a text takes the place of the pack that it says it is.
+    ///
+    /// # Errors
+    /// [`PackFault`], the first.
+    pub fn with(mut self, text: &str) -> Result<Written, PackFault> {
+        if text.len() > FILE_BYTES_MAX {
+            return Err(PackFault::of_all(format!("the file is longer than {FILE_BYTES_MAX} bytes")));
+        }
+        let head = source::head_of(text).map_err(|fault| PackFault::at(text, fault))?;
+        let key = head.key.get_ref().as_str();
+        let before = self.names();
+        if !self.put(key, text) {
+            let fault = if VenueKind::from_key(key).key() == key {
+                format!("this version has no pack for {key}: such a venue goes by that of fitness clubs")
+            } else {
+                format!("`{key}` is no pack: {}", self.keys().collect::<Vec<_>>().join(", "))
+            };
+            return Err(PackFault::at(text, (head.key.span().start, fault)));
+        }
+        let mut names = source::Names::in_place_of(SHIPPED.clone(), before);
+        let mut all = Vec::new();
+        for (known, text) in &self.0 {
+            let built = source::compile(text, &mut names, None).map_err(|fault| match PackFault::at(text, fault) {
+                fault if *known == key => fault,
+                PackFault { line, fault } => {
+                    PackFault::of_all(format!("the pack {known} would have a fault then, in its line {line}: {fault}"))
+                }
+            })?;
+            all.push((*known, built));
+        }
+        if let Some(missing) = names.missing() {
+            return Err(PackFault::of_all(format!("there is no {missing}, on which the program or records rely")));
+        }
+        let read: Vec<Built<'_>> =
+            all.iter().map(|(key, built)| Built { key, text: &built.text, work: &built.work }).collect();
+        let packs = Packs::read(&read);
+        let packs = packs.map_err(|error| PackFault::of_all(error.to_string()))?;
+        let watched = clockwork::kinds(Packs::shipped());
+        if let Some(kind) = clockwork::kinds(&packs).difference(&watched).next() {
+            return Err(PackFault::of_all(format!("the clock does not look after {kind}, and a step waits for it")));
+        }
+        let (_, built) = all.into_iter().find(|(known, _)| *known == key).expect("its place was found");
+        let source::Built { text: built, work } = built;
+        Ok(Written { key: key.into(), version: *head.version.get_ref(), source: text.into(), text: built, work })
+    }
+}
+
+/// Reads a file, and says of a fault in it where it is.
 ///
 /// # Errors
-/// Says file, line and fault of the first thing that is wrong, or that the file cannot be read.
-pub fn run(file: &Path) -> Result<String, AdminError> {
+/// File, line and fault of the first thing that is wrong, or that the file cannot be read.
+pub fn read(file: &Path, judge: impl FnOnce(&str) -> Result<Written, PackFault>) -> Result<Written, AdminError> {
     let text = fs::read_to_string(file)
         .map_err(|error| AdminError::Asked(format!("{} cannot be read: {error}", file.display())))?;
-    let fault = |(at, fault): source::Fault| {
-        AdminError::Asked(format!("{}:{}: {fault}", file.display(), source::line(&text, at)))
-    };
-    let mut names = source::Names::default();
-    let key = source::key_of(&text).map_err(fault)?;
-    let common = if key == "core" {
-        String::new()
-    } else {
-        let built = source::compile(COMMON, &mut names, None);
-        built.map_err(|(_, fault)| AdminError::Asked(format!("the common pack: {fault}")))?.text
-    };
-    let built = source::compile(&text, &mut names, None).map_err(fault)?;
-    let kind = VenueKind::from_key(&key);
-    let pack = Pack::read(kind, &common, &built.text)
-        .map_err(|error| AdminError::Asked(format!("{}: {error}", file.display())))?;
-    let forms: usize = pack.forms.len();
-    let fields: usize = pack.forms.iter().map(|form| form.fields().count()).sum();
-    Ok(format!(
-        "{}: no fault; with the common pack {forms} forms of {fields} fields, {} checklists, {} talks\n",
-        file.display(),
-        pack.checklists.len(),
-        pack.prompts.len(),
-    ))
+    judge(&text).map_err(|fault| AdminError::Asked(format!("{}:{fault}", file.display())))
+}
+
+/// Checks one file as one that takes the place of the pack that ships.
+///
+/// # Errors
+/// As [`read`].
+pub fn check(file: &Path) -> Result<String, AdminError> {
+    let written = read(file, |text| Sources::shipped().with(text))?;
+    Ok(format!("{}: no fault; {}\n", file.display(), counted(&written)))
+}
+
+/// What a pack brings, in numbers.
+#[must_use]
+pub fn counted(written: &Written) -> String {
+    let count = |text: &str, letter: &str| text.lines().filter(|line| line.starts_with(letter)).count();
+    let (text, work) = (&*written.text, &*written.work);
+    format!(
+        "{} version {}: {} forms of {} fields, {} checklists, {} talks, {} machines, {} tasks",
+        written.key,
+        written.version,
+        count(text, "f\t"),
+        count(text, "x\t"),
+        count(text, "c\t"),
+        count(text, "t\t"),
+        count(work, "m\t"),
+        count(work, "j\t"),
+    )
 }
 
 #[cfg(test)]
@@ -51,7 +217,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("own.toml");
         fs::write(&file, text).unwrap();
-        let answer = match run(&file) {
+        let answer = match check(&file) {
             Ok(answer) => answer,
             Err(error) => error.to_string(),
         };
@@ -68,7 +234,7 @@ mod tests {
     #[test]
     fn a_pack_that_ships_has_no_fault() {
         assert!(checked(FITNESS).starts_with("own.toml: no fault"), "{}", checked(FITNESS));
-        assert!(checked(COMMON).starts_with("own.toml: no fault"));
+        assert!(checked(Sources::shipped().get(COMMON).unwrap()).starts_with("own.toml: no fault"));
     }
 
     #[test]
@@ -92,6 +258,110 @@ mod tests {
         assert!(
             checked("key = \"zoo\"\nversion = 1\ntitle = [\"a\", \"b\", \"c\"]\n").contains(":1: `zoo` is no pack")
         );
+        assert!(
+            checked("key = \"billiards\"\nversion = 1\ntitle = [\"a\", \"b\", \"c\"]\n")
+                .contains(":1: this version has no pack for billiards")
+        );
         assert!(checked("key = ").contains("own.toml:1: "));
+    }
+
+    /// What becomes of a pack that ships, with one text in the place of another.
+    fn changed(key: &str, from: &str, to: &str) -> Result<Written, PackFault> {
+        let shipped = Sources::shipped();
+        let text = shipped.get(key).unwrap();
+        assert!(text.contains(from), "{from}");
+        let text = text.replacen(from, to, 1);
+        shipped.with(&text)
+    }
+
+    #[test]
+    fn what_the_program_and_records_rely_on_stays() {
+        let office = "  [\"office\", \"写字楼\", \"辦公大樓\", \"Office building\"],\n";
+        let refund_card = r#"{ key = "card_no", label = ["卡号", "卡號", "Card number"], type = "text(30)", required = "yes" },
+  { key = "member_name", label = ["姓名", "姓名", "Name"], type = "name", required = "yes" },
+  { key = "applied_at", label = ["申请时间", "申請時間", "Asked at"]"#;
+        let other_type = refund_card.replace("text(30)", "text(31)");
+        let other_field = refund_card.replace("card_no", "card_colour");
+        for (key, from, to, fault) in [
+            ("fitness", office, "", "1: there is no item `office` of list `area_kind`: records may hold it"),
+            ("fitness", "id = \"CL-20\"", "id = \"CL-99\"", "there is no checklist `CL-20`"),
+            (
+                "fitness",
+                "key = \"outing.ask_minutes\"\nvalue = 1\nunit = \"min\"",
+                "key = \"outing.ask_minutes\"\nvalue = 1\nunit = \"s\"",
+                "`outing.ask_minutes` counts `min`, not `s`",
+            ),
+            (
+                "fitness",
+                refund_card,
+                &other_type,
+                "`card_no` of record refund holds text(30) in the program, and text(31)",
+            ),
+            ("fitness", refund_card, &other_field, "the program keeps no field `card_colour` of record refund"),
+            (
+                "fitness",
+                "key = \"level_1\", label",
+                "key = \"first_level\", label",
+                "1: there is no step `level_1` to `level1` of machine SM-10",
+            ),
+            (
+                "core",
+                r#"type = "enum(salutation)""#,
+                r#"type = "text(10)""#,
+                "holds code in the program, and text(10) here",
+            ),
+        ] {
+            let told = changed(key, from, to).unwrap_err().to_string();
+            assert!(told.contains(fault), "{told}, not {fault}");
+        }
+    }
+
+    #[test]
+    fn what_is_common_is_checked_with_the_packs_that_use_it() {
+        // Only the pack of fitness clubs names it.
+        let fault = changed(COMMON, "key = \"member.care_days\"", "key = \"member.care\"").unwrap_err();
+        assert_eq!(fault.line, 1);
+        assert!(fault.fault.starts_with("the pack fitness would have a fault then, in its line "), "{fault}");
+    }
+
+    #[test]
+    fn a_pack_says_other_words_asks_less_and_offers_more() {
+        let added = r#"["maybe", "再说", "再說", "Perhaps"], ["refused", "不配合", "婉拒", "Refused", "nowhere"]"#;
+        let written = changed("fitness", r#"["refused", "不配合", "婉拒", "Refused"]"#, added).unwrap();
+        let packs = Packs::read(&[written.built()]).unwrap();
+        let pack = packs.pack(VenueKind::Fitness);
+        let offered = pack.list("cooperation").iter().filter(|item| item.offered).map(|item| &*item.key);
+        assert_eq!(offered.collect::<Vec<_>>(), ["cooperative", "short_on_time", "maybe"]);
+        assert_eq!(pack.word("cooperation", "refused", yingke_core::pack::Language::En), "Refused");
+        // A field of its own.
+        let asked = r#"{ key = "reason_text", label = ["原因说明""#;
+        let field = |key: &str, kind: &str| {
+            let own =
+                format!(r#"{{ key = "{key}", label = ["车牌", "車牌", "Plate"], type = "{kind}", required = "no" }}"#);
+            changed("fitness", asked, &format!("{own},\n  {asked}"))
+        };
+        let written = field("own_plate", "text(10)").unwrap();
+        let packs = Packs::read(&[written.built()]).unwrap();
+        let form = packs.pack(VenueKind::Fitness).form("F-17").unwrap();
+        assert!(form.field("own_plate").is_some());
+        let fault = |key, kind| field(key, kind).unwrap_err().fault;
+        assert!(fault("plate", "text(10)").contains("one that a club adds begins with `own_`: `own_plate`"));
+        assert!(fault("own_plate", "signature").starts_with("a field that a club adds is of type text, "));
+        // It stays what it was.
+        let mut sources = Sources::shipped();
+        assert!(sources.put("fitness", &written.source));
+        let other = written.source.replacen(
+            "\"text(10)\", required = \"no\" },\n  { key = \"reason_text",
+            "\"money\", required = \"no\" },\n  { key = \"reason_text",
+            1,
+        );
+        assert_ne!(other, written.source);
+        let told = sources.with(&other).unwrap_err().fault;
+        assert!(told.starts_with("`own_plate` of record refund held text(10) until now, and money here"), "{told}");
+        // A field that is asked for no more.
+        let text = Sources::shipped().get("fitness").unwrap().to_owned();
+        let line = text.lines().find(|line| line.contains("key = \"reason_text\"") && line.contains("In their words"));
+        let without = changed("fitness", line.unwrap(), "").unwrap_err();
+        assert!(without.fault.contains("record refund has no field `reason_text`"), "a step waits for it: {without}");
     }
 }

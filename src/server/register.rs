@@ -12,6 +12,8 @@ use crate::{
     house::House,
     keys::Secrets,
     ledger::LedgerError,
+    pack_check::Written,
+    packs::Published,
 };
 
 /// A tablet that is enrolled and not revoked.
@@ -68,6 +70,16 @@ pub trait Register: Send + Sync + std::fmt::Debug {
     async fn found(&self, id: OrganisationId, name: &str, epoch: &str, secrets: &Secrets) -> Result<(), LedgerError>;
     async fn secrets(&self, organisation: OrganisationId) -> Result<Secrets, LedgerError>;
     async fn house(&self, organisation: OrganisationId) -> Result<House, LedgerError>;
+
+    /// What the club published in the place of packs that ship, in the order in which it came into force.
+    async fn published_packs(&self, organisation: OrganisationId) -> Result<Vec<Published>, LedgerError>;
+    /// Puts a pack into force; `false`, with nothing done, if one of its key and of no lower version is.
+    async fn publish_pack(
+        &self,
+        organisation: OrganisationId,
+        pack: &Written,
+        now: Millis,
+    ) -> Result<bool, LedgerError>;
 
     async fn keep_venue(&self, organisation: OrganisationId, venue: &Venue) -> Result<(), LedgerError>;
     async fn add_staff(&self, organisation: OrganisationId, staff: &Staff, pin_hash: &str) -> Result<(), LedgerError>;

@@ -21,9 +21,10 @@ use tokio::sync::{Notify, Semaphore};
 use yingke_core::{
     clockwork::Told,
     id::{DeviceNumber, OrganisationId, StaffId},
-    pack::{Language, VenueKind},
+    pack::{Language, Words},
     time::{MINUTE_MS, Millis},
     wire::v1::{Remind, base64_bytes},
+    work::Work,
 };
 
 use self::{
@@ -48,16 +49,17 @@ const MESSAGES_MAX: usize = 1_000;
 /// Something that is late, as often as it is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Late {
-    pub work: VenueKind,
-    /// The workflow, and the state that the clock brought it to.
-    pub machine: Box<str>,
-    pub state: Box<str>,
+    /// The workflow, and the state that the clock brought it to, as the club calls them.
+    pub what: Words,
+    pub state: Words,
 }
 
 impl Late {
+    /// `None` where the work does not know it, and so cannot call it anything.
     #[must_use]
-    pub fn new(work: VenueKind, told: &Told) -> Self {
-        Self { work, machine: told.machine.clone(), state: told.state.clone() }
+    pub fn new(work: &Work, told: &Told) -> Option<Self> {
+        let machine = work.machine(&told.machine)?;
+        Some(Self { what: machine.title.clone(), state: machine.state(&told.state)?.label.clone() })
     }
 }
 

@@ -265,6 +265,30 @@ pub enum Pack {
         /// Such as public/packs/fitness.toml
         file: PathBuf,
     },
+    /// Say which packs are in force, and since when
+    List {
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Write out the pack that is in force, to be changed: yingke-server pack show fitness > fitness.toml
+    Show {
+        #[command(flatten)]
+        data: Data,
+        /// core, fitness or sports
+        key: String,
+        /// The one that ships with this version of the program instead
+        #[arg(long)]
+        shipped: bool,
+    },
+    /// Put a changed pack into force: tablets take it with their next sync
+    ///
+    /// Its version has to be above that of the pack in force. With any fault the one in force stays. To go back, publish
+    /// the pack of before (or the one that ships: `pack show KEY --shipped`) under a higher version.
+    Publish {
+        #[command(flatten)]
+        data: Data,
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -25,6 +25,7 @@ mod leads;
 mod looks;
 mod lossy;
 mod outage;
+mod packs;
 mod page;
 mod paper;
 mod papers;

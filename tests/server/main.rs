@@ -19,6 +19,7 @@ mod lead;
 mod lost_replies;
 mod numbers;
 mod openapi;
+mod packs;
 mod people;
 mod process;
 mod reminders;

@@ -22,6 +22,7 @@ use yingke_server::{
     house::House,
     keys::Secrets,
     ledger::{Ledger, LedgerError, LedgerRow, memory::MemoryLedger},
+    packs::InForce,
     register::Device,
     sealed,
     snapshot::Place,
@@ -99,6 +100,7 @@ impl Club {
             name: "松风体育".into(),
             venues: venues.into(),
             staff: staff.into(),
+            packs: InForce::shipped(),
         };
         let secrets = SECRETS.with(Rc::clone);
         let ledger = MemoryLedger::new("e1");

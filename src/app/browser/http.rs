@@ -14,7 +14,8 @@ use yingke_core::{
     sync::{Blocks, Endpoint, Trouble, retry_at},
     wire::v1::{
         Answer, BLOCKS, BlobKept, Block, Directory, Enrol, Enrolled, HandIn, HandedIn, HouseAsk, HouseDeed, HouseDone,
-        KnownTablet, Me, Problem, Push, Remind, Reminders, Renumber, SealedChange, SignIn, SignedIn, Tablets, VERSION,
+        KnownTablet, Me, Problem, PublishedPacks, Push, Remind, Reminders, Renumber, SealedChange, SignIn, SignedIn,
+        Tablets, VERSION,
     },
 };
 
@@ -197,6 +198,12 @@ impl HttpEndpoint {
     /// [`Trouble`]
     pub async fn directory(&self) -> Result<Directory, Trouble> {
         self.get("/v1/directory").await
+    }
+
+    /// # Errors
+    /// [`Trouble`]
+    pub async fn packs(&self) -> Result<PublishedPacks, Trouble> {
+        self.get("/v1/packs").await
     }
 
     /// One thing done with the people or tablets of the venue.

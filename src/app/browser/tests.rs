@@ -129,6 +129,7 @@ fn enrolled() -> Enrolled {
         epoch: "e1".into(),
         server_time: fixture::NOW,
         directory: Directory {
+            packs: String::new(),
             version: "1".into(),
             organisation: fixture::organisation(),
             organisation_name: "club".into(),

@@ -22,7 +22,7 @@ use yingke_core::{
     id::{DeviceNumber, OrganisationId, StaffId, VenueId},
     journal::AppendError,
     time::{MINUTE_MS, Millis, SECOND_MS},
-    wire::v1::{Directory, Enrolled, Me, SignedIn, base64_bytes, base64_text},
+    wire::v1::{Directory, Enrolled, Me, PublishedPacks, SignedIn, base64_bytes, base64_text},
 };
 
 use super::{
@@ -159,6 +159,7 @@ struct Inner {
 
 pub(super) const DEVICE_ROW: &str = "device";
 pub(super) const DIRECTORY_ROW: &str = "directory";
+const PACKS_ROW: &str = "packs";
 const KNOWN_PHONES_ROW: &str = "known_phones";
 const KNOWN_PHONES_VERSION_ROW: &str = "known_phones_version";
 pub(super) const STAFF_ROWS: &str = "staff:";
@@ -297,6 +298,27 @@ impl Vault {
         *self.inner.directory.borrow_mut() = Some(Rc::new(enrolled.directory.clone()));
         *self.inner.recovery.borrow_mut() = None;
         Ok(facts)
+    }
+
+    /// What the tablet's club published in the place of packs that ship, as far as it is here.
+    ///
+    /// # Errors
+    /// [`AppendError`]
+    pub async fn packs(&self) -> Result<Option<PublishedPacks>, AppendError> {
+        let read = self.inner.database.read(&[META], async |tx| tx.get(META, PACKS_ROW)?.bytes().await);
+        let Some(row) = read.await? else { return Ok(None) };
+        let (organisation, packs): (OrganisationId, PublishedPacks) = parsed(&row, PACKS_ROW)?;
+        Ok(Some(packs).filter(|_| self.organisation() == Some(organisation)))
+    }
+
+    /// Keeps newer packs.
+    ///
+    /// # Errors
+    /// [`AppendError`]
+    pub async fn keep_packs(&self, packs: &PublishedPacks) -> Result<(), AppendError> {
+        let Some(organisation) = self.organisation() else { return Ok(()) };
+        let row = json(&(organisation, packs));
+        self.inner.database.write(&[META], async |tx| tx.put(META, PACKS_ROW, &row)).await
     }
 
     /// Keeps a newer directory.

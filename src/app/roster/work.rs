@@ -19,7 +19,7 @@ use yingke_core::{
     task::{self, Task, TaskState},
     time::{DAY_MS, Day, Millis},
     value::Value,
-    work::{Machine, Work},
+    work::Machine,
     workflow::{Actor, PROGRESS, is_actor},
 };
 
@@ -38,12 +38,6 @@ pub struct MyTask {
 }
 
 impl Roster {
-    /// The work of the venue's pack.
-    #[must_use]
-    pub fn work(self) -> &'static Work {
-        Work::of(self.pack().kind)
-    }
-
     /// The posts that I hold.
     #[must_use]
     pub fn posts(self) -> Vec<&'static str> {

@@ -58,7 +58,7 @@ pub fn parts_of(roster: Roster, words: Words, record: &Record) -> Vec<String> {
 /// What records of a kind are called: by the form that writes them, else by their workflow, else by a word.
 #[must_use]
 pub fn kind_of(roster: Roster, words: Words, kind: &str) -> String {
-    kind_words(roster.pack(), words, kind)
+    kind_words(roster.pack(), roster.work(), words, kind)
 }
 
 /// The form that a record was filled in with: of several that write its kind, the one of which it holds the most. One that
@@ -91,19 +91,20 @@ pub fn holds(record: &Record, key: &str) -> bool {
 fn around<T>(roster: Roster, read: impl FnOnce(&Around<'_>) -> T) -> T {
     read(&Around {
         pack: roster.pack(),
+        work: roster.work(),
         record_of: &|id| roster.record(id),
         staff_name: &|id| roster.staff_name(id),
         offset_minutes: roster.utc_offset_minutes(),
     })
 }
 
-fn kind_words(pack: &Pack, words: Words, kind: &str) -> String {
+fn kind_words(pack: &Pack, work: &Work, words: Words, kind: &str) -> String {
     let of_catalogue = pack.forms.iter().find(|form| &*form.record == kind && is_of_catalogue(form));
     if let Some(form) = of_catalogue {
         return form.title.in_language(words.0).to_owned();
     }
     // One machine runs several kinds of requests: there the form says which.
-    if let Some(machine) = Work::of(pack.kind).machines_of(kind).find(|machine| machine.records.len() == 1) {
+    if let Some(machine) = work.machines_of(kind).find(|machine| machine.records.len() == 1) {
         return machine.title.in_language(words.0).to_owned();
     }
     if let Some(form) = pack.forms.iter().find(|form| &*form.record == kind) {
@@ -123,6 +124,7 @@ fn kind_words(pack: &Pack, words: Words, kind: &str) -> String {
 /// What a title is read from.
 struct Around<'a> {
     pack: &'a Pack,
+    work: &'a Work,
     record_of: &'a dyn Fn(RecordId) -> Option<Record>,
     /// By the text that a record holds.
     staff_name: &'a dyn Fn(&str) -> String,
@@ -188,7 +190,7 @@ impl Around<'_> {
             // A form of the catalogue says what it is; the house's own forms only what is put into them.
             let form = form_of(self.pack, record).filter(|form| is_of_catalogue(form));
             let form = form.map(|form| form.title.in_language(words.0).to_owned());
-            parts.push(form.unwrap_or_else(|| kind_words(self.pack, words, kind)));
+            parts.push(form.unwrap_or_else(|| kind_words(self.pack, self.work, words, kind)));
         }
         match kind {
             "membership" => {
@@ -305,6 +307,7 @@ mod tests {
     fn read<T>(records: &Records, question: impl FnOnce(&Around<'_>) -> T) -> T {
         question(&Around {
             pack: Pack::of(VenueKind::Fitness),
+            work: Work::of(VenueKind::Fitness),
             record_of: &|id| records.get(&id).cloned(),
             staff_name: &|_| "林悦".into(),
             offset_minutes: 480,

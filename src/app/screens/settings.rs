@@ -25,6 +25,15 @@ pub fn More() -> impl IntoView {
     let roster = use_roster();
     let settings = use_settings();
     let route = use_route();
+    let pack = move || {
+        let (w, pack) = (w.get(), roster.pack());
+        let (title, version) = (pack.title.in_language(w.0), pack.version.to_string());
+        if roster.packs_wait() {
+            w.settings_pack_waits(title, &version)
+        } else {
+            w.settings_pack_version(title, &version)
+        }
+    };
     let lock_minutes = move || roster.me().map_or(0, |me| me.venue.lock_minutes as usize);
     let languages =
         vec![Choice::new("zh-Hans", "简体中文"), Choice::new("zh-Hant", "繁體中文"), Choice::new("en", "English")];
@@ -111,6 +120,7 @@ pub fn More() -> impl IntoView {
                     <FactRow label=t!(w, settings_venue)>{move || roster.tablet().1}</FactRow>
                     <FactRow label=t!(w, settings_organisation)>{move || roster.tablet().2}</FactRow>
                     <FactRow label=t!(w, settings_who)>{move || roster.me().map(|me| me.name)}</FactRow>
+                    <FactRow label=t!(w, settings_pack)>{pack}</FactRow>
                     <FactRow label=t!(w, tablet_version)>{env!("CARGO_PKG_VERSION")}</FactRow>
                 </dl>
             </Section>

@@ -45,6 +45,28 @@ const REFERENCES: [&str; 20] = [
 ];
 const UNITS: [&str; 13] =
     ["s", "min", "h", "day", "month", "oclock", "time", "fen", "ppm", "percent", "deg", "times", "yes"];
+/// How the fields begin that a club adds.
+const OWN: &str = "own_";
+/// What they may be.
+const OWN_TYPES: [&str; 15] = [
+    "text",
+    "long_text",
+    "phone",
+    "name",
+    "email",
+    "date",
+    "datetime",
+    "time",
+    "int",
+    "decimal",
+    "money",
+    "bool",
+    "enum",
+    "rating5",
+    "score100",
+];
+/// Forms whose screens are drawn by hand.
+const OWN_SCREENS: [&str; 2] = ["F-03", "F-04"];
 /// Kinds of record whose fields stand in the schema itself.
 const OWN_SCHEMA: [&str; 6] = ["person", "visit", "consultation", "outing", "consent", "audit"];
 
@@ -56,7 +78,7 @@ type Words = [String; 3];
 struct Pack {
     /// `core`, or the kind of venue that it is for.
     key: Spanned<String>,
-    version: u32,
+    version: Spanned<u32>,
     title: Spanned<Words>,
     #[serde(default)]
     list: Vec<Spanned<List>>,
@@ -271,14 +293,18 @@ pub fn kinds(names: &Names) -> String {
 }
 
 /// What files that were read before have named, and so what this one may name.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Names {
     lists: BTreeMap<String, BTreeSet<String>>,
     checklists: BTreeSet<String>,
     prompts: BTreeSet<String>,
     routes: BTreeSet<String>,
-    parameters: BTreeSet<String>,
-    forms: BTreeSet<String>,
+    /// With what each counts.
+    parameters: BTreeMap<String, String>,
+    /// With the kind of record that each writes.
+    forms: BTreeMap<String, String>,
+    /// Fields of the form that names a person's fields in its own way.
+    card: BTreeSet<String>,
     /// Kind of record, field, what it holds and how it merges.
     records: BTreeMap<String, BTreeMap<String, (String, String)>>,
     groups: BTreeMap<String, BTreeMap<String, Vec<(String, String)>>>,
@@ -286,6 +312,55 @@ pub struct Names {
     kpis: BTreeSet<String>,
     rules: BTreeSet<String>,
     tasks: BTreeSet<String>,
+    /// What the packs that ship name, if others are to take their place: what the program itself relies on.
+    shipped: Option<Box<Names>>,
+    /// What those name that are in force.
+    before: Option<Box<Names>>,
+}
+
+impl Names {
+    /// For packs that take the place of those that ship, and of those in force before: they may say anew what those
+    /// name, but keep what the program relies on and what records were written with.
+    #[must_use]
+    #[allow(dead_code, reason = "what the build reads are those that ship")]
+    pub fn in_place_of(shipped: Names, before: Names) -> Self {
+        Self { shipped: Some(Box::new(shipped)), before: Some(Box::new(before)), ..Self::default() }
+    }
+
+    /// The first thing that packs that ship name and these do not, though records or the program may name it.
+    #[must_use]
+    #[allow(dead_code, reason = "what the build reads are those that ship")]
+    pub fn missing(&self) -> Option<String> {
+        let shipped = self.shipped.as_deref()?;
+        let lists = shipped.lists.iter().find_map(|(list, codes)| {
+            let Some(here) = self.lists.get(list) else { return Some(format!("list `{list}`")) };
+            codes.iter().find(|code| !here.contains(*code)).map(|code| {
+                format!("item `{code}` of list `{list}`: records may hold it; let it be offered `nowhere` instead")
+            })
+        });
+        let machines = || {
+            shipped.machines.iter().find_map(|(id, known)| {
+                let Some(here) = self.machines.get(id) else { return Some(format!("machine {id}")) };
+                here.missing(known).map(|what| format!("{what} of machine {id}"))
+            })
+        };
+        lists
+            .or_else(|| first_missing("form", shipped.forms.keys(), |id| self.forms.contains_key(id)))
+            .or_else(|| first_missing("checklist", &shipped.checklists, |id| self.checklists.contains(id)))
+            .or_else(|| first_missing("talk", &shipped.prompts, |id| self.prompts.contains(id)))
+            .or_else(|| first_missing("route", &shipped.routes, |key| self.routes.contains(key)))
+            .or_else(|| first_missing("parameter", shipped.parameters.keys(), |key| self.parameters.contains_key(key)))
+            .or_else(machines)
+    }
+}
+
+#[allow(dead_code, reason = "what the build reads are those that ship")]
+fn first_missing<'a>(
+    what: &str,
+    shipped: impl IntoIterator<Item = &'a String>,
+    is_here: impl Fn(&String) -> bool,
+) -> Option<String> {
+    shipped.into_iter().find(|name| !is_here(name)).map(|name| format!("{what} `{name}`"))
 }
 
 /// What a build without the whole work ships: the forms, and beside them these.
@@ -304,13 +379,23 @@ pub fn line(text: &str, at: usize) -> usize {
     text.bytes().take(at).filter(|c| *c == b'\n').count() + 1
 }
 
-/// Which pack a text says it is: `core`, or a kind of venue.
+/// What a pack says of itself, and the bytes at which it does.
+#[derive(Debug)]
+#[allow(dead_code, reason = "the build knows the files that it reads")]
+pub struct Head {
+    /// `core`, or a kind of venue.
+    pub key: Spanned<String>,
+    pub version: Spanned<u32>,
+}
+
+/// Which pack a text says it is.
 ///
 /// # Errors
 /// Names the place of the first fault.
 #[allow(dead_code, reason = "the build knows the files that it reads")]
-pub fn key_of(text: &str) -> Result<String, Fault> {
-    Ok(parse(text)?.key.into_inner())
+pub fn head_of(text: &str) -> Result<Head, Fault> {
+    let Pack { key, version, .. } = parse(text)?;
+    Ok(Head { key, version })
 }
 
 fn parse(text: &str) -> Result<Pack, Fault> {
@@ -328,7 +413,9 @@ pub fn compile(text: &str, names: &mut Names, only: Option<Only>) -> Result<Buil
     // What stands in a kind's own file is of this kind, if it names none.
     let mut built = Built::default();
     let out = &mut built.text;
-    line_of(out, 'p', &[&pack.version.to_string()], &[(pack.title.span().start, pack.title.get_ref())])?;
+    let (version_at, version) = (pack.version.span().start, *pack.version.get_ref());
+    expect(version_at, version > 0, || "the first version is 1".into())?;
+    line_of(out, 'p', &[&version.to_string()], &[(pack.title.span().start, pack.title.get_ref())])?;
     for list in &pack.list {
         let (at, list) = (list.span().start, list.get_ref());
         check_code(at, &list.key)?;
@@ -363,8 +450,12 @@ pub fn compile(text: &str, names: &mut Names, only: Option<Only>) -> Result<Buil
         };
         let unit = &*parameter.unit;
         expect(at, UNITS.contains(&unit), || format!("`{unit}` is no unit: {}", UNITS.join(", ")))?;
-        let twice = !names.parameters.insert(parameter.key.clone());
+        let twice = names.parameters.insert(parameter.key.clone(), unit.to_owned()).is_some();
         expect(at, !twice, || format!("there are two parameters `{}`", parameter.key))?;
+        // One that the packs that ship do not have is asked for by what else is new.
+        if let Some(was) = names.shipped.as_ref().and_then(|shipped| shipped.parameters.get(&parameter.key)) {
+            expect(at, was == unit, || format!("`{}` counts `{was}`, not `{unit}`", parameter.key))?;
+        }
         let mut lines = String::new();
         line_of(&mut lines, 'n', &[&parameter.key, unit, &values], &[(at, &parameter.label)])?;
         if only.is_none_or(|only| only.parameters.contains(&&*parameter.key)) {
@@ -423,7 +514,11 @@ pub fn compile(text: &str, names: &mut Names, only: Option<Only>) -> Result<Buil
     }
     for form in &pack.form {
         let (at, form) = (form.span().start, form.get_ref());
-        expect(at, names.forms.insert(form.id.clone()), || format!("there are two forms `{}`", form.id))?;
+        let twice = names.forms.insert(form.id.clone(), form.record.clone()).is_some();
+        expect(at, !twice, || format!("there are two forms `{}`", form.id))?;
+        if let Some(was) = names.shipped.as_ref().and_then(|shipped| shipped.forms.get(&form.id)) {
+            expect(at, *was == form.record, || format!("form {} writes `{was}`, not `{}`", form.id, form.record))?;
+        }
         let mut lines = String::new();
         compile_form(at, form, names, &mut lines)?;
         if only.is_none_or(|only| only.forms.contains(&&*form.id)) {
@@ -459,12 +554,18 @@ fn line_of(out: &mut String, letter: char, columns: &[&str], words: &[(usize, &[
     Ok(())
 }
 
-/// Kinds of venue as letters; none for all.
 fn no_item(at: usize) -> Fault {
     (at, "an item is a key, words in three languages, and perhaps the kinds of venue where it is offered".into())
 }
 
+/// Where an item is offered that records may hold, and that nobody is to choose any more.
+const NOWHERE: &str = "nowhere";
+
+/// Kinds of venue as letters; none for all.
 fn letters(at: usize, kinds: &[String]) -> Result<String, Fault> {
+    if kinds == [NOWHERE] {
+        return Ok("-".into());
+    }
     check_kinds(at, kinds)?;
     Ok(kinds.iter().map(|kind| &kind[..1]).collect())
 }
@@ -494,9 +595,18 @@ fn compile_form(at: usize, form: &Form, names: &mut Names, out: &mut String) -> 
             expect(at, seen.insert(&field.key), || format!("form {} has two fields `{}`", form.id, field.key))?;
             compile_field(at, field, names, &type_by_key, out)?;
             // The lead card names the person's fields in its own way.
-            if form.id != "F-03" {
+            if form.id == "F-03" {
+                names.card.insert(field.key.clone());
+                let is_known = names.shipped.as_ref().is_none_or(|shipped| shipped.card.contains(&field.key));
+                expect(at, is_known, || format!("the program keeps no field `{}` of a lead", field.key))?;
+            } else {
                 let merge = if matches!(field.r#type.as_str(), "signature") { "once" } else { "" };
                 let holds = (work::holds(&field.r#type).to_owned(), merge.to_owned());
+                if names.shipped.is_some() && field.key.starts_with(OWN) {
+                    check_own(at, form, field, &holds, names)?;
+                } else {
+                    check_kept(at, &form.record, &field.key, &holds, names)?;
+                }
                 let known = names.records.entry(form.record.clone()).or_default();
                 let before = known.entry(field.key.clone()).or_insert_with(|| holds.clone());
                 expect(at, *before == holds, || {
@@ -509,6 +619,36 @@ fn compile_form(at: usize, form: &Form, names: &mut Names, out: &mut String) -> 
         }
     }
     Ok(())
+}
+
+/// Whether a record can hold a field as this says, where the schema does not come from what is read.
+fn check_kept(at: usize, record: &str, key: &str, holds: &(String, String), names: &Names) -> Result<(), Fault> {
+    let Some(shipped) = &names.shipped else { return Ok(()) };
+    let was = shipped.records.get(record).and_then(|fields| fields.get(key));
+    expect(at, was == Some(holds), || match was {
+        Some((was, _)) => format!("`{key}` of record {record} holds {was} in the program, and {} here", holds.0),
+        None => format!(
+            "the program keeps no field `{key}` of record {record}; one that a club adds begins with `{OWN}`: `{OWN}{key}`"
+        ),
+    })
+}
+
+/// Whether a club can add a field to a form: one plain value, and the same kind of value as ever.
+fn check_own(at: usize, form: &Form, field: &Field, holds: &(String, String), names: &Names) -> Result<(), Fault> {
+    let (key, kind) = (&field.key, &*field.r#type);
+    let name = kind.split('(').next().unwrap_or(kind);
+    expect(at, !OWN_SCREENS.contains(&&*form.id), || format!("form {} has a screen that asks no more", form.id))?;
+    expect(at, OWN_TYPES.contains(&name), || {
+        format!("a field that a club adds is of type {}, not {kind}", OWN_TYPES.join(", "))
+    })?;
+    let is_auto = matches!(&field.required, Required::Plain(plain) if plain == "auto");
+    expect(at, !is_auto || field.default.is_some(), || format!("nothing fills in `{key}` by itself"))?;
+    let kind_of = |holds: &str| holds.split('(').next().unwrap_or_default().to_owned();
+    let was = names.before.as_ref().and_then(|before| before.records.get(&form.record)?.get(key));
+    expect(at, was.is_none_or(|(was, _)| kind_of(was) == kind_of(&holds.0)), || {
+        let was = was.map_or("", |(was, _)| was);
+        format!("`{key}` of record {} held {was} until now, and {} here: give it another name", form.record, holds.0)
+    })
 }
 
 fn compile_field(
@@ -727,7 +867,9 @@ fn compile_required<'a>(
             Test::HoursAfter { hours_after, parameter } => {
                 let both = kind == "datetime" && type_of(hours_after)? == "datetime";
                 expect(at, both, || format!("`{key}` and `{hours_after}` are not both instants"))?;
-                expect(at, names.parameters.contains(parameter), || format!("there is no parameter `{parameter}`"))?;
+                expect(at, names.parameters.contains_key(parameter), || {
+                    format!("there is no parameter `{parameter}`")
+                })?;
                 format!(">{hours_after}/{parameter}")
             }
             Test::Is(codes) => {

@@ -3,13 +3,13 @@
 //! Steps, tasks and figures name what core does, with typed parameters: `filled(true_reason)`. There is no language
 //! of expressions; a name that core does not have is a fault of the file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Built, Fault, Names, Pack, Words, check_code, expect, letters, line_of, named};
+use super::{Built, Fault, Names, Pack, Words, check_code, check_kept, expect, letters, line_of, named};
 
 /// Fields of a kind of record that no form writes, as `"key type merge"`.
 #[derive(Deserialize)]
@@ -159,12 +159,32 @@ struct Part {
 }
 
 /// A machine that was read.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Known {
-    moves: BTreeSet<String>,
+    /// The kinds of record that it runs, and where their state is.
+    records: String,
+    place: String,
+    /// Each with the state that it leads to.
+    moves: BTreeMap<String, String>,
     states: BTreeSet<String>,
 }
 
+impl Known {
+    /// The first thing that the machine that ships has and this one does not.
+    pub fn missing(&self, shipped: &Self) -> Option<String> {
+        if (&self.records, &self.place) != (&shipped.records, &shipped.place) {
+            return Some(format!("`{}` of record {}", shipped.place, shipped.records));
+        }
+        let state = shipped.states.iter().find(|state| !self.states.contains(*state));
+        let step = || shipped.moves.iter().find(|(key, to)| self.moves.get(*key) != Some(*to));
+        state
+            .map(|state| format!("state `{state}`"))
+            .or_else(|| step().map(|(key, to)| format!("step `{key}` to `{to}`")))
+    }
+}
+
+/// The guarded group that holds a state.
+const PROGRESS: &str = "progress";
 const ENFORCE: [&str; 3] = ["hard", "soft", "info"];
 const PERIODS: [&str; 8] = ["day", "week", "month", "quarter", "year", "outing", "training", "always"];
 const FIGURES: [&str; 7] = ["percent", "min", "h", "s", "count", "stars", "points"];
@@ -177,15 +197,17 @@ pub fn compile(pack: &Pack, names: &mut Names, built: &mut Built) -> Result<(), 
     }
     for machine in &pack.machine {
         let (at, machine) = (machine.span().start, machine.get_ref());
-        if machine.place == "progress" {
+        if machine.place == PROGRESS {
             for record in machine.record.split('|') {
                 let known = names.records.contains_key(record);
                 expect(at, known, || format!("there is no record `{record}`"))?;
-                let groups = names.groups.entry(record.into()).or_default();
-                let group = groups.entry("progress".into()).or_default();
-                for (key, holds) in [("at", "at"), ("by", "staff"), ("reason", "text(200)"), ("state", "code")] {
-                    if !group.iter().any(|(known, _)| known == key) {
-                        group.push((key.into(), holds.into()));
+                let members = [("at", "at"), ("by", "staff"), ("reason", "text(200)"), ("state", "code")];
+                for member in members.map(|(key, holds)| (key.to_owned(), holds.to_owned())) {
+                    check_member(at, record, &member, names)?;
+                    let groups = names.groups.entry(record.into()).or_default();
+                    let group = groups.entry(PROGRESS.into()).or_default();
+                    if !group.iter().any(|(known, _)| *known == member.0) {
+                        group.push(member);
                     }
                 }
             }
@@ -197,8 +219,10 @@ pub fn compile(pack: &Pack, names: &mut Names, built: &mut Built) -> Result<(), 
     // Steps set off steps of other machines, so all are known first.
     for machine in &pack.machine {
         let (at, machine) = (machine.span().start, machine.get_ref());
-        let mut known = Known::default();
-        known.moves.extend(machine.moves.iter().map(|step| step.get_ref().key.clone()));
+        let (records, place) = (machine.record.clone(), machine.place.clone());
+        let mut known = Known { records, place, ..Known::default() };
+        let moves = machine.moves.iter().map(Spanned::get_ref);
+        known.moves.extend(moves.map(|step| (step.key.clone(), step.to.clone())));
         known.states.extend(machine.states.iter().map(|state| state.get_ref()[0].clone()));
         let twice = names.machines.insert(machine.id.clone(), known).is_some();
         expect(at, !twice, || format!("there are two machines `{}`", machine.id))?;
@@ -221,6 +245,15 @@ pub fn compile(pack: &Pack, names: &mut Names, built: &mut Built) -> Result<(), 
     Ok(())
 }
 
+/// Whether the group of a record's state can hold a member, where the schema does not come from what is read.
+fn check_member(at: usize, record: &str, member: &(String, String), names: &Names) -> Result<(), Fault> {
+    let Some(shipped) = &names.shipped else { return Ok(()) };
+    let known = shipped.groups.get(record).and_then(|groups| groups.get(PROGRESS));
+    expect(at, known.is_some_and(|members| members.contains(member)), || {
+        format!("the program keeps no `{}` beside the state of record {record}", member.0)
+    })
+}
+
 fn learn_record(at: usize, record: &Record, names: &mut Names) -> Result<(), Fault> {
     check_code(at, &record.key)?;
     for field in &record.fields {
@@ -234,8 +267,10 @@ fn learn_record(at: usize, record: &Record, names: &mut Names) -> Result<(), Fau
         let holds = holds(kind);
         expect(at, !holds.is_empty(), || format!("`{kind}` is no type of a field"))?;
         let merge = if merge == "latest" { "" } else { merge };
+        let held = (holds, merge.to_owned());
+        check_kept(at, &record.key, key, &held, names)?;
         let fields = names.records.entry(record.key.clone()).or_default();
-        let twice = fields.insert(key.to_owned(), (holds, merge.to_owned())).is_some();
+        let twice = fields.insert(key.to_owned(), held).is_some();
         expect(at, record.own || !twice, || format!("record {} has two fields `{key}`", record.key))?;
     }
     names.records.entry(record.key.clone()).or_default();
@@ -244,8 +279,10 @@ fn learn_record(at: usize, record: &Record, names: &mut Names) -> Result<(), Fau
         let (key, kind) = text.split_once(' ').ok_or_else(|| (at, format!("`{text}` is no field and type")))?;
         let holds = holds(kind);
         expect(at, !holds.is_empty(), || format!("`{kind}` is no type of a field"))?;
+        let member = (key.to_owned(), holds);
+        check_member(at, &record.key, &member, names)?;
         let groups = names.groups.entry(record.key.clone()).or_default();
-        groups.entry("progress".into()).or_default().push((key.into(), holds));
+        groups.entry(PROGRESS.into()).or_default().push(member);
     }
     Ok(())
 }
@@ -398,7 +435,11 @@ fn check_guard(names: &Names, record: &str, name: &str, arguments: &[&str]) -> R
     let field = |path: &str| has_field(names, record, path);
     let parameter = |key: &str| {
         let is_number = !key.is_empty() && key.bytes().all(|c| c.is_ascii_digit());
-        if is_number || names.parameters.contains(key) { Ok(()) } else { Err(format!("there is no parameter `{key}`")) }
+        if is_number || names.parameters.contains_key(key) {
+            Ok(())
+        } else {
+            Err(format!("there is no parameter `{key}`"))
+        }
     };
     match name {
         "filled" | "any_filled" => arguments.iter().try_for_each(|argument| field(argument)),
@@ -425,12 +466,12 @@ fn check_effect(names: &Names, record: &str, name: &str, arguments: &[&str]) -> 
         "now" | "me" | "clear" | "add" | "set" => field(arguments[0]),
         "performance" => field(arguments[0]),
         "set_number" | "hours_from_now" => field(arguments[0]).and_then(|()| {
-            if names.parameters.contains(arguments[1]) { Ok(()) } else { Err("there is no such parameter".into()) }
+            if names.parameters.contains_key(arguments[1]) { Ok(()) } else { Err("there is no such parameter".into()) }
         }),
         "minutes_between" => arguments.iter().try_for_each(|argument| field(argument)),
         "move" => {
             let machine = names.machines.get(arguments[1]).ok_or("there is no such machine")?;
-            if !machine.moves.contains(arguments[2]) {
+            if !machine.moves.contains_key(arguments[2]) {
                 return Err(format!("{} has no step `{}`", arguments[1], arguments[2]));
             }
             field(arguments[0])
@@ -510,7 +551,7 @@ fn compile_task(at: usize, task: &Task, names: &mut Names, out: &mut String) -> 
     let (when, done) = (guards(&task.when)?, guards(&task.done)?);
     let due = calls(at, std::slice::from_ref(&task.due), "due time", named::DUES, |name, arguments| {
         if matches!(name, "after_month" | "after_quarter" | "each_day") {
-            return if names.parameters.contains(arguments[0]) { Ok(()) } else { Err("no such parameter".into()) };
+            return if names.parameters.contains_key(arguments[0]) { Ok(()) } else { Err("no such parameter".into()) };
         }
         has_field(names, &task.record, arguments[0])?;
         let (field, parameters) = match name {
@@ -519,7 +560,7 @@ fn compile_task(at: usize, task: &Task, names: &mut Names, out: &mut String) -> 
         };
         field.map_or(Ok(()), |field| has_field(names, &task.record, field))?;
         parameters.iter().try_for_each(|key| {
-            if names.parameters.contains(*key) { Ok(()) } else { Err(format!("there is no parameter `{key}`")) }
+            if names.parameters.contains_key(*key) { Ok(()) } else { Err(format!("there is no parameter `{key}`")) }
         })
     })?;
     let channel_known = task.channel.is_empty()
@@ -528,7 +569,7 @@ fn compile_task(at: usize, task: &Task, names: &mut Names, out: &mut String) -> 
     expect(at, channel_known, || format!("there is no channel `{}`", task.channel))?;
     let prompt_known = task.prompt.is_empty() || names.prompts.contains(&task.prompt);
     expect(at, prompt_known, || format!("there are no talking points `{}`", task.prompt))?;
-    let form_known = task.form.is_empty() || names.forms.contains(&task.form);
+    let form_known = task.form.is_empty() || names.forms.contains_key(&task.form);
     expect(at, form_known, || format!("there is no form `{}`", task.form))?;
     let mut escalate = Vec::new();
     for step in &task.escalate {
@@ -568,16 +609,16 @@ fn compile_rule(at: usize, rule: &Rule, names: &mut Names, out: &mut String) -> 
     for keeper in &rule.kept_by {
         let known = match keeper.split_once('.') {
             Some((machine, step)) if machine.starts_with("SM-") => {
-                names.machines.get(machine).is_some_and(|machine| machine.moves.contains(step))
+                names.machines.get(machine).is_some_and(|machine| machine.moves.contains_key(step))
             }
-            _ if keeper.starts_with("F-") => names.forms.contains(keeper),
+            _ if keeper.starts_with("F-") => names.forms.contains_key(keeper),
             _ if keeper.starts_with("T-") => names.tasks.contains(keeper),
             _ => keeper.strip_prefix("core:").is_some_and(|part| !part.is_empty()),
         };
         expect(at, known, || format!("{} is kept by `{keeper}`, which is not there", rule.id))?;
     }
     for parameter in &rule.parameters {
-        expect(at, names.parameters.contains(parameter), || format!("there is no parameter `{parameter}`"))?;
+        expect(at, names.parameters.contains_key(parameter), || format!("there is no parameter `{parameter}`"))?;
     }
     let who = actors(at, &rule.who, names, "")?;
     let columns = [

@@ -28,8 +28,8 @@ fn forms() -> BTreeMap<String, Vec<Field>> {
     let mut forms: BTreeMap<String, Vec<Field>> = BTreeMap::new();
     let kinds = [VenueKind::Fitness, VenueKind::Sports, VenueKind::Billiards, VenueKind::Postpartum];
     for kind in kinds {
-        for own in [FITNESS, SPORTS] {
-            for form in Pack::read(kind, CORE, own).unwrap().forms {
+        for own in [packs::FITNESS, packs::SPORTS] {
+            for form in Pack::read(kind, packs::CORE.text, own.text).unwrap().forms {
                 let known = forms.entry(form.id.to_string()).or_default();
                 for field in form.fields().filter(|field| !field.added) {
                     if !known.iter().any(|other| other.key == field.key) {

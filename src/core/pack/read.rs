@@ -78,7 +78,9 @@ fn read_line(line: &str, pack: &mut Pack, list: &mut Box<str>, taken: &mut bool)
     let (letter, mut columns) = Columns::of(line);
     match letter {
         "p" => {
-            pack.version = columns.next().parse().ok()?;
+            let version: u32 = columns.next().parse().ok()?;
+            // What is common to all comes first; a next version of either is a next version of the whole.
+            pack.version = pack.version.saturating_add(version).saturating_sub(u32::from(pack.version > 0));
             pack.title = columns.words();
         }
         "l" => {

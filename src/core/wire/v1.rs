@@ -8,7 +8,7 @@ use crate::{
     audience::{Audience, Role},
     change::{CHANGE_EDITS_MAX, Change, EDIT_WRITES_MAX, Edit, Hash, Header, Key, Op, Ranked, Slot, Write},
     id::{ChangeId, DeviceNumber, OrganisationId, RecordId, StaffId, VenueId},
-    pack::Language,
+    pack::{Built, Language},
     review,
     stamp::Stamp,
     time::{Day, Millis},
@@ -375,6 +375,39 @@ pub struct Directory {
     pub organisation_name: String,
     pub venues: Vec<Venue>,
     pub staff: Vec<Staff>,
+    /// Changes with every pack that the club publishes: ask `GET /v1/packs` again. Empty while those that ship with the
+    /// program are in force.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub packs: String,
+}
+
+/// `GET /v1/packs`: what the club published in the place of packs that ship, the latest of each.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
+pub struct PublishedPacks {
+    /// As in [`Directory::packs`].
+    pub mark: String,
+    pub packs: Vec<PublishedPack>,
+}
+
+/// One of them, as lines that core reads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
+pub struct PublishedPack {
+    /// `core`, or the kind of venue that it is for.
+    pub key: String,
+    pub version: u32,
+    /// Forms and what they name.
+    pub text: String,
+    /// Machines, rules, tasks, figures, reports.
+    pub work: String,
+}
+
+impl PublishedPack {
+    #[must_use]
+    pub fn built(&self) -> Built<'_> {
+        Built { key: &self.key, text: &self.text, work: &self.work }
+    }
 }
 
 /// `POST /v1/enrol`: a tablet presents the code that a supervisor was given.

@@ -13,7 +13,7 @@ use yingke_core::{
         NOBODY,
         protection::{DAYS, Protection, give_back},
     },
-    pack::{Pack, VenueKind},
+    pack::Pack,
     parameter::Parameters,
     record::Record,
     time::Millis,
@@ -30,8 +30,8 @@ use crate::{
 const PAGE: usize = 2_000;
 
 /// A venue that lets guests go, or has done so.
-struct Place {
-    pack: &'static Pack,
+struct Place<'a> {
+    pack: &'a Pack,
     offset_minutes: i32,
     protection: Option<Protection>,
 }
@@ -65,10 +65,10 @@ pub async fn lapse(ledger: &dyn Ledger, house: &House, now: Millis) -> Result<Lo
     Ok(looked)
 }
 
-fn places(house: &House, numbers: &BTreeMap<VenueId, Parameters>, now: Millis) -> BTreeMap<VenueId, Place> {
+fn places<'a>(house: &'a House, numbers: &BTreeMap<VenueId, Parameters>, now: Millis) -> BTreeMap<VenueId, Place<'a>> {
     let none = Parameters::default();
     let place = |(id, venue): (&VenueId, &Venue)| {
-        let (pack, offset_minutes) = (Pack::of(VenueKind::from_key(&venue.pack)), venue.utc_offset_minutes);
+        let (pack, offset_minutes) = (house.pack(Some(venue)), venue.utc_offset_minutes);
         let parameters = numbers.get(id).unwrap_or(&none);
         let protection = Protection::on(parameters, pack, now.day(offset_minutes));
         // What lapsed before the venue thought better of it may still have to be given back.
@@ -78,7 +78,7 @@ fn places(house: &House, numbers: &BTreeMap<VenueId, Parameters>, now: Millis) -
     house.venues.iter().filter_map(place).collect()
 }
 
-fn ruling(person: &Record, house: &House, places: &BTreeMap<VenueId, Place>, now: Millis) -> Option<Vec<Edit>> {
+fn ruling(person: &Record, house: &House, places: &BTreeMap<VenueId, Place<'_>>, now: Millis) -> Option<Vec<Edit>> {
     let venue = person.audience().venue();
     let Place { pack, offset_minutes, protection } = places.get(&venue)?;
     let role_of = |id: StaffId| house.staff.get(&id).filter(|staff| staff.venue == venue).map(|staff| staff.role);

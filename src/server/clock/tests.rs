@@ -12,6 +12,7 @@ use yingke_core::{
     codec,
     drill::{Club, OFFSET_MINUTES, Told},
     fixture,
+    pack::VenueKind,
     replica::Replica,
     schema,
     task::{Task, TaskState},
@@ -22,7 +23,7 @@ use yingke_core::{
 };
 
 use super::*;
-use crate::ledger::memory::MemoryLedger;
+use crate::{ledger::memory::MemoryLedger, packs::InForce};
 
 /// Clubs, and of each some histories: some of what happened in it, in some order, at some moment.
 const CLUBS: u64 = 1_000;
@@ -62,6 +63,7 @@ fn house(kind: VenueKind) -> House {
         name: "松风体育".into(),
         venues: BTreeMap::from([(venue.id, venue)]),
         staff: BTreeMap::<StaffId, Staff>::new(),
+        packs: InForce::shipped(),
     }
 }
 

@@ -732,7 +732,13 @@ mod on_a_disk {
 
 /// A copy is whole: it names every column that there is, and what is put back elsewhere is the same.
 mod copies {
-    use yingke_core::{audience::Role, blob::BlobHash, pack::Language, wire::v1::Staff};
+    use yingke_core::{
+        audience::Role,
+        blob::BlobHash,
+        clockwork,
+        pack::{Language, Packs},
+        wire::v1::Staff,
+    };
 
     use super::*;
     use crate::blobs::Piece;
@@ -742,6 +748,7 @@ mod copies {
         tables::{Cell, TABLES, TableRow},
     };
     use crate::{
+        pack_check::Sources,
         register::{Device, PersonToken},
         reminders::{Subscription, seal::Recipient},
     };
@@ -765,7 +772,7 @@ mod copies {
             let changes = (first..first + 250).map(|number| named(number, audience_of(number), now_stamp(number)));
             from.append(organisation, batch(changes)).await.unwrap();
         }
-        let kinds: Vec<&str> = yingke_core::clockwork::kinds().into_iter().collect();
+        let kinds: Vec<&str> = clockwork::kinds(Packs::shipped()).into_iter().collect();
         let watched = kinds.iter().zip(200..).map(|(kind, number)| of_kind(kind, number, "note"));
         from.append(organisation, batch(watched)).await.unwrap();
         // Two guests whose records say whose they are, and to which other one they were joined.
@@ -827,6 +834,9 @@ mod copies {
         from.append(organisation, refused).await.unwrap();
         let ask = Ask { series: "W01", to: 0, count: 50, taken: &BTreeSet::new() };
         from.give_numbers(organisation, DEVICE, &ask).await.unwrap();
+        let text = include_str!("../../../public/packs/sports.toml").replace("\nversion = 1\n", "\nversion = 2\n");
+        let written = Sources::shipped().newer(&text).unwrap();
+        assert!(from.publish_pack(organisation, &written, fixture::NOW).await.unwrap());
         // What is there already goes.
         to.append(organisation, batch([named(5_000, own(), now_stamp(1))])).await.unwrap();
         let rows = all(from).await;

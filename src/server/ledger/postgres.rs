@@ -18,7 +18,7 @@ use super::{
     Database, Hints, LedgerError, OpenError,
     settle::{Settled, is_watched},
 };
-use crate::keys;
+use crate::{keys, packs::PacksRead};
 
 // The statements are one text for every database, compiled for each with its own types.
 type ThisLedger = PostgresLedger;
@@ -35,6 +35,9 @@ mod copies;
 #[expect(clippy::duplicate_mod, reason = "compiled once a database")]
 #[path = "sql/ledger.rs"]
 mod ledger;
+#[expect(clippy::duplicate_mod, reason = "compiled once a database")]
+#[path = "sql/packs.rs"]
+mod packs;
 #[expect(clippy::duplicate_mod, reason = "compiled once a database")]
 #[path = "sql/register.rs"]
 mod register;
@@ -57,6 +60,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/postgres/008_corrected.sql"),
     include_str!("migrations/postgres/009_refused.sql"),
     include_str!("migrations/postgres/010_reminders.sql"),
+    include_str!("migrations/postgres/011_packs.sql"),
 ];
 /// Connections of one process: batches of one organisation wait for each other in any case.
 const CONNECTIONS_MAX: u32 = 16;
@@ -74,6 +78,7 @@ pub struct PostgresLedger {
     writer: PgPool,
     /// Tells this process's notifications from those of others.
     process: String,
+    packs: PacksRead,
 }
 
 impl PostgresLedger {
@@ -144,7 +149,7 @@ impl PostgresLedger {
             return Err(OpenError::Forgetful(place));
         }
         let process = hex_text(&keys::random::<8>());
-        Ok((Self { readers: pool.clone(), writer: pool, process }, place))
+        Ok((Self { readers: pool.clone(), writer: pool, process, packs: PacksRead::default() }, place))
     }
 
     /// How many steps were taken; 0 where there are no tables of ours.

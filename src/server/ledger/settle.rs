@@ -15,14 +15,13 @@ use yingke_core::{
     id::{ChangeId, DeviceNumber, ENDPOINT_DEVICE, RecordId},
     lead,
     merge::{self, Records},
-    pack::Pack,
+    pack::Packs,
     probe,
     record::Record,
     review::{self, Written, refers_to, states_written},
     stamp::{Rank, Stamp, Stamper},
     time::{DAY_MS, MINUTE_MS, Millis},
     wire::v1::{Refusal, StreamMark, Verdict, hex_text},
-    work::Work,
     workflow::PROGRESS,
 };
 
@@ -138,7 +137,7 @@ pub struct Settled {
 /// Whether the clock may owe a record something, so that it is looked at once it was touched.
 #[must_use]
 pub fn is_watched(record: &Record) -> bool {
-    static KINDS: LazyLock<BTreeSet<&'static str>> = LazyLock::new(clockwork::kinds);
+    static KINDS: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| clockwork::kinds(Packs::shipped()));
     KINDS.contains(record.kind().as_str()) || lead::is_ruled(record)
 }
 
@@ -208,7 +207,7 @@ pub fn settle(mut found: Found, batch: Batch) -> Settled {
             continue;
         }
         let refusal = refusal.filter(|_| probe::step("exchange: what may not be is refused")).or_else(|| {
-            let fault = author.and_then(|author| states.judge(&ranked.change, author, &found).err());
+            let fault = author.and_then(|author| states.judge(&ranked.change, &author, &found).err());
             fault.map(Refusal::from)
         });
         let made_on = found.origin(ranked.change.header.device);
@@ -289,10 +288,12 @@ impl States {
         }
     }
 
-    fn judge(&self, change: &Change, author: Author, found: &Found) -> Result<(), review::Fault> {
+    /// By what its author went by when it was made: what came into force since is no reason to refuse it.
+    fn judge(&self, change: &Change, author: &Author, found: &Found) -> Result<(), review::Fault> {
+        let packs = author.packs.of_version(author.venue, change.header.pack);
         let ground = review::Ground {
-            work: Work::of(author.venue),
-            pack: Pack::of(author.venue),
+            work: packs.work(author.venue),
+            pack: packs.pack(author.venue),
             lookup: &|id| found.records.get(&id).or_else(|| found.beside.get(&id)).map(Cow::Borrowed),
             written_by: &|change, record| self.0.get(&(change, record)).cloned(),
         };

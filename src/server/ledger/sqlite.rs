@@ -17,6 +17,7 @@ use super::{
     Database, Hints, LedgerError, OpenError,
     settle::{Settled, is_watched},
 };
+use crate::packs::PacksRead;
 
 // The statements are one text for every database, compiled for each with its own types.
 type ThisLedger = SqliteLedger;
@@ -30,6 +31,8 @@ mod blobs;
 mod copies;
 #[path = "sql/ledger.rs"]
 mod ledger;
+#[path = "sql/packs.rs"]
+mod packs;
 #[path = "sql/register.rs"]
 mod register;
 #[path = "sql/reminders.rs"]
@@ -52,6 +55,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/sqlite/009_corrected.sql"),
     include_str!("migrations/sqlite/010_refused.sql"),
     include_str!("migrations/sqlite/011_reminders.sql"),
+    include_str!("migrations/sqlite/012_packs.sql"),
 ];
 /// The name of the file in the data folder.
 pub const FILE: &str = "yingke.db";
@@ -67,6 +71,7 @@ const WRITE_WAIT: Duration = Duration::from_secs(10);
 pub struct SqliteLedger {
     writer: SqlitePool,
     readers: SqlitePool,
+    packs: PacksRead,
 }
 
 impl SqliteLedger {
@@ -119,8 +124,8 @@ impl SqliteLedger {
             .connect_with(options.clone())
             .await
             .map_err(failed)?;
-        let ledger =
-            Self { readers: SqlitePoolOptions::new().max_connections(READERS_MAX).connect_lazy_with(options), writer };
+        let readers = SqlitePoolOptions::new().max_connections(READERS_MAX).connect_lazy_with(options);
+        let ledger = Self { writer, readers, packs: PacksRead::default() };
         ledger.check(path).await?;
         ledger.step_up().await.map_err(failed)?;
         Ok(ledger)

@@ -227,6 +227,21 @@ pub const TABLES: &[Table] = &[
         ],
         keys: 3,
     },
+    Table {
+        name: "published_pack",
+        columns: &[
+            ("organisation", Bytes),
+            ("place", Int),
+            ("key", Text),
+            ("version", Int),
+            ("published_at", Int),
+            ("mark", Text),
+            ("source", Text),
+            ("text", Text),
+            ("work", Text),
+        ],
+        keys: 2,
+    },
 ];
 
 /// One row, and the table it belongs to by its place in [`TABLES`].

@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use yingke_core::{
-    pack::{Language, Words},
-    work::Work,
-};
+use yingke_core::pack::Language;
 
 use super::Late;
 
@@ -23,27 +20,29 @@ pub fn text(language: Language, late: &BTreeMap<Late, u32>) -> String {
         Language::En => format!("{count} things are late"),
     };
     let line = |(late, count): (&Late, &u32)| {
-        let machine = Work::of(late.work).machine(&late.machine)?;
-        let word = |words: &'static Words| words.in_language(language);
-        let (what, state) = (word(&machine.title), word(&machine.state(&late.state)?.label));
-        Some(match language {
+        let (what, state) = (late.what.in_language(language), late.state.in_language(language));
+        match language {
             Language::ZhHans | Language::ZhHant => format!("{what}：{state} {count}件"),
             Language::En => format!("{what}: {state} ({count})"),
-        })
+        }
     };
-    let lines: Vec<String> = late.iter().filter_map(line).take(KINDS_MAX).collect();
+    let lines: Vec<String> = late.iter().map(line).take(KINDS_MAX).collect();
     json!({ "title": title, "body": lines.join("\n"), "lang": language.tag() }).to_string()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::collections::BTreeSet;
+
     use expect_test::{Expect, expect};
-    use yingke_core::pack::VenueKind;
+    use yingke_core::{clockwork::Told, pack::VenueKind, work::Work};
+
+    use super::*;
 
     fn check(language: Language, late: &[(&str, &str, u32)], expected: Expect) {
         let late = late.iter().map(|(machine, state, count)| {
-            (Late { work: VenueKind::Fitness, machine: (*machine).into(), state: (*state).into() }, *count)
+            let told = Told { machine: (*machine).into(), state: (*state).into(), whom: BTreeSet::new() };
+            (Late::new(Work::of(VenueKind::Fitness), &told).unwrap(), *count)
         });
         expected.assert_eq(&text(language, &late.collect()));
     }

@@ -39,7 +39,7 @@ const TALK_SECONDS_MAX: i64 = 3_600;
 /// The venue's pack; one that goes on no outings works with the fitness club's.
 pub fn pack(roster: Roster) -> &'static Pack {
     let pack = roster.pack();
-    if pack.form(FORM).is_some() { pack } else { Pack::of(VenueKind::Fitness) }
+    if pack.form(FORM).is_some() { pack } else { roster.pack_of(VenueKind::Fitness) }
 }
 
 /// Numbers that an outing has to bring, for each who takes part.

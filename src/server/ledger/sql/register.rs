@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sqlx::Row;
 
 use super::{
-    DbConnection, DbRow, ThisLedger,
+    DbConnection, DbRow, ThisLedger, packs,
     reminders::{drop_of_device, drop_strayed},
     rows::{array, bits, damaged, device, small},
 };
@@ -15,6 +15,8 @@ use crate::{
     house::House,
     keys::Secrets,
     ledger::LedgerError,
+    pack_check::Written,
+    packs::Published,
     register::{Bearer, DEVICE_COPIES_MAX, Device, DeviceRow, PersonToken, Register},
 };
 use yingke_core::{
@@ -130,6 +132,7 @@ impl Register for ThisLedger {
             .bind(&key[..])
             .fetch_all(&mut *tx)
             .await?;
+        let packs = packs::in_force(&mut tx, organisation, &self.packs).await?;
         let venues = venues.iter().map(venue_of).map(|venue| venue.map(|venue| (venue.id, venue)));
         let staff = staff.iter().map(staff_of).map(|staff| staff.map(|staff| (staff.id, staff)));
         Ok(House {
@@ -137,7 +140,25 @@ impl Register for ThisLedger {
             name: name.ok_or(LedgerError::NoOrganisation)?,
             venues: venues.collect::<Result<_, _>>()?,
             staff: staff.collect::<Result<_, _>>()?,
+            packs,
         })
+    }
+
+    async fn published_packs(&self, organisation: OrganisationId) -> Result<Vec<Published>, LedgerError> {
+        let mut tx = self.read().await?;
+        packs::published(&mut tx, organisation).await
+    }
+
+    async fn publish_pack(
+        &self,
+        organisation: OrganisationId,
+        pack: &Written,
+        now: Millis,
+    ) -> Result<bool, LedgerError> {
+        let mut tx = self.write().await?;
+        let is_newer = packs::publish(&mut tx, organisation, pack, now).await?;
+        tx.commit().await?;
+        Ok(is_newer)
     }
 
     async fn keep_venue(&self, organisation: OrganisationId, venue: &Venue) -> Result<(), LedgerError> {
