@@ -608,8 +608,13 @@ fn with_facts<T>(
     };
     let court_free = || -> Option<bool> {
         let resource = read("resource")?.as_id()?;
+        // Whoever comes to the court that they booked has it, also where those before them still play.
+        if read("booking.resource").as_ref().and_then(Value::as_id) == Some(resource) {
+            return Some(true);
+        }
         let from = read("start_at").as_ref().and_then(Value::as_at).unwrap_or(scene.now);
-        let until = read("end_at").as_ref().and_then(Value::as_at).unwrap_or(from.plus(1));
+        let until = read("end_at").or_else(|| read("booking.end_at"));
+        let until = until.as_ref().and_then(Value::as_at).unwrap_or(from.plus(1));
         Some((ground.is_free)(resource, from, until, record.id))
     };
     question(&Facts {

@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     audience::Role,
     change::{Change, Ranked},
+    court,
     drill::with,
     fixture,
     form::{self, Context},
@@ -94,13 +95,18 @@ impl Club {
             |kind: &str, field: &str, value: &Value| with(&self.records, kind, field, value).next().map(|it| it.id);
         let earlier =
             |kind: &str, card: RecordId| with(&self.records, kind, "membership", &card.into()).cloned().collect();
+        let on_courts: Vec<Record> =
+            self.records.values().filter(|it| court::KINDS.contains(&it.kind().as_str())).cloned().collect();
+        let is_free = |court: RecordId, from: Millis, until: Millis, but: RecordId| {
+            court::is_free(&court::uses(&on_courts, self.now), court, from, until, but)
+        };
         let ground = Ground {
             work: self.work,
             number: &number,
             lookup: &lookup,
             find: &find,
             earlier: &earlier,
-            is_free: &|_, _, _, _| true,
+            is_free: &is_free,
         };
         question(&scene, &ground)
     }
@@ -165,6 +171,16 @@ impl Club {
         let id = edits[0].record;
         self.save(me, edits);
         id
+    }
+
+    /// Whether a form can be filled in so.
+    fn can_begin(&self, form: &str, me: u8, about: &[RecordId], typed: &[(&'static str, &str)]) -> bool {
+        let filled = self.filled(form, me, about, typed);
+        let edits = self.ask(me, |scene, ground| {
+            let about: Vec<&Record> = about.iter().map(|id| &self.records[id]).collect();
+            super::begin(&filled, &about, scene, ground, &mut || self.new_id())
+        });
+        edits.is_ok()
     }
 
     fn machine_of(&self, id: RecordId, step: &str) -> &'static Machine {
@@ -725,6 +741,36 @@ fn a_court_is_booked_played_and_settled() {
     club.begin("F-31", 2, &[card, person], &[("kind", "full"), ("amount", "50"), ("method", "cash")]);
     club.step(ticket, "settle", 2, &[]);
     assert_eq!(club.ask(2, |_, ground| card_balance(card, ground)), Some(30_00));
+}
+
+#[test]
+fn a_ticket_is_for_the_court_that_was_booked_or_for_one_that_is_free() {
+    let mut club = Club::new(VenueKind::Sports);
+    let [one, other] = [2, 3].map(|number| club.person(number));
+    let [first, second] = ["1 号场", "2 号场"]
+        .map(|name| club.begin("resource", 5, &[], &[("name", name), ("kind", "court"), ("fen_per_hour", "60")]));
+    let (card, others_card) = (stored_value_card(&mut club, one, "100"), stored_value_card(&mut club, other, "100"));
+    let (first_id, second_id) = (first.to_string(), second.to_string());
+    let mut book = |court: &str, person, start, end| {
+        club.begin("F-29", 2, &[person], &[("resource", court), ("start_at", start), ("end_at", end), ("via", "desk")])
+    };
+    let booking = book(&first_id, one, "2026-11-22T12:00", "2026-11-22T13:00");
+    let next = book(&first_id, other, "2026-11-22T13:00", "2026-11-22T14:00");
+    let later = book(&second_id, one, "2026-11-22T12:30", "2026-11-22T13:30");
+    let ticket = club.begin("F-30", 2, &[booking, one, card], &[]);
+    club.step(ticket, "collect", 10, &[]);
+    club.step(ticket, "enter", 10, &[]);
+    // Whoever comes without a booking, or with one of another court, does not get it.
+    let on_first = [("resource", &*first_id)];
+    assert!(!club.can_begin("F-30", 2, &[other, others_card], &on_first));
+    assert!(!club.can_begin("F-30", 2, &[later, one, card], &on_first));
+    // The other one is free, though not for as long as the next booking lasts.
+    let on_second = [("resource", &*second_id)];
+    assert!(club.can_begin("F-30", 2, &[other, others_card], &on_second));
+    assert!(!club.can_begin("F-30", 2, &[next, other, others_card], &on_second));
+    // Who has booked it is let in, also while those before them still play.
+    club.now = club.now.plus(65 * MINUTE_MS);
+    assert!(club.can_begin("F-30", 2, &[next, other, others_card], &[]));
 }
 
 #[test]
