@@ -638,6 +638,10 @@ impl Roster {
     async fn read_everything(self, staff: StaffId) -> Result<(), DoorError> {
         let inner = self.inner();
         let browser = &inner.browser;
+        // Another tab may have heard more of the club.
+        if browser.vault().reload().await.is_ok() {
+            drop(self.read_tablet().await);
+        }
         let Some(me) = self.describe(staff) else {
             browser.vault().lock();
             return Err(DoorError::NotActive);

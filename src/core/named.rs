@@ -4,6 +4,11 @@
 //! there. What each name does is in [`crate::workflow`], [`crate::task`], [`crate::kpi`] and [`crate::report`]; a
 //! test there calls every one of them.
 
+/// How the fields begin that a club adds in a pack of its own.
+pub const OWN: &str = "own_";
+/// Forms that screens and the program fill in by hand: they ask what they ship with.
+pub const BY_HAND: &[&str] = &["F-03", "F-04", "F-05", "trial_pass"];
+
 /// Posts, and what somebody is to a record. Source: domain catalogue 3.6 and the column "By" of 7.2.
 pub const ACTORS: &[&str] = &[
     "consultant",

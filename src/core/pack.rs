@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::packs::{Built, COMMON, KINDS, Packs};
+pub use self::packs::{Built, COMMON, KINDS, Packs, edition_of};
 use crate::change::Key;
 #[cfg(any(test, feature = "check"))]
 use crate::named;
 
+#[cfg(any(test, feature = "check"))]
+pub mod kept;
 mod packs;
 pub(crate) mod read;
 
@@ -110,7 +112,7 @@ impl VenueKind {
 pub struct Pack {
     pub kind: VenueKind,
     /// Written into each change, so that it is known later what was asked. It grows with every version of what is
-    /// common to all, and of what is the kind's own.
+    /// common to all and of what is the kind's own, and by much with every edition of the club's: [`edition_of`].
     pub version: u32,
     pub title: Words,
     /// In the order of the catalogue.

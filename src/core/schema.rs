@@ -341,9 +341,9 @@ static OWN_KINDS: &[KindSpec] = &[
 /// Kinds of record that name their fields as the packs' forms do, made of the packs when the program is built.
 static PACK_KINDS: &[KindSpec] = include!(concat!(env!("OUT_DIR"), "/kinds.rs"));
 
-/// How the fields begin that a club adds in a pack of its own.
+/// How the fields begin that a club adds in a pack of its own; [`crate::named`] says so to those who write it.
 pub const OWN: &str = "own_";
-/// What they all are: the schema is the same for every club.
+/// What the fields that a club adds are: the schema is the same for every club.
 static OWN_FIELD: FieldSpec = latest(OWN, Holds::Own);
 
 /// Whether a field is one that a club added.
@@ -582,6 +582,7 @@ mod tests {
         assert_eq!(checked("own_plate", Value::List(vec!["a".into()])), Err(FaultCode::ValueType));
         assert_eq!(checked("own_plate", "字".repeat(NOTE_CHARACTERS_MAX + 1)), Err(FaultCode::OutOfBounds));
         assert_eq!(check(vec![("own_plate", Op::First("a".into()))]), Err(FaultCode::MergeKind));
+        assert_eq!(OWN, crate::named::OWN);
         assert!(kinds().flat_map(|kind| kind.fields).all(|field| !is_own(field.key)), "what ships has no such field");
     }
 

@@ -10,6 +10,7 @@ use std::{
 use yingke_core::{
     audience::Role,
     id::{DeviceNumber, OrganisationId, StaffId, VenueId},
+    pack::Packs,
     time::{DAY_MS, Millis},
     wire::v1::{Staff, Venue, hex_text},
 };
@@ -24,7 +25,8 @@ use crate::{
     import,
     keys::{self, Secrets, SystemChance},
     ledger::{Database, LedgerError, OpenError, postgres::PostgresLedger, sqlite::SqliteLedger},
-    pack_check, packs,
+    pack_check::{self, Written},
+    packs::{self, InForce},
     register::DeviceRow,
     retention::{self, Period, Schedule},
     settings::{self, Data, Sealed},
@@ -149,7 +151,14 @@ pub async fn open(data: &Data) -> Result<(Arc<dyn Database>, OrganisationId), Ad
 /// [`AdminError`]
 pub async fn pack(command: settings::Pack, now: Millis) -> Result<String, AdminError> {
     match command {
-        settings::Pack::Check { file } => pack_check::check(&file),
+        settings::Pack::Check { file, data: None, database: None } => pack_check::check(&file),
+        settings::Pack::Check { file, data, database } => {
+            let data = Data { folder: data.unwrap_or_default(), database };
+            let (ledger, organisation) = open(&data).await?;
+            let written = newer_pack(&*ledger, organisation, &file).await?;
+            ledger.close().await;
+            Ok(format!("{}: no fault; {}\n", file.display(), pack_check::counted(&written)))
+        }
         settings::Pack::List { data } => {
             let (ledger, organisation) = open(&data).await?;
             let published = ledger.published_packs(organisation).await?;
@@ -174,8 +183,7 @@ pub async fn pack(command: settings::Pack, now: Millis) -> Result<String, AdminE
         }
         settings::Pack::Publish { data, file } => {
             let (ledger, organisation) = open(&data).await?;
-            let in_force = packs::sources(&ledger.published_packs(organisation).await?);
-            let written = pack_check::read(&file, |text| in_force.newer(text))?;
+            let written = newer_pack(&*ledger, organisation, &file).await?;
             let is_newer = ledger.publish_pack(organisation, &written, now).await?;
             ledger.close().await;
             if !is_newer {
@@ -187,6 +195,13 @@ pub async fn pack(command: settings::Pack, now: Millis) -> Result<String, AdminE
             ))
         }
     }
+}
+
+/// What a file says, if it can come into force after all that was published.
+async fn newer_pack(ledger: &dyn Database, organisation: OrganisationId, file: &Path) -> Result<Written, AdminError> {
+    let published = ledger.published_packs(organisation).await?;
+    let before: Vec<Packs> = InForce::of(&published).editions().cloned().collect();
+    pack_check::read(file, |text| packs::sources(&published).newer(text, &before))
 }
 
 /// # Errors

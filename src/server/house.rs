@@ -83,7 +83,7 @@ impl House {
             organisation_name: self.name.clone(),
             venues: self.venues.values().cloned().collect(),
             staff: self.staff.values().cloned().collect(),
-            packs: self.packs.mark.clone(),
+            packs: self.packs.published.mark.clone(),
         };
         let text = serde_json::to_vec(&directory).expect("a directory can be written as JSON");
         directory.version = hex_text(&Sha256::digest(text)[..8]);

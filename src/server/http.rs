@@ -653,7 +653,7 @@ async fn directory(device: Device, State(app): State<App>) -> Result<Json<Direct
 }
 
 async fn packs(device: Device, State(app): State<App>) -> Result<Json<PublishedPacks>, Problem> {
-    Ok(Json(app.register.house(device.0.organisation).await?.packs.published()))
+    Ok(Json(app.register.house(device.0.organisation).await?.packs.published.clone()))
 }
 
 /// With the key that it can be tried with, so it goes to people and not to a tablet alone.

@@ -8,7 +8,11 @@ use std::{fmt, fs, path::Path, sync::LazyLock};
 
 use yingke_core::{
     clockwork,
-    pack::{Built, COMMON, Packs, VenueKind, source},
+    pack::{
+        Built, COMMON, Packs, VenueKind,
+        kept::{self, Lack},
+        source,
+    },
 };
 
 use crate::admin::AdminError;
@@ -37,13 +41,6 @@ impl fmt::Debug for Written {
     }
 }
 
-impl Written {
-    #[must_use]
-    pub fn built(&self) -> Built<'_> {
-        Built { key: &self.key, text: &self.text, work: &self.work }
-    }
-}
-
 /// What is wrong with a pack's file, and in which line; the first where it is wrong as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{line}: {fault}")]
@@ -57,13 +54,26 @@ impl PackFault {
         Self { line: source::line(text, at), fault }
     }
 
+    /// On the line of the last thing that is found of what the fault stands after.
+    fn of_lack(text: &str, lack: Lack) -> Self {
+        let found =
+            lack.after.iter().fold(0, |from, after| text[from..].find(after.as_str()).map_or(from, |at| from + at));
+        Self::at(text, (found, lack.fault))
+    }
+
     fn of_all(fault: String) -> Self {
         Self { line: 1, fault }
     }
 }
 
 /// What the packs that ship name.
-static SHIPPED: LazyLock<source::Names> = LazyLock::new(|| Sources::shipped().names());
+static SHIPPED: LazyLock<source::Names> = LazyLock::new(|| {
+    let mut names = source::Names::default();
+    for (_, text) in &Sources::shipped().0 {
+        source::compile(text, &mut names, None).expect("the build has checked it");
+    }
+    names
+});
 
 impl Sources {
     /// Those that ship.
@@ -93,30 +103,27 @@ impl Sources {
         self.0.iter().map(|(key, _)| *key)
     }
 
+    /// What this version of the program finds wrong with one of them: others were published by another version.
+    #[must_use]
+    pub fn fault_of(&self, key: &str) -> Option<PackFault> {
+        self.clone().with(self.get(key)?).err()
+    }
+
     /// Puts another in the place of the one of its key; `false` if there is none.
     pub fn put(&mut self, key: &str, text: &str) -> bool {
         let place = self.0.iter_mut().find(|(known, _)| *known == key);
         place.map(|(_, here)| text.clone_into(here)).is_some()
     }
 
-    /// What they name.
-    fn names(&self) -> source::Names {
-        let mut names = source::Names::default();
-        for (_, text) in &self.0 {
-            // What was published by another version of the program may have a fault to this one.
-            drop(source::compile(text, &mut names, None));
-        }
-        names
-    }
-
-    /// As [`Self::with`], for a text that is to come into force: its version has to be above that of the pack in force.
+    /// As [`Self::with`], for a text that is to come into force: its version has to be above that of the pack in force,
+    /// and what records may hold by the packs of before is kept.
     ///
     /// # Errors
     /// [`PackFault`], the first.
-    pub fn newer(self, text: &str) -> Result<Written, PackFault> {
-        let before = self.clone();
-        let written = self.with(text)?;
-        let had = before.version(&written.key);
+    pub fn newer(self, text: &str, before: &[Packs]) -> Result<Written, PackFault> {
+        let in_force = self.clone();
+        let written = self.checked(text, before)?;
+        let had = in_force.version(&written.key);
         if written.version > had {
             return Ok(written);
         }
@@ -129,13 +136,16 @@ impl Sources {
     ///
     /// # Errors
     /// [`PackFault`], the first.
-    pub fn with(mut self, text: &str) -> Result<Written, PackFault> {
+    pub fn with(self, text: &str) -> Result<Written, PackFault> {
+        self.checked(text, &[])
+    }
+
+    fn checked(mut self, text: &str, before: &[Packs]) -> Result<Written, PackFault> {
         if text.len() > FILE_BYTES_MAX {
             return Err(PackFault::of_all(format!("the file is longer than {FILE_BYTES_MAX} bytes")));
         }
         let head = source::head_of(text).map_err(|fault| PackFault::at(text, fault))?;
         let key = head.key.get_ref().as_str();
-        let before = self.names();
         if !self.put(key, text) {
             let fault = if VenueKind::from_key(key).key() == key {
                 format!("this version has no pack for {key}: such a venue goes by that of fitness clubs")
@@ -144,7 +154,7 @@ impl Sources {
             };
             return Err(PackFault::at(text, (head.key.span().start, fault)));
         }
-        let mut names = source::Names::in_place_of(SHIPPED.clone(), before);
+        let mut names = source::Names::in_place_of(SHIPPED.clone());
         let mut all = Vec::new();
         for (known, text) in &self.0 {
             let built = source::compile(text, &mut names, None).map_err(|fault| match PackFault::at(text, fault) {
@@ -155,13 +165,14 @@ impl Sources {
             })?;
             all.push((*known, built));
         }
-        if let Some(missing) = names.missing() {
-            return Err(PackFault::of_all(format!("there is no {missing}, on which the program or records rely")));
-        }
         let read: Vec<Built<'_>> =
             all.iter().map(|(key, built)| Built { key, text: &built.text, work: &built.work }).collect();
-        let packs = Packs::read(&read);
-        let packs = packs.map_err(|error| PackFault::of_all(error.to_string()))?;
+        let packs = Packs::read(&read, 0).map_err(|error| PackFault::of_all(error.to_string()))?;
+        kept::check(&packs, Packs::shipped()).map_err(|lack| PackFault::of_lack(text, lack))?;
+        before
+            .iter()
+            .try_for_each(|before| kept::check_records(&packs, before))
+            .map_err(|lack| PackFault::of_lack(text, lack))?;
         let watched = clockwork::kinds(Packs::shipped());
         if let Some(kind) = clockwork::kinds(&packs).difference(&watched).next() {
             return Err(PackFault::of_all(format!("the clock does not look after {kind}, and a step waits for it")));
@@ -274,46 +285,56 @@ mod tests {
         shipped.with(&text)
     }
 
+    fn packs_with(written: &Written) -> Packs {
+        Packs::read(&[Built { key: &written.key, text: &written.text, work: &written.work }], 1).unwrap()
+    }
+
     #[test]
     fn what_the_program_and_records_rely_on_stays() {
         let office = "  [\"office\", \"写字楼\", \"辦公大樓\", \"Office building\"],\n";
-        let refund_card = r#"{ key = "card_no", label = ["卡号", "卡號", "Card number"], type = "text(30)", required = "yes" },
+        let card_no = r#"{ key = "card_no", label = ["卡号", "卡號", "Card number"], type = "text(30)", required = "yes" },
   { key = "member_name", label = ["姓名", "姓名", "Name"], type = "name", required = "yes" },
   { key = "applied_at", label = ["申请时间", "申請時間", "Asked at"]"#;
-        let other_type = refund_card.replace("text(30)", "text(31)");
-        let other_field = refund_card.replace("card_no", "card_colour");
-        for (key, from, to, fault) in [
-            ("fitness", office, "", "1: there is no item `office` of list `area_kind`: records may hold it"),
-            ("fitness", "id = \"CL-20\"", "id = \"CL-99\"", "there is no checklist `CL-20`"),
+        let other_type = card_no.replace("text(30)", "text(31)");
+        let other_field = card_no.replace("card_no", "card_colour");
+        let number = r#"type = "phone", required = { unless = { cooperation = ["refused"] } } }"#;
+        let level_2 = r#"by = ["cs_supervisor"], needs = ["is(level1_result, escalated, refund_proposed)"]"#;
+        for (from, to, fault) in [
+            (office, "", "there is no item `office` of list `area_kind`: records may hold it"),
+            ("id = \"CL-20\"", "id = \"CL-99\"", "checklist CL-20 has no item"),
             (
-                "fitness",
                 "key = \"outing.ask_minutes\"\nvalue = 1\nunit = \"min\"",
                 "key = \"outing.ask_minutes\"\nvalue = 1\nunit = \"s\"",
-                "`outing.ask_minutes` counts `min`, not `s`",
+                "`outing.ask_minutes` counts something else",
             ),
+            (card_no, &other_type, "`card_no` of record refund holds text(30) in the program, and text(31)"),
+            (card_no, &other_field, "the program keeps no field `card_colour` of record refund"),
+            (number, &number.replace("phone", "text(20)"), "`mobile` of form F-03 is of another type"),
+            ("id = \"F-04\"", "id = \"F-04\"\npacks = [\"sports\"]", "fitness venues have no form F-04"),
+            ("id = \"SM-10\"", "id = \"SM-10\"\npacks = [\"sports\"]", "fitness venues have no machine SM-10"),
+            ("key = \"level_1\", label", "key = \"first_level\", label", "SM-10 has no step `level_1` to `level1`"),
+            (level_2, r#"by = ["any"], needs = []"#, "step `level_2` of SM-10 keeps R-048, a hard rule"),
+            ("id = \"R-048\"", "id = \"R-948\"", "R-048 is a hard rule, kept by SM-10.level_2"),
             (
-                "fitness",
-                refund_card,
-                &other_type,
-                "`card_no` of record refund holds text(30) in the program, and text(31)",
+                "required = \"yes\", rule = { id_number_of = \"id_type\" } }",
+                "required = \"yes\" }",
+                "is the number of a document no more",
             ),
-            ("fitness", refund_card, &other_field, "the program keeps no field `card_colour` of record refund"),
+            ("unit = \"min\"", "unit = \"minutes\"", "`minutes` is no unit"),
+            ("set(final_decision, refund)", "set(final_amount, refund)", "`final_amount` holds money"),
+            ("id = \"F-17\"", "id = \"F 17\"", "`F 17` is no name"),
             (
-                "fitness",
-                "key = \"level_1\", label",
-                "key = \"first_level\", label",
-                "1: there is no step `level_1` to `level1` of machine SM-10",
-            ),
-            (
-                "core",
-                r#"type = "enum(salutation)""#,
-                r#"type = "text(10)""#,
-                "holds code in the program, and text(10) here",
+                "record = \"refund\"\ntitle = [\"退卡申请单\"",
+                "record = \"pets\"\ntitle = [\"退卡申请单\"",
+                "no records of kind `pets`",
             ),
         ] {
-            let told = changed(key, from, to).unwrap_err().to_string();
+            let told = changed("fitness", from, to).unwrap_err().to_string();
             assert!(told.contains(fault), "{told}, not {fault}");
         }
+        // It is told where.
+        let told = changed("fitness", "key = \"level_1\", label", "key = \"first_level\", label").unwrap_err();
+        assert_eq!(told.line, line_of("id = \"SM-10\"") + 1);
     }
 
     #[test]
@@ -328,7 +349,7 @@ mod tests {
     fn a_pack_says_other_words_asks_less_and_offers_more() {
         let added = r#"["maybe", "再说", "再說", "Perhaps"], ["refused", "不配合", "婉拒", "Refused", "nowhere"]"#;
         let written = changed("fitness", r#"["refused", "不配合", "婉拒", "Refused"]"#, added).unwrap();
-        let packs = Packs::read(&[written.built()]).unwrap();
+        let packs = packs_with(&written);
         let pack = packs.pack(VenueKind::Fitness);
         let offered = pack.list("cooperation").iter().filter(|item| item.offered).map(|item| &*item.key);
         assert_eq!(offered.collect::<Vec<_>>(), ["cooperative", "short_on_time", "maybe"]);
@@ -341,23 +362,25 @@ mod tests {
             changed("fitness", asked, &format!("{own},\n  {asked}"))
         };
         let written = field("own_plate", "text(10)").unwrap();
-        let packs = Packs::read(&[written.built()]).unwrap();
+        let packs = packs_with(&written);
         let form = packs.pack(VenueKind::Fitness).form("F-17").unwrap();
         assert!(form.field("own_plate").is_some());
         let fault = |key, kind| field(key, kind).unwrap_err().fault;
         assert!(fault("plate", "text(10)").contains("one that a club adds begins with `own_`: `own_plate`"));
         assert!(fault("own_plate", "signature").starts_with("a field that a club adds is of type text, "));
-        // It stays what it was.
+        // It stays what it was, and so does what records may hold otherwise.
         let mut sources = Sources::shipped();
         assert!(sources.put("fitness", &written.source));
-        let other = written.source.replacen(
-            "\"text(10)\", required = \"no\" },\n  { key = \"reason_text",
-            "\"money\", required = \"no\" },\n  { key = \"reason_text",
-            1,
-        );
-        assert_ne!(other, written.source);
-        let told = sources.with(&other).unwrap_err().fault;
-        assert!(told.starts_with("`own_plate` of record refund held text(10) until now, and money here"), "{told}");
+        let before = [packs];
+        let next = |text: &str| sources.clone().newer(&text.replacen("\nversion = 1\n", "\nversion = 2\n", 1), &before);
+        assert_eq!(next(&written.source).unwrap().version, 2);
+        let longer = written.source.replacen("type = \"text(10)\", required", "type = \"text(12)\", required", 1);
+        assert!(next(&longer).is_ok());
+        let other = written.source.replacen("type = \"text(10)\", required", "type = \"money\", required", 1);
+        let fault = next(&other).unwrap_err();
+        assert_eq!(fault.fault, "`own_plate` held something else once: give it another name");
+        assert!(other.lines().nth(fault.line - 1).unwrap().contains("own_plate"), "{fault}");
+        assert!(next(FITNESS).is_ok(), "it need not be asked for");
         // A field that is asked for no more.
         let text = Sources::shipped().get("fitness").unwrap().to_owned();
         let line = text.lines().find(|line| line.contains("key = \"reason_text\"") && line.contains("In their words"));

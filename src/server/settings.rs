@@ -261,9 +261,17 @@ pub struct Sealed {
 #[derive(Debug, Subcommand)]
 pub enum Pack {
     /// Say what is wrong with a pack's file, by line
+    ///
+    /// With `--data` or `--database` as `publish` would, beside the packs in force there; without, beside those that ship.
     Check {
         /// Such as public/packs/fitness.toml
         file: PathBuf,
+        /// The folder with the club's database
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// The club's database on PostgreSQL
+        #[arg(long, value_name = "URL", value_parser = database)]
+        database: Option<String>,
     },
     /// Say which packs are in force, and since when
     List {

@@ -31,7 +31,7 @@ async fn a_pack_that_is_published_is_in_force_from_the_next_unlock_on() {
     leads::capture_fast(&tablet, &guest).await;
     leads::ticked(&tablet, &guest).await;
     tablet.link("更多").tap().await;
-    tablet.text("健身俱乐部，第1版；新的一版已到，下次解锁起用").shown().await;
+    tablet.text("健身俱乐部，随程序的第1版；新的一版已到，下次解锁起用").shown().await;
     let mut eye = Eye::on(&tablet);
     eye.look("93-pack-waits").await;
     back_to_the_card(&tablet).await;
@@ -47,7 +47,7 @@ async fn a_pack_that_is_published_is_in_force_from_the_next_unlock_on() {
     tablet.reload().await;
     tablet.unlock(LIN_YUE).await;
     tablet.link("更多").tap().await;
-    tablet.text("健身俱乐部，第3版").shown().await;
+    tablet.text("健身俱乐部，公司的第2版").shown().await;
     back_to_the_card(&tablet).await;
     tablet.radio("改天再聊").shown().await;
     eye.look("94-pack-in-force").await;
@@ -74,7 +74,7 @@ async fn a_pack_that_is_published_is_in_force_from_the_next_unlock_on() {
     tablet.button("全部已送达").shown_in_minutes(2).await;
     let newcomer = Tablet::of(LIN_YUE, "A-08", &server).await;
     newcomer.link("更多").tap().await;
-    newcomer.text("健身俱乐部，第3版").shown().await;
+    newcomer.text("健身俱乐部，公司的第2版").shown().await;
     newcomer.link("接待").tap().await;
     newcomer.button("周敏").tap().await;
     newcomer.text("浙A12345").shown().await;

@@ -307,8 +307,9 @@ impl Vault {
     pub async fn packs(&self) -> Result<Option<PublishedPacks>, AppendError> {
         let read = self.inner.database.read(&[META], async |tx| tx.get(META, PACKS_ROW)?.bytes().await);
         let Some(row) = read.await? else { return Ok(None) };
-        let (organisation, packs): (OrganisationId, PublishedPacks) = parsed(&row, PACKS_ROW)?;
-        Ok(Some(packs).filter(|_| self.organisation() == Some(organisation)))
+        // What is damaged is fetched again.
+        let kept: Option<(OrganisationId, PublishedPacks)> = parsed(&row, PACKS_ROW).ok();
+        Ok(kept.filter(|(organisation, _)| self.organisation() == Some(*organisation)).map(|(_, packs)| packs))
     }
 
     /// Keeps newer packs.

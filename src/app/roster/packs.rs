@@ -8,7 +8,7 @@ use leptos::prelude::{Notify, Track};
 use yingke_core::{
     journal::AppendError,
     pack::{Pack, Packs, VenueKind},
-    wire::v1::{PublishedPack, PublishedPacks},
+    wire::v1::PublishedPacks,
     work::Work,
 };
 
@@ -19,12 +19,19 @@ pub struct Held {
     here: RefCell<PublishedPacks>,
     /// The mark of what is in force; empty for what ships.
     mark: RefCell<String>,
+    /// Of what this version of the program could not read, since the page was opened.
+    unreadable: RefCell<String>,
     in_force: Cell<&'static Packs>,
 }
 
 impl Default for Held {
     fn default() -> Self {
-        Self { here: RefCell::default(), mark: RefCell::default(), in_force: Cell::new(Packs::shipped()) }
+        Self {
+            here: RefCell::default(),
+            mark: RefCell::default(),
+            unreadable: RefCell::default(),
+            in_force: Cell::new(Packs::shipped()),
+        }
     }
 }
 
@@ -80,13 +87,14 @@ impl Roster {
     pub(super) async fn fetch_packs(self) {
         let inner = self.inner();
         let wanted = self.mark_wanted();
-        if wanted.is_empty() || inner.packs.here.borrow().mark == wanted {
+        let is_known = inner.packs.here.borrow().mark == wanted || *inner.packs.unreadable.borrow() == wanted;
+        if wanted.is_empty() || is_known {
             return;
         }
-        if let Ok(packs) = inner.browser.http().packs().await
-            && read(&packs).is_some()
-            && inner.browser.vault().keep_packs(&packs).await.is_ok()
-        {
+        let Ok(packs) = inner.browser.http().packs().await else { return };
+        if packs.read().is_err() {
+            inner.packs.unreadable.replace(wanted);
+        } else if inner.browser.vault().keep_packs(&packs).await.is_ok() {
             inner.packs.here.replace(packs);
             inner.directory_changed.notify();
         }
@@ -99,16 +107,12 @@ impl Roster {
         if *held.mark.borrow() == mark {
             return;
         }
-        let packs = if mark.is_empty() { Some(Packs::shipped()) } else { read(&held.here.borrow()).map(leaked) };
+        let packs = if mark.is_empty() { Some(Packs::shipped()) } else { held.here.borrow().read().ok().map(leaked) };
         if let Some(packs) = packs {
             held.in_force.set(packs);
             held.mark.replace(mark);
         }
     }
-}
-
-fn read(packs: &PublishedPacks) -> Option<Packs> {
-    Packs::read(&packs.packs.iter().map(PublishedPack::built).collect::<Vec<_>>()).ok()
 }
 
 /// Screens hold on to what they show of a pack, and a page sees few of them.

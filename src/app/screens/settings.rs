@@ -6,7 +6,7 @@ mod reminders;
 use crate::route::use_route;
 use crate::view::prelude::*;
 
-use yingke_core::permit::HouseWork;
+use yingke_core::{pack::edition_of, permit::HouseWork};
 
 use self::{passkey::PasskeyRow, reminders::RemindersRow};
 use super::shell::Pill;
@@ -27,12 +27,12 @@ pub fn More() -> impl IntoView {
     let route = use_route();
     let pack = move || {
         let (w, pack) = (w.get(), roster.pack());
-        let (title, version) = (pack.title.in_language(w.0), pack.version.to_string());
-        if roster.packs_wait() {
-            w.settings_pack_waits(title, &version)
-        } else {
-            w.settings_pack_version(title, &version)
-        }
+        let title = pack.title.in_language(w.0);
+        let said = match edition_of(pack.version) {
+            0 => w.settings_pack_shipped(title, pack.version.to_string()),
+            edition => w.settings_pack_edition(title, edition.to_string()),
+        };
+        if roster.packs_wait() { w.settings_pack_waits(&said) } else { said }
     };
     let lock_minutes = move || roster.me().map_or(0, |me| me.venue.lock_minutes as usize);
     let languages =

@@ -45,9 +45,9 @@ const REFERENCES: [&str; 20] = [
 ];
 const UNITS: [&str; 13] =
     ["s", "min", "h", "day", "month", "oclock", "time", "fen", "ppm", "percent", "deg", "times", "yes"];
-/// How the fields begin that a club adds.
-const OWN: &str = "own_";
-/// What they may be.
+/// Nobody publishes more often, and whoever mistypes can go on.
+const VERSION_MAX: u32 = 1_000_000;
+/// What the fields may be that a club adds.
 const OWN_TYPES: [&str; 15] = [
     "text",
     "long_text",
@@ -65,8 +65,6 @@ const OWN_TYPES: [&str; 15] = [
     "rating5",
     "score100",
 ];
-/// Forms whose screens are drawn by hand.
-const OWN_SCREENS: [&str; 2] = ["F-03", "F-04"];
 /// Kinds of record whose fields stand in the schema itself.
 const OWN_SCHEMA: [&str; 6] = ["person", "visit", "consultation", "outing", "consent", "audit"];
 
@@ -299,12 +297,8 @@ pub struct Names {
     checklists: BTreeSet<String>,
     prompts: BTreeSet<String>,
     routes: BTreeSet<String>,
-    /// With what each counts.
-    parameters: BTreeMap<String, String>,
-    /// With the kind of record that each writes.
-    forms: BTreeMap<String, String>,
-    /// Fields of the form that names a person's fields in its own way.
-    card: BTreeSet<String>,
+    parameters: BTreeSet<String>,
+    forms: BTreeSet<String>,
     /// Kind of record, field, what it holds and how it merges.
     records: BTreeMap<String, BTreeMap<String, (String, String)>>,
     groups: BTreeMap<String, BTreeMap<String, Vec<(String, String)>>>,
@@ -312,55 +306,17 @@ pub struct Names {
     kpis: BTreeSet<String>,
     rules: BTreeSet<String>,
     tasks: BTreeSet<String>,
-    /// What the packs that ship name, if others are to take their place: what the program itself relies on.
+    /// What the packs that ship name, if others are to take their place: records hold no more than that.
     shipped: Option<Box<Names>>,
-    /// What those name that are in force.
-    before: Option<Box<Names>>,
 }
 
 impl Names {
-    /// For packs that take the place of those that ship, and of those in force before: they may say anew what those
-    /// name, but keep what the program relies on and what records were written with.
+    /// For packs that take the place of those that ship: fields of theirs that records do not have are faults.
     #[must_use]
     #[allow(dead_code, reason = "what the build reads are those that ship")]
-    pub fn in_place_of(shipped: Names, before: Names) -> Self {
-        Self { shipped: Some(Box::new(shipped)), before: Some(Box::new(before)), ..Self::default() }
+    pub fn in_place_of(shipped: Names) -> Self {
+        Self { shipped: Some(Box::new(shipped)), ..Self::default() }
     }
-
-    /// The first thing that packs that ship name and these do not, though records or the program may name it.
-    #[must_use]
-    #[allow(dead_code, reason = "what the build reads are those that ship")]
-    pub fn missing(&self) -> Option<String> {
-        let shipped = self.shipped.as_deref()?;
-        let lists = shipped.lists.iter().find_map(|(list, codes)| {
-            let Some(here) = self.lists.get(list) else { return Some(format!("list `{list}`")) };
-            codes.iter().find(|code| !here.contains(*code)).map(|code| {
-                format!("item `{code}` of list `{list}`: records may hold it; let it be offered `nowhere` instead")
-            })
-        });
-        let machines = || {
-            shipped.machines.iter().find_map(|(id, known)| {
-                let Some(here) = self.machines.get(id) else { return Some(format!("machine {id}")) };
-                here.missing(known).map(|what| format!("{what} of machine {id}"))
-            })
-        };
-        lists
-            .or_else(|| first_missing("form", shipped.forms.keys(), |id| self.forms.contains_key(id)))
-            .or_else(|| first_missing("checklist", &shipped.checklists, |id| self.checklists.contains(id)))
-            .or_else(|| first_missing("talk", &shipped.prompts, |id| self.prompts.contains(id)))
-            .or_else(|| first_missing("route", &shipped.routes, |key| self.routes.contains(key)))
-            .or_else(|| first_missing("parameter", shipped.parameters.keys(), |key| self.parameters.contains_key(key)))
-            .or_else(machines)
-    }
-}
-
-#[allow(dead_code, reason = "what the build reads are those that ship")]
-fn first_missing<'a>(
-    what: &str,
-    shipped: impl IntoIterator<Item = &'a String>,
-    is_here: impl Fn(&String) -> bool,
-) -> Option<String> {
-    shipped.into_iter().find(|name| !is_here(name)).map(|name| format!("{what} `{name}`"))
 }
 
 /// What a build without the whole work ships: the forms, and beside them these.
@@ -414,7 +370,7 @@ pub fn compile(text: &str, names: &mut Names, only: Option<Only>) -> Result<Buil
     let mut built = Built::default();
     let out = &mut built.text;
     let (version_at, version) = (pack.version.span().start, *pack.version.get_ref());
-    expect(version_at, version > 0, || "the first version is 1".into())?;
+    expect(version_at, (1..=VERSION_MAX).contains(&version), || format!("versions are 1 to {VERSION_MAX}"))?;
     line_of(out, 'p', &[&version.to_string()], &[(pack.title.span().start, pack.title.get_ref())])?;
     for list in &pack.list {
         let (at, list) = (list.span().start, list.get_ref());
@@ -450,12 +406,9 @@ pub fn compile(text: &str, names: &mut Names, only: Option<Only>) -> Result<Buil
         };
         let unit = &*parameter.unit;
         expect(at, UNITS.contains(&unit), || format!("`{unit}` is no unit: {}", UNITS.join(", ")))?;
-        let twice = names.parameters.insert(parameter.key.clone(), unit.to_owned()).is_some();
+        check_id(at, &parameter.key)?;
+        let twice = !names.parameters.insert(parameter.key.clone());
         expect(at, !twice, || format!("there are two parameters `{}`", parameter.key))?;
-        // One that the packs that ship do not have is asked for by what else is new.
-        if let Some(was) = names.shipped.as_ref().and_then(|shipped| shipped.parameters.get(&parameter.key)) {
-            expect(at, was == unit, || format!("`{}` counts `{was}`, not `{unit}`", parameter.key))?;
-        }
         let mut lines = String::new();
         line_of(&mut lines, 'n', &[&parameter.key, unit, &values], &[(at, &parameter.label)])?;
         if only.is_none_or(|only| only.parameters.contains(&&*parameter.key)) {
@@ -464,6 +417,7 @@ pub fn compile(text: &str, names: &mut Names, only: Option<Only>) -> Result<Buil
     }
     for checklist in &pack.checklist {
         let (at, checklist) = (checklist.span().start, checklist.get_ref());
+        check_id(at, &checklist.id)?;
         let twice = !names.checklists.insert(checklist.id.clone());
         expect(at, !twice, || format!("there are two checklists `{}`", checklist.id))?;
         let mut lines = String::new();
@@ -480,6 +434,7 @@ pub fn compile(text: &str, names: &mut Names, only: Option<Only>) -> Result<Buil
     }
     for prompt in &pack.prompt {
         let (at, prompt) = (prompt.span().start, prompt.get_ref());
+        check_id(at, &prompt.id)?;
         let twice = !names.prompts.insert(prompt.id.clone());
         expect(at, !twice, || format!("there are two talks `{}`", prompt.id))?;
         let mut lines = String::new();
@@ -498,6 +453,7 @@ pub fn compile(text: &str, names: &mut Names, only: Option<Only>) -> Result<Buil
         expect(at, !twice, || format!("there are two routes `{}`", route.key))?;
         let mut lines = String::new();
         line_of(&mut lines, 'r', &[&route.key], &[(at, &route.title)])?;
+        expect(at, !route.stops.is_empty(), || format!("route {} has no stop", route.key))?;
         let mut keys = BTreeSet::new();
         for stop in &route.stops {
             let (at, stop) = (stop.span().start, stop.get_ref());
@@ -514,11 +470,10 @@ pub fn compile(text: &str, names: &mut Names, only: Option<Only>) -> Result<Buil
     }
     for form in &pack.form {
         let (at, form) = (form.span().start, form.get_ref());
-        let twice = names.forms.insert(form.id.clone(), form.record.clone()).is_some();
-        expect(at, !twice, || format!("there are two forms `{}`", form.id))?;
-        if let Some(was) = names.shipped.as_ref().and_then(|shipped| shipped.forms.get(&form.id)) {
-            expect(at, *was == form.record, || format!("form {} writes `{was}`, not `{}`", form.id, form.record))?;
-        }
+        check_id(at, &form.id)?;
+        expect(at, names.forms.insert(form.id.clone()), || format!("there are two forms `{}`", form.id))?;
+        let is_kept = names.shipped.as_ref().is_none_or(|shipped| shipped.records.contains_key(&form.record));
+        expect(at, is_kept, || format!("the program keeps no records of kind `{}`", form.record))?;
         let mut lines = String::new();
         compile_form(at, form, names, &mut lines)?;
         if only.is_none_or(|only| only.forms.contains(&&*form.id)) {
@@ -586,6 +541,7 @@ fn compile_form(at: usize, form: &Form, names: &mut Names, out: &mut String) -> 
     for section in &form.section {
         let (at, section) = (section.span().start, section.get_ref());
         expect(at, (1..=4).contains(&section.columns), || format!("{} columns: 1 to 4", section.columns))?;
+        check_code(at, &section.key)?;
         let columns = section.columns.to_string();
         let mut words = vec![(at, &section.title)];
         words.extend(section.text.as_ref().map(|text| (at, text)));
@@ -595,15 +551,11 @@ fn compile_form(at: usize, form: &Form, names: &mut Names, out: &mut String) -> 
             expect(at, seen.insert(&field.key), || format!("form {} has two fields `{}`", form.id, field.key))?;
             compile_field(at, field, names, &type_by_key, out)?;
             // The lead card names the person's fields in its own way.
-            if form.id == "F-03" {
-                names.card.insert(field.key.clone());
-                let is_known = names.shipped.as_ref().is_none_or(|shipped| shipped.card.contains(&field.key));
-                expect(at, is_known, || format!("the program keeps no field `{}` of a lead", field.key))?;
-            } else {
+            if form.id != "F-03" {
                 let merge = if matches!(field.r#type.as_str(), "signature") { "once" } else { "" };
                 let holds = (work::holds(&field.r#type).to_owned(), merge.to_owned());
-                if names.shipped.is_some() && field.key.starts_with(OWN) {
-                    check_own(at, form, field, &holds, names)?;
+                if names.shipped.is_some() && field.key.starts_with(named::OWN) {
+                    check_own(at, form, field)?;
                 } else {
                     check_kept(at, &form.record, &field.key, &holds, names)?;
                 }
@@ -628,27 +580,22 @@ fn check_kept(at: usize, record: &str, key: &str, holds: &(String, String), name
     expect(at, was == Some(holds), || match was {
         Some((was, _)) => format!("`{key}` of record {record} holds {was} in the program, and {} here", holds.0),
         None => format!(
-            "the program keeps no field `{key}` of record {record}; one that a club adds begins with `{OWN}`: `{OWN}{key}`"
+            "the program keeps no field `{key}` of record {record}; one that a club adds begins with `{0}`: `{0}{key}`",
+            named::OWN
         ),
     })
 }
 
-/// Whether a club can add a field to a form: one plain value, and the same kind of value as ever.
-fn check_own(at: usize, form: &Form, field: &Field, holds: &(String, String), names: &Names) -> Result<(), Fault> {
+/// Whether a club can add a field to a form: one plain value.
+fn check_own(at: usize, form: &Form, field: &Field) -> Result<(), Fault> {
     let (key, kind) = (&field.key, &*field.r#type);
     let name = kind.split('(').next().unwrap_or(kind);
-    expect(at, !OWN_SCREENS.contains(&&*form.id), || format!("form {} has a screen that asks no more", form.id))?;
     expect(at, OWN_TYPES.contains(&name), || {
         format!("a field that a club adds is of type {}, not {kind}", OWN_TYPES.join(", "))
     })?;
+    expect(at, !named::BY_HAND.contains(&&*form.id), || format!("form {} has a screen that asks no more", form.id))?;
     let is_auto = matches!(&field.required, Required::Plain(plain) if plain == "auto");
-    expect(at, !is_auto || field.default.is_some(), || format!("nothing fills in `{key}` by itself"))?;
-    let kind_of = |holds: &str| holds.split('(').next().unwrap_or_default().to_owned();
-    let was = names.before.as_ref().and_then(|before| before.records.get(&form.record)?.get(key));
-    expect(at, was.is_none_or(|(was, _)| kind_of(was) == kind_of(&holds.0)), || {
-        let was = was.map_or("", |(was, _)| was);
-        format!("`{key}` of record {} held {was} until now, and {} here: give it another name", form.record, holds.0)
-    })
+    expect(at, !is_auto || field.default.is_some(), || format!("nothing fills in `{key}` by itself"))
 }
 
 fn compile_field(
@@ -867,9 +814,7 @@ fn compile_required<'a>(
             Test::HoursAfter { hours_after, parameter } => {
                 let both = kind == "datetime" && type_of(hours_after)? == "datetime";
                 expect(at, both, || format!("`{key}` and `{hours_after}` are not both instants"))?;
-                expect(at, names.parameters.contains_key(parameter), || {
-                    format!("there is no parameter `{parameter}`")
-                })?;
+                expect(at, names.parameters.contains(parameter), || format!("there is no parameter `{parameter}`"))?;
                 format!(">{hours_after}/{parameter}")
             }
             Test::Is(codes) => {
@@ -896,6 +841,12 @@ fn check_kinds<'a>(at: usize, kinds: impl IntoIterator<Item = &'a String>) -> Re
 fn check_code(at: usize, code: &str) -> Result<(), Fault> {
     let plain = code.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_');
     expect(at, plain && (1..=40).contains(&code.len()), || format!("`{code}` is no code: letters, digits and _ only"))
+}
+
+/// As [`check_code`], for what is called as in the manuals: `F-10`, `outing.min_numbers`.
+fn check_id(at: usize, id: &str) -> Result<(), Fault> {
+    let plain = id.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-' | b'.'));
+    expect(at, plain && (1..=40).contains(&id.len()), || format!("`{id}` is no name: letters, digits, _, - and . only"))
 }
 
 fn check_words(at: usize, words: &[String]) -> Result<(), Fault> {

@@ -3,7 +3,7 @@
 //! Steps, tasks and figures name what core does, with typed parameters: `filled(true_reason)`. There is no language
 //! of expressions; a name that core does not have is a fault of the file.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde::Deserialize;
@@ -161,26 +161,8 @@ struct Part {
 /// A machine that was read.
 #[derive(Debug, Clone, Default)]
 pub struct Known {
-    /// The kinds of record that it runs, and where their state is.
-    records: String,
-    place: String,
-    /// Each with the state that it leads to.
-    moves: BTreeMap<String, String>,
+    moves: BTreeSet<String>,
     states: BTreeSet<String>,
-}
-
-impl Known {
-    /// The first thing that the machine that ships has and this one does not.
-    pub fn missing(&self, shipped: &Self) -> Option<String> {
-        if (&self.records, &self.place) != (&shipped.records, &shipped.place) {
-            return Some(format!("`{}` of record {}", shipped.place, shipped.records));
-        }
-        let state = shipped.states.iter().find(|state| !self.states.contains(*state));
-        let step = || shipped.moves.iter().find(|(key, to)| self.moves.get(*key) != Some(*to));
-        state
-            .map(|state| format!("state `{state}`"))
-            .or_else(|| step().map(|(key, to)| format!("step `{key}` to `{to}`")))
-    }
 }
 
 /// The guarded group that holds a state.
@@ -219,10 +201,8 @@ pub fn compile(pack: &Pack, names: &mut Names, built: &mut Built) -> Result<(), 
     // Steps set off steps of other machines, so all are known first.
     for machine in &pack.machine {
         let (at, machine) = (machine.span().start, machine.get_ref());
-        let (records, place) = (machine.record.clone(), machine.place.clone());
-        let mut known = Known { records, place, ..Known::default() };
-        let moves = machine.moves.iter().map(Spanned::get_ref);
-        known.moves.extend(moves.map(|step| (step.key.clone(), step.to.clone())));
+        let mut known = Known::default();
+        known.moves.extend(machine.moves.iter().map(|step| step.get_ref().key.clone()));
         known.states.extend(machine.states.iter().map(|state| state.get_ref()[0].clone()));
         let twice = names.machines.insert(machine.id.clone(), known).is_some();
         expect(at, !twice, || format!("there are two machines `{}`", machine.id))?;
@@ -435,11 +415,7 @@ fn check_guard(names: &Names, record: &str, name: &str, arguments: &[&str]) -> R
     let field = |path: &str| has_field(names, record, path);
     let parameter = |key: &str| {
         let is_number = !key.is_empty() && key.bytes().all(|c| c.is_ascii_digit());
-        if is_number || names.parameters.contains_key(key) {
-            Ok(())
-        } else {
-            Err(format!("there is no parameter `{key}`"))
-        }
+        if is_number || names.parameters.contains(key) { Ok(()) } else { Err(format!("there is no parameter `{key}`")) }
     };
     match name {
         "filled" | "any_filled" => arguments.iter().try_for_each(|argument| field(argument)),
@@ -463,28 +439,46 @@ fn check_guard(names: &Names, record: &str, name: &str, arguments: &[&str]) -> R
 fn check_effect(names: &Names, record: &str, name: &str, arguments: &[&str]) -> Result<(), String> {
     let field = |path: &str| has_field(names, record, path);
     match name {
-        "now" | "me" | "clear" | "add" | "set" => field(arguments[0]),
+        "now" | "me" | "clear" | "add" => field(arguments[0]),
+        "set" => field(arguments[0]).and_then(|()| check_set(names, record, arguments[0], arguments[1])),
         "performance" => field(arguments[0]),
         "set_number" | "hours_from_now" => field(arguments[0]).and_then(|()| {
-            if names.parameters.contains_key(arguments[1]) { Ok(()) } else { Err("there is no such parameter".into()) }
+            if names.parameters.contains(arguments[1]) { Ok(()) } else { Err("there is no such parameter".into()) }
         }),
         "minutes_between" => arguments.iter().try_for_each(|argument| field(argument)),
         "move" => {
             let machine = names.machines.get(arguments[1]).ok_or("there is no such machine")?;
-            if !machine.moves.contains_key(arguments[2]) {
+            if !machine.moves.contains(arguments[2]) {
                 return Err(format!("{} has no step `{}`", arguments[1], arguments[2]));
             }
             field(arguments[0])
         }
         "make" => {
-            let known = names.records.contains_key(arguments[0]);
-            if known { Ok(()) } else { Err(format!("there is no record `{}`", arguments[0])) }
+            if !names.records.contains_key(arguments[0]) {
+                return Err(format!("there is no record `{}`", arguments[0]));
+            }
+            let fields = arguments[1..].iter().filter_map(|argument| argument.split('=').next());
+            fields.map(str::trim).try_for_each(|key| has_field(names, arguments[0], key))
         }
         "inform" => arguments
             .iter()
             .try_for_each(|actor| if is_actor(actor) { Ok(()) } else { Err(format!("there is no post `{actor}`")) }),
         _ => Ok(()),
     }
+}
+
+/// Whether a field can hold what a step sets it to.
+fn check_set(names: &Names, record: &str, key: &str, value: &str) -> Result<(), String> {
+    let Some((holds, _)) = record.split('|').find_map(|record| names.records.get(record)?.get(key)) else {
+        return Ok(()); // a member of the group of the state
+    };
+    let fits = match value {
+        "true" | "false" => holds == "bool",
+        "today" => holds == "day",
+        number if number.parse::<i64>().is_ok() => holds.starts_with("int(") || holds == "money",
+        _ => holds == "code" || holds.starts_with("text("),
+    };
+    if fits { Ok(()) } else { Err(format!("`{key}` holds {holds}")) }
 }
 
 fn is_actor(actor: &str) -> bool {
@@ -551,7 +545,7 @@ fn compile_task(at: usize, task: &Task, names: &mut Names, out: &mut String) -> 
     let (when, done) = (guards(&task.when)?, guards(&task.done)?);
     let due = calls(at, std::slice::from_ref(&task.due), "due time", named::DUES, |name, arguments| {
         if matches!(name, "after_month" | "after_quarter" | "each_day") {
-            return if names.parameters.contains_key(arguments[0]) { Ok(()) } else { Err("no such parameter".into()) };
+            return if names.parameters.contains(arguments[0]) { Ok(()) } else { Err("no such parameter".into()) };
         }
         has_field(names, &task.record, arguments[0])?;
         let (field, parameters) = match name {
@@ -560,7 +554,7 @@ fn compile_task(at: usize, task: &Task, names: &mut Names, out: &mut String) -> 
         };
         field.map_or(Ok(()), |field| has_field(names, &task.record, field))?;
         parameters.iter().try_for_each(|key| {
-            if names.parameters.contains_key(*key) { Ok(()) } else { Err(format!("there is no parameter `{key}`")) }
+            if names.parameters.contains(*key) { Ok(()) } else { Err(format!("there is no parameter `{key}`")) }
         })
     })?;
     let channel_known = task.channel.is_empty()
@@ -569,7 +563,7 @@ fn compile_task(at: usize, task: &Task, names: &mut Names, out: &mut String) -> 
     expect(at, channel_known, || format!("there is no channel `{}`", task.channel))?;
     let prompt_known = task.prompt.is_empty() || names.prompts.contains(&task.prompt);
     expect(at, prompt_known, || format!("there are no talking points `{}`", task.prompt))?;
-    let form_known = task.form.is_empty() || names.forms.contains_key(&task.form);
+    let form_known = task.form.is_empty() || names.forms.contains(&task.form);
     expect(at, form_known, || format!("there is no form `{}`", task.form))?;
     let mut escalate = Vec::new();
     for step in &task.escalate {
@@ -609,16 +603,16 @@ fn compile_rule(at: usize, rule: &Rule, names: &mut Names, out: &mut String) -> 
     for keeper in &rule.kept_by {
         let known = match keeper.split_once('.') {
             Some((machine, step)) if machine.starts_with("SM-") => {
-                names.machines.get(machine).is_some_and(|machine| machine.moves.contains_key(step))
+                names.machines.get(machine).is_some_and(|machine| machine.moves.contains(step))
             }
-            _ if keeper.starts_with("F-") => names.forms.contains_key(keeper),
+            _ if keeper.starts_with("F-") => names.forms.contains(keeper),
             _ if keeper.starts_with("T-") => names.tasks.contains(keeper),
             _ => keeper.strip_prefix("core:").is_some_and(|part| !part.is_empty()),
         };
         expect(at, known, || format!("{} is kept by `{keeper}`, which is not there", rule.id))?;
     }
     for parameter in &rule.parameters {
-        expect(at, names.parameters.contains_key(parameter), || format!("there is no parameter `{parameter}`"))?;
+        expect(at, names.parameters.contains(parameter), || format!("there is no parameter `{parameter}`"))?;
     }
     let who = actors(at, &rule.who, names, "")?;
     let columns = [

@@ -35,6 +35,15 @@ pub(super) const SPORTS: Built<'static> = shipped!("sports");
 /// The kinds of venue that have a pack of their own.
 pub const KINDS: [VenueKind; 2] = [VenueKind::Fitness, VenueKind::Sports];
 
+/// The number of a pack is that of the club's edition, and beside it, below this, that of what ships.
+const EDITION: u32 = 1_000;
+
+/// The club's edition that the number of a pack tells of; 0 for one that ships.
+#[must_use]
+pub fn edition_of(version: u32) -> u32 {
+    version / EDITION
+}
+
 /// What each kind of venue goes by.
 #[derive(Debug, Clone)]
 pub struct Packs([(Pack, Work); KINDS.len()]);
@@ -43,15 +52,15 @@ impl Packs {
     /// Those that ship.
     #[must_use]
     pub fn shipped() -> &'static Self {
-        static PACKS: LazyLock<Packs> = LazyLock::new(|| Packs::read(&[]).expect("the build has checked them"));
+        static PACKS: LazyLock<Packs> = LazyLock::new(|| Packs::read(&[], 0).expect("the build has checked them"));
         &PACKS
     }
 
-    /// Those that ship, with others in the place of some.
+    /// Those that ship, with others in the place of some; `edition` counts what the club has published, from 1.
     ///
     /// # Errors
     /// [`PackError`], by the first line that this version cannot read.
-    pub fn read(published: &[Built<'_>]) -> Result<Self, PackError> {
+    pub fn read(published: &[Built<'_>], edition: u32) -> Result<Self, PackError> {
         let in_place_of = |shipped: Built<'static>| {
             published.iter().find(|built| built.key == shipped.key).copied().unwrap_or(shipped)
         };
@@ -61,7 +70,14 @@ impl Packs {
             let work = Work::read(kind, &[common.work, own.work])?;
             Ok((Pack::read(kind, common.text, own.text)?, work))
         };
-        Ok(Self([read(VenueKind::Fitness, FITNESS)?, read(VenueKind::Sports, SPORTS)?]))
+        let mut packs = Self([read(VenueKind::Fitness, FITNESS)?, read(VenueKind::Sports, SPORTS)?]);
+        if edition > 0 {
+            for (pack, _) in &mut packs.0 {
+                let shipped = Self::shipped().pack(pack.kind).version % EDITION;
+                pack.version = edition.saturating_mul(EDITION).saturating_add(shipped);
+            }
+        }
+        Ok(packs)
     }
 
     #[must_use]

@@ -8,7 +8,7 @@ use crate::{
     audience::{Audience, Role},
     change::{CHANGE_EDITS_MAX, Change, EDIT_WRITES_MAX, Edit, Hash, Header, Key, Op, Ranked, Slot, Write},
     id::{ChangeId, DeviceNumber, OrganisationId, RecordId, StaffId, VenueId},
-    pack::{Built, Language},
+    pack::{Built, Language, PackError, Packs},
     review,
     stamp::Stamp,
     time::{Day, Millis},
@@ -387,6 +387,9 @@ pub struct Directory {
 pub struct PublishedPacks {
     /// As in [`Directory::packs`].
     pub mark: String,
+    /// How often the club has published a pack.
+    #[serde(default)]
+    pub edition: u32,
     pub packs: Vec<PublishedPack>,
 }
 
@@ -403,10 +406,14 @@ pub struct PublishedPack {
     pub work: String,
 }
 
-impl PublishedPack {
-    #[must_use]
-    pub fn built(&self) -> Built<'_> {
-        Built { key: &self.key, text: &self.text, work: &self.work }
+impl PublishedPacks {
+    /// What is in force with them.
+    ///
+    /// # Errors
+    /// [`PackError`], by the first line that this version cannot read.
+    pub fn read(&self) -> Result<Packs, PackError> {
+        let packs = self.packs.iter().map(|pack| Built { key: &pack.key, text: &pack.text, work: &pack.work });
+        Packs::read(&packs.collect::<Vec<_>>(), self.edition)
     }
 }
 

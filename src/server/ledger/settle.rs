@@ -207,7 +207,7 @@ pub fn settle(mut found: Found, batch: Batch) -> Settled {
             continue;
         }
         let refusal = refusal.filter(|_| probe::step("exchange: what may not be is refused")).or_else(|| {
-            let fault = author.and_then(|author| states.judge(&ranked.change, &author, &found).err());
+            let fault = author.and_then(|author| states.judge(&ranked, &author, &found).err());
             fault.map(Refusal::from)
         });
         let made_on = found.origin(ranked.change.header.device);
@@ -289,15 +289,15 @@ impl States {
     }
 
     /// By what its author went by when it was made: what came into force since is no reason to refuse it.
-    fn judge(&self, change: &Change, author: &Author, found: &Found) -> Result<(), review::Fault> {
-        let packs = author.packs.of_version(author.venue, change.header.pack);
+    fn judge(&self, ranked: &Ranked, author: &Author, found: &Found) -> Result<(), review::Fault> {
+        let packs = author.packs.of_version(ranked.change.header.pack, ranked.stamp.millis());
         let ground = review::Ground {
             work: packs.work(author.venue),
             pack: packs.pack(author.venue),
             lookup: &|id| found.records.get(&id).or_else(|| found.beside.get(&id)).map(Cow::Borrowed),
             written_by: &|change, record| self.0.get(&(change, record)).cloned(),
         };
-        review::check(change, author.role, &ground)
+        review::check(&ranked.change, author.role, &ground)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sqlx::Row;
+use sqlx::{AssertSqlSafe, Row};
 use yingke_core::{id::OrganisationId, time::Millis};
 
 use super::{DbConnection, DbRow, LOCK_COUNTER, LOOK_AT_ALL, rows::small};
@@ -47,7 +47,7 @@ pub async fn in_force(
             .fetch_optional(&mut *tx)
             .await?;
     let Some(last) = last else { return Ok(InForce::shipped()) };
-    if let Some(known) = read.get(organisation).filter(|known| known.mark == last) {
+    if let Some(known) = read.get(organisation).filter(|known| known.seen == last) {
         return Ok(known);
     }
     let in_force = Arc::new(InForce::of(&published(tx, organisation).await?));
@@ -84,6 +84,7 @@ pub async fn publish(
         .bind(&pack.work)
         .execute(&mut *tx)
         .await?;
-    sqlx::query(LOOK_AT_ALL).execute(&mut *tx).await?;
+    let look_at_all = format!("{} and organisation = $1", LOOK_AT_ALL.trim_end().trim_end_matches(';'));
+    sqlx::query(AssertSqlSafe(look_at_all)).bind(&key[..]).execute(&mut *tx).await?;
     Ok(true)
 }
