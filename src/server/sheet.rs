@@ -2,14 +2,22 @@
 //!
 //! Says of each row which one of the file it is, so that whoever has the file open finds it.
 
-use std::{fs, io::Cursor, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{Cursor, Read},
+    path::Path,
+};
 
 use calamine::{Data, Reader, Xlsx};
 use encoding_rs::{Encoding, GB18030, UTF_8};
 use yingke_core::time::Day;
+use zip::ZipArchive;
 
 /// Larger files are not tables of people: 100,000 rows of 30 columns take some 20 MB.
 const FILE_BYTES_MAX: u64 = 200 << 20;
+/// What a workbook may unpack to: such a table has some 150 MB.
+const UNPACKED_BYTES_MAX: u64 = 600 << 20;
 /// Rows that are read at most.
 const ROWS_MAX: usize = 1_000_000;
 const COLUMNS_MAX: usize = 200;
@@ -49,6 +57,8 @@ pub enum SheetError {
     Unreadable(#[from] std::io::Error),
     #[error("it is larger than {} MB", FILE_BYTES_MAX >> 20)]
     TooLarge,
+    #[error("unpacked it is larger than {} MB", UNPACKED_BYTES_MAX >> 20)]
+    Swollen,
     #[error("neither UTF-8 nor GBK: row {row} has bytes that are in neither")]
     Encoding { row: usize },
     #[error("row {row}: {detail}")]
@@ -131,31 +141,51 @@ fn decoded(bytes: &[u8]) -> Result<(String, &'static str), SheetError> {
 
 fn read_workbook(bytes: Vec<u8>) -> Result<Sheet, SheetError> {
     let fault = |error: calamine::XlsxError| SheetError::Workbook(error.to_string());
+    look_how_large(&bytes, UNPACKED_BYTES_MAX)?;
     let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(fault)?;
     let name = book.sheet_names().first().cloned().ok_or(SheetError::Empty)?;
-    let range = book.worksheet_range(&name).map_err(fault)?;
-    let merged = book.worksheet_merge_cells(&name).transpose().map_err(fault)?.unwrap_or_default();
-    let (top, left) = range.start().ok_or(SheetError::Empty)?;
-    if range.height() > ROWS_MAX || range.width() > COLUMNS_MAX {
-        return Err(SheetError::TooMany);
-    }
-    let mut rows: Vec<SheetRow> = range
-        .rows()
-        .zip(top as usize + 1..)
-        .map(|(cells, number)| SheetRow { number, cells: cells.iter().map(cell).collect() })
-        .collect();
-    // Only the first of merged cells holds what all of them show.
-    for area in merged {
-        let at = |(row, column): (u32, u32)| Some((row.checked_sub(top)? as usize, column.checked_sub(left)? as usize));
-        let (Some(first), Some(last)) = (at(area.start), at(area.end)) else { continue };
-        let Some(value) = rows.get(first.0).and_then(|row| row.cells.get(first.1)).cloned() else { continue };
-        for row in rows.iter_mut().take(last.0 + 1).skip(first.0) {
-            for cell in row.cells.iter_mut().take(last.1 + 1).skip(first.1) {
-                *cell = value.clone();
-            }
+    // Cell by cell: one in each far corner would make a table of all that is between.
+    let mut by_row: BTreeMap<u32, BTreeMap<u32, SheetCell>> = BTreeMap::new();
+    let mut cells = book.worksheet_cells_reader(&name).map_err(fault)?;
+    while let Some(found) = cells.next_cell().map_err(fault)? {
+        let ((row, column), value) = (found.get_position(), cell(&Data::from(found.get_value().clone())));
+        if value != SheetCell::Empty {
+            by_row.entry(row).or_default().insert(column, value);
         }
     }
-    with_names(rows, format!("the sheet {name} of a workbook"))
+    drop(cells);
+    let columns = || by_row.values().flat_map(|cells| cells.keys().copied());
+    let (left, right) = columns().min().zip(columns().max()).ok_or(SheetError::Empty)?;
+    let width = (right - left) as usize + 1;
+    if by_row.len() > ROWS_MAX || width > COLUMNS_MAX {
+        return Err(SheetError::TooMany);
+    }
+    // Only the first of merged cells holds what all of them show.
+    for area in book.worksheet_merge_cells(&name).transpose().map_err(fault)?.unwrap_or_default() {
+        let Some(value) = by_row.get(&area.start.0).and_then(|row| row.get(&area.start.1)).cloned() else { continue };
+        for (_, row) in by_row.range_mut(area.start.0..=area.end.0.max(area.start.0)) {
+            row.extend((area.start.1..=area.end.1.min(right)).map(|column| (column, value.clone())));
+        }
+    }
+    let rows = by_row.into_iter().map(|(row, mut cells)| SheetRow {
+        number: row as usize + 1,
+        cells: (left..=right).map(|column| cells.remove(&column).unwrap_or(SheetCell::Empty)).collect(),
+    });
+    with_names(rows.collect(), format!("the sheet {name} of a workbook"))
+}
+
+/// Unpacks all that is in a workbook and counts, whatever it says of itself: a few bytes can stand for many.
+fn look_how_large(bytes: &[u8], bytes_max: u64) -> Result<(), SheetError> {
+    let fault = |error: zip::result::ZipError| SheetError::Workbook(error.to_string());
+    let mut parts = ZipArchive::new(Cursor::new(bytes)).map_err(fault)?;
+    let mut left = bytes_max;
+    for place in 0..parts.len() {
+        let part = parts.by_index(place).map_err(fault)?;
+        let unpacked = std::io::copy(&mut part.take(left + 1), &mut std::io::sink());
+        let unpacked = unpacked.map_err(|error| SheetError::Workbook(error.to_string()))?;
+        left = left.checked_sub(unpacked).ok_or(SheetError::Swollen)?;
+    }
+    Ok(())
 }
 
 fn cell(data: &Data) -> SheetCell {
@@ -243,6 +273,45 @@ mod tests {
             check_text(plain.replace(',', separator).as_bytes(), "UTF-8", &cells);
         }
         check_text("姓名,电话\r\n\"李\n娜\",'+86138\r\n".as_bytes(), "UTF-8", &[text("李\n娜"), text("+86138")]);
+    }
+
+    /// A workbook of one sheet, packed, with these rows in its XML.
+    fn workbook(rows: &[u8]) -> Vec<u8> {
+        use std::io::Write;
+        let mut book = Workbook::new();
+        book.add_worksheet();
+        let plain = book.save_to_buffer().unwrap();
+        let mut parts = ZipArchive::new(Cursor::new(plain)).unwrap();
+        let mut packed = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for place in 0..parts.len() {
+            let mut part = parts.by_index(place).unwrap();
+            packed.start_file(part.name(), zip::write::SimpleFileOptions::default()).unwrap();
+            if part.name() == "xl/worksheets/sheet1.xml" {
+                packed.write_all(b"<worksheet><sheetData>").unwrap();
+                packed.write_all(rows).unwrap();
+                packed.write_all(b"</sheetData></worksheet>").unwrap();
+            } else {
+                std::io::copy(&mut part, &mut packed).unwrap();
+            }
+        }
+        packed.finish().unwrap().into_inner()
+    }
+
+    #[test]
+    fn what_swells_is_refused_before_it_takes_the_room() {
+        // 17,179,869,184 cells, if all between were a table.
+        let corners =
+            br#"<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>1</v></c></row>"#;
+        assert!(matches!(read_workbook(workbook(corners)), Err(SheetError::TooMany)));
+        let swollen = workbook(&vec![b' '; 2 << 20]);
+        assert!(swollen.len() < 10 << 10, "{}", swollen.len());
+        assert!(look_how_large(&swollen, 3 << 20).is_ok());
+        assert!(matches!(look_how_large(&swollen, 2 << 20), Err(SheetError::Swollen)));
+        // Rows far from each other are a short table.
+        let far =
+            br#"<row r="1"><c r="A1" t="str"><v>a</v></c></row><row r="1048576"><c r="A1048576"><v>1</v></c></row>"#;
+        let sheet = read_workbook(workbook(far)).unwrap();
+        assert_eq!((sheet.rows.len(), sheet.rows[0].number), (1, 1_048_576));
     }
 
     #[test]

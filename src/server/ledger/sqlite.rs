@@ -6,7 +6,7 @@ use std::{fs::File, io::Read, path::Path, time::Duration};
 
 use async_trait::async_trait;
 use sqlx::{
-    QueryBuilder, Sqlite, SqlitePool, Transaction,
+    Connection, QueryBuilder, Sqlite, SqlitePool, Transaction,
     query_builder::Separated,
     sqlite::{SqliteConnectOptions, SqliteError, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -121,6 +121,9 @@ impl SqliteLedger {
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(WRITE_WAIT)
+            // Where the disk is full SQLite rolls back by itself, and the library takes the connection for one that is
+            // still in the middle: it would begin nothing on it any more.
+            .before_acquire(|connection, _| Box::pin(std::future::ready(Ok(!connection.is_in_transaction()))))
             .connect_with(options.clone())
             .await
             .map_err(failed)?;
@@ -376,7 +379,10 @@ async fn insert<Item>(
 
 #[cfg(test)]
 mod tests {
+    use yingke_core::fixture;
+
     use super::*;
+    use crate::{keys::Secrets, pack_check::Sources, register::Register};
 
     /// What a batch costs must not grow with the ledger.
     #[tokio::test]
@@ -406,5 +412,24 @@ mod tests {
             };
             assert!(!plan.iter().any(|(.., step)| reads_all(step)), "{statement}: {plan:?}");
         }
+    }
+
+    /// SQLite rolls back by itself then.
+    #[tokio::test]
+    async fn once_there_is_room_again_a_full_disk_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = SqliteLedger::create(folder.path()).await.unwrap();
+        let organisation = fixture::organisation();
+        ledger.found(organisation, "松风体育", "e1", &Secrets::new()).await.unwrap();
+        let text = include_str!("../../../public/packs/fitness.toml").replacen("\nversion = 1\n", "\nversion = 2\n", 1);
+        let pack = Sources::shipped().with(&text).unwrap();
+        let pages: i64 = sqlx::query_scalar("pragma page_count").fetch_one(&ledger.writer).await.unwrap();
+        let full = format!("pragma max_page_count = {}", pages + 4);
+        sqlx::raw_sql(sqlx::AssertSqlSafe(full)).execute(&ledger.writer).await.unwrap();
+        let refused = ledger.publish_pack(organisation, &pack, fixture::NOW).await.unwrap_err();
+        assert!(refused.to_string().contains("full"), "{refused}");
+        // Another connection has no such bound: there is room.
+        assert!(ledger.publish_pack(organisation, &pack, fixture::NOW).await.unwrap());
+        assert_eq!(ledger.published_packs(organisation).await.unwrap().len(), 1);
     }
 }
