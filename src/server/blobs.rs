@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use axum::{
     Json,
     body::Bytes,
-    extract::{FromRequest, Path, Query, Request, State},
+    extract::{Path, Query, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -27,7 +27,7 @@ use yingke_core::{
 };
 
 use crate::{
-    http::{App, Person, Sender},
+    http::{self, App, Person, Sender},
     ledger::{Database, LedgerError},
     problem::Problem,
     sealed,
@@ -351,10 +351,7 @@ async fn piece_of(request: Request, app: &App, place: Place) -> Result<Bytes, Pr
     if place.length <= SEAL_BYTES as u64 {
         return Err(Problem::malformed("a sealed picture is longer than its seal"));
     }
-    let bytes = Bytes::from_request(request, app).await.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(format!("{PIECE_BYTES_MAX} bytes of a piece at most")),
-        _ => Problem::malformed("the piece broke off"),
-    })?;
+    let bytes = http::whole_body(request, app, PIECE_BYTES_MAX).await?;
     if bytes.len() > PIECE_BYTES_MAX {
         return Err(Problem::too_large(format!("{PIECE_BYTES_MAX} bytes of a piece at most")));
     }

@@ -39,6 +39,7 @@ use tower_http::{
         predicate::{NotForContentType, Predicate, SizeAbove},
     },
     decompression::RequestDecompressionLayer,
+    timeout::{RequestBodyTimeoutLayer, TimeoutError},
 };
 use yingke_core::{
     id::{OrganisationId, StaffId},
@@ -81,6 +82,8 @@ const PINS_AT_ONCE: usize = 2;
 const FREE_PINS: u32 = 3;
 const FREE_GUESSES: u32 = 10;
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// How long a client may pause within a body: networks are weak, but no tablet waits longer for an answer.
+const BODY_WAIT: Duration = Duration::from_secs(15);
 /// How long the database may take to answer whoever asks whether it can be reached.
 const READY_WAIT: Duration = Duration::from_secs(2);
 
@@ -359,6 +362,7 @@ pub fn router(app: App, files: Option<&Path>) -> Router {
         .route("/v1/{*rest}", axum::routing::any(not_found))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(RequestDecompressionLayer::new())
+        .layer(RequestBodyTimeoutLayer::new(BODY_WAIT))
         .layer(middleware::from_fn(as_problem))
         .layer(middleware::from_fn_with_state(app.clone(), counted))
         .with_state(app);
@@ -880,10 +884,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Message<T> {
         if !media.is_some_and(|media| media.eq_ignore_ascii_case("application/json")) {
             return Err(Problem::media_type());
         }
-        let bytes = Bytes::from_request(request, app).await.map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(format!("{BODY_BYTES_MAX} bytes at most")),
-            _ => Problem::malformed("the body broke off, or is not compressed as it says"),
-        })?;
+        let bytes = whole_body(request, app, BODY_BYTES_MAX).await?;
         let read = |error: serde_json::Error| Problem::malformed(place_of(&error));
         let versioned: Versioned = serde_json::from_slice(&bytes).map_err(read)?;
         if versioned.version != VERSION {
@@ -891,6 +892,22 @@ impl<T: DeserializeOwned> FromRequest<App> for Message<T> {
         }
         serde_json::from_slice(&bytes).map(Self).map_err(read)
     }
+}
+
+/// All of a body, of at most so many bytes.
+///
+/// # Errors
+/// A problem, when there are more, it breaks off, or nothing of it comes for [`BODY_WAIT`].
+pub(crate) async fn whole_body(request: Request, app: &App, bytes_max: usize) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, app).await.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(format!("{bytes_max} bytes at most")),
+        _ if is_timed_out(&rejection) => Problem::too_slow(),
+        _ => Problem::malformed("the body broke off, or is not compressed as it says"),
+    })
+}
+
+fn is_timed_out(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<TimeoutError>())
 }
 
 /// Where it goes wrong, without what stands there: only names that are ours.

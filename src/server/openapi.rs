@@ -211,7 +211,7 @@ impl About {
     fn problems(&self) -> Vec<u16> {
         let mut statuses = vec![500, 503];
         if self.takes.is_some() || self.takes_bytes {
-            statuses.extend([400, 413, 415]);
+            statuses.extend([400, 408, 413, 415]);
         }
         if !self.asks.is_empty() {
             statuses.push(400);
@@ -236,7 +236,7 @@ impl About {
 }
 
 /// Every status that a problem document comes with, and what it means.
-const PROBLEMS: [(u16, &str); 13] = [
+const PROBLEMS: [(u16, &str); 14] = [
     (400, "The message cannot be read (`malformed`), or is of a wire version that is not spoken here (`version`)."),
     (
         401,
@@ -244,6 +244,7 @@ const PROBLEMS: [(u16, &str); 13] = [
     ),
     (403, "The PIN (`pin`) or the code (`code`) is not the right one, or the person's post may not do that (`post`)."),
     (404, "There is nothing here (`not-found`)."),
+    (408, "Nothing more of the message came for a while (`slow`)."),
     (
         409,
         "The push counter went backwards: the tablet is a copy of another (`cloned`); or it was not revoked, and only \

@@ -116,6 +116,11 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "the message is too large").detail(detail)
     }
 
+    #[must_use]
+    pub fn too_slow() -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "slow", "nothing more of the message came")
+    }
+
     /// A piece of a picture that begins beyond what is here: the tablet asks how far it has come.
     #[must_use]
     pub fn piece() -> Self {

@@ -15,7 +15,7 @@ use crate::{
 
 /// How long open requests may take to end before they are cut.
 const DRAIN: Duration = Duration::from_secs(10);
-/// How long a client may take to say what it wants. Its body may take longer: networks are weak.
+/// How long a client may take to say what it wants. Its body may take longer, as long as it goes on.
 const HEAD_WAIT: Duration = Duration::from_secs(30);
 
 /// What is served, and where.

@@ -1,5 +1,9 @@
 //! Every kind of bad input gets a problem document, and nothing is stored.
 
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 use yingke_core::{
     fixture,
     wire::v1::{BODY_BYTES_MAX, WireChange},
@@ -70,6 +74,25 @@ async fn a_body_that_is_wrong_in_any_way_is_answered_with_a_problem() {
     assert_eq!(world.changes_kept().await, 0);
     assert_eq!(tablet.push_raw(good.as_bytes()).await.status, 200, "the good one is taken");
     assert_eq!(world.changes_kept().await, 1);
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_go_on_is_answered_and_let_go() {
+    let world = World::new().await;
+    let tablet = world.tablet_of(1).await;
+    let good = good(&world, &tablet);
+    let headers = tablet.headers().into_iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<String>();
+    let length = good.len();
+    let head = format!(
+        "POST /v1/sync HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n{headers}\r\n"
+    );
+    let mut slow = TcpStream::connect(tablet.address).await.unwrap();
+    slow.write_all(format!("{head}{}", &good[..length / 2]).as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("about:blank#slow"), "{answer}");
+    assert_eq!(world.changes_kept().await, 0);
+    assert_eq!(tablet.push_raw(good.as_bytes()).await.status, 200, "the whole is taken");
 }
 
 #[tokio::test]

@@ -505,7 +505,7 @@ fn judged(status: u16, content_type: &str, body: &[u8]) -> Result<(), Trouble> {
         return match status {
             200..=299 if is_json => Ok(()),
             // A proxy in front of an endpoint that is down says so in its own words.
-            429 | 500 | 502..=504 => Err(Trouble::Busy { status, retry_after_s: None }),
+            408 | 429 | 500 | 502..=504 => Err(Trouble::Busy { status, retry_after_s: None }),
             _ => Err(Trouble::Stranger { detail: format!("status {status}, {}", kind_of(content_type)) }),
         };
     };
@@ -516,7 +516,7 @@ fn judged(status: u16, content_type: &str, body: &[u8]) -> Result<(), Trouble> {
         // `person`, and at the door `pin` and `code`: it is the person who has to do something.
         (401 | 403, _) => Trouble::SignIn,
         (409, "cloned") => Trouble::Cloned,
-        (429 | 500..=599, _) => Trouble::Busy { status, retry_after_s: problem.retry_after_s },
+        (408 | 429 | 500..=599, _) => Trouble::Busy { status, retry_after_s: problem.retry_after_s },
         _ => Trouble::NotUnderstood { detail: format!("{status} {code}: {}", problem.title) },
     })
 }
@@ -582,6 +582,7 @@ mod tests {
         problem(403, "pin", &Err(Trouble::SignIn));
         problem(409, "cloned", &Err(Trouble::Cloned));
         problem(429, "wait", &Err(Trouble::Busy { status: 429, retry_after_s: Some(7) }));
+        problem(408, "slow", &Err(Trouble::Busy { status: 408, retry_after_s: Some(7) }));
         problem(503, "later", &Err(Trouble::Busy { status: 503, retry_after_s: Some(7) }));
         problem(400, "version", &Err(Trouble::NotUnderstood { detail: "400 version: t".into() }));
         problem(426, "version", &Err(Trouble::NotUnderstood { detail: "426 version: t".into() }));
