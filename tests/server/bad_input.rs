@@ -1,5 +1,6 @@
 //! Every kind of bad input gets a problem document, and nothing is stored.
 
+use sqlx::{Connection, PgConnection};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -93,6 +94,30 @@ async fn a_body_that_does_not_go_on_is_answered_and_let_go() {
     assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("about:blank#slow"), "{answer}");
     assert_eq!(world.changes_kept().await, 0);
     assert_eq!(tablet.push_raw(good.as_bytes()).await.status, 200, "the whole is taken");
+}
+
+/// The database ends every connection, as when it is started anew.
+#[tokio::test]
+async fn connections_that_the_database_ended_are_made_anew() {
+    let world = World::new().await;
+    let Some(url) = world.postgres() else { return };
+    let tablet = world.tablet_of(1).await;
+    let mut administrator = PgConnection::connect(url).await.unwrap();
+    for times in 1..=3 {
+        tablet.save(1, &world.own(1), tablet.new_record(world.now()), world.now(), &[("name", "李娜")]).await;
+        tablet.settle().await;
+        let ended: i64 = sqlx::query_scalar(
+            "select count(pg_terminate_backend(pid)) from pg_stat_activity \
+             where datname = current_database() and pid <> pg_backend_pid()",
+        )
+        .fetch_one(&mut administrator)
+        .await
+        .unwrap();
+        assert!(ended > 0, "the endpoint was connected");
+        tablet.save(1, &world.own(1), tablet.new_record(world.now()), world.now(), &[("name", "王芳")]).await;
+        tablet.settle().await;
+        assert_eq!(world.changes_kept().await, 2 * times);
+    }
 }
 
 #[tokio::test]

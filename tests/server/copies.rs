@@ -2,6 +2,7 @@
 
 use std::{cell::Cell, collections::BTreeSet, fs, rc::Rc};
 
+use sqlx::{Connection, PgConnection, SqliteConnection};
 use yingke_core::{
     audience::Audience,
     id::{ChangeId, RecordId},
@@ -12,7 +13,7 @@ use yingke_core::{
 use yingke_server::settings::Data;
 
 use crate::{
-    process::{demo, done, refused, serve},
+    process::{demo, done, refused, run, serve},
     world::{self, Place, Tablet},
 };
 
@@ -396,6 +397,48 @@ async fn what_is_exported_can_be_read_by_others_and_brought_in_again() {
 /// How many rows: `cargo xtask soak` says 100,000.
 fn many() -> usize {
     std::env::var("YINGKE_IMPORT_ROWS").map_or(2_000, |rows| rows.parse().unwrap())
+}
+
+/// Each of what it compares, altered by somebody's hand in the database.
+#[tokio::test]
+async fn verify_says_what_was_altered() {
+    for (alter, told) in [
+        ("delete from record where id = (select min(id) from record)", "records are kept"),
+        (
+            "update record set body = (select body from record order by id desc limit 1) \
+             where id = (select min(id) from record)",
+            "is kept under another id as well",
+        ),
+        ("update stream_head set count = count + 1", "the ends of the streams differ"),
+        ("update stream_head set digest = digest + 1", "the ends of the streams differ"),
+        (
+            "update ledger set hash = (select hash from ledger where number = 1) where number = 2",
+            "(number 2) is not what was accepted",
+        ),
+    ] {
+        let place = Place::new().await;
+        let (_child, tablets) = club(&place.data, 1).await;
+        for name in ["李娜", "王芳", "周凯"] {
+            save(&tablets[0], tablets[0].new_record(tablets[0].enrolled.server_time), &[("name", name)]).await;
+        }
+        tablets[0].settle().await;
+        assert!(done(&["verify"], &place.data).await.contains("all agree"));
+        let altered = match &place.data.database {
+            Some(url) => {
+                let mut database = PgConnection::connect(url).await.unwrap();
+                sqlx::query(alter).execute(&mut database).await.unwrap().rows_affected()
+            }
+            None => {
+                let url = format!("sqlite://{}", place.path().join("yingke.db").display());
+                let mut database = SqliteConnection::connect(&url).await.unwrap();
+                sqlx::query(alter).execute(&mut database).await.unwrap().rows_affected()
+            }
+        };
+        assert_eq!(altered, 1, "{alter}");
+        let output = run(&["verify"], &place.data).await;
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(!output.status.success() && said.contains(told), "{alter}: {said}");
+    }
 }
 
 /// Half a table looks like a whole one.

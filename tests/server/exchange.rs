@@ -353,13 +353,57 @@ async fn a_revoked_tablet_and_somebody_who_left_are_shut_out() {
     assert_eq!(tablet.turn().await, Err(TurnError::Endpoint(Trouble::Revoked)));
 }
 
+/// F14: saving goes on all the while, and sending once the person has signed in again.
 #[tokio::test]
-async fn a_credential_runs_out() {
+async fn a_credential_runs_out_and_what_was_saved_is_sent_after_the_next() {
+    let world = World::new().await;
+    let mut tablet = world.tablet_of(1).await;
+    world.pass(37 * DAY_MS);
+    for name in ["李娜", "王芳"] {
+        tablet.save(1, &world.own(1), tablet.new_record(world.now()), world.now(), &[("name", name)]).await;
+        assert_eq!(tablet.turn().await, Err(TurnError::Endpoint(Trouble::SignIn)));
+    }
+    assert_eq!((world.changes_kept().await, tablet.journal.kept().tail.len()), (0, 2));
+    tablet.sign_in(1).await;
+    tablet.settle().await;
+    assert_eq!((world.changes_kept().await, tablet.journal.kept().tail.len()), (2, 0));
+}
+
+/// F7: what is refused waits with its reason, and holds up nobody.
+#[tokio::test]
+async fn of_a_thousand_changes_the_good_ones_arrive_and_the_bad_ones_wait() {
     let world = World::new().await;
     let tablet = world.tablet_of(1).await;
-    world.pass(31 * DAY_MS);
-    assert_eq!(tablet.turn().await, Err(TurnError::Endpoint(Trouble::SignIn)));
-    assert_eq!(world.changes_kept().await, 0);
+    let mut forbidden = std::collections::BTreeSet::new();
+    let mut invalid = std::collections::BTreeSet::new();
+    for number in 0..1_000 {
+        let record = tablet.new_record(world.now());
+        let fields = |phone: &'static str| [("name", "李娜"), ("phone", phone)];
+        match number % 100 {
+            3 => {
+                forbidden.insert(tablet.save(1, &world.own(2), record, world.now(), &fields("+8613800138000")).await);
+            }
+            7 => {
+                invalid.insert(tablet.save(1, &world.own(1), record, world.now(), &fields("12")).await);
+            }
+            _ => {
+                tablet.save(1, &world.own(1), record, world.now(), &fields("+8613800138000")).await;
+            }
+        }
+    }
+    tablet.settle().await;
+    assert_eq!(world.changes_kept().await, 980);
+    let tray = tablet.journal.kept().tray;
+    assert_eq!(tray.len(), 20);
+    for (ranked, reason) in &tray {
+        let id = ranked.change.id();
+        match reason {
+            Refusal::NotAllowed { .. } => assert!(forbidden.remove(&id)),
+            Refusal::Invalid { field, .. } => assert!(field == "phone" && invalid.remove(&id)),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(forbidden.is_empty() && invalid.is_empty());
 }
 
 /// A cursor of another epoch means nothing: reading begins again, as core's turn expects.

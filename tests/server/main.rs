@@ -22,6 +22,7 @@ mod openapi;
 mod packs;
 mod people;
 mod process;
+mod reconnect;
 mod reminders;
 mod snapshot;
 mod steps;

@@ -61,6 +61,25 @@ async fn guesses_wait_longer_and_longer() {
     assert_eq!(tablet.try_sign_in(fixture::staff(1), "000003").await.status, 403, "a success forgives");
 }
 
+/// Whoever tries one PIN on many accounts is one address.
+#[tokio::test]
+async fn pins_cannot_be_guessed_from_one_address() {
+    let world = World::new().await;
+    let tablet = world.tablet().await;
+    let mut tried = 0;
+    loop {
+        // Each is another account, of which none has been tried before.
+        let reply = tablet.try_sign_in(fixture::staff(100 + tried), "260712").await;
+        match reply.problem() {
+            (403, code) if code == "pin" => tried += 1,
+            (429, code) if code == "wait" => break,
+            other => panic!("{other:?}"),
+        }
+        assert!(tried < 50);
+    }
+    assert_eq!(tablet.try_sign_in(fixture::staff(1), PIN).await.status, 429, "the right one waits as well");
+}
+
 #[tokio::test]
 async fn codes_cannot_be_guessed_from_one_address() {
     let world = World::new().await;

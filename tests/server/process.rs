@@ -112,6 +112,16 @@ pub async fn serve_at(listen: &str, words: &[&str], data: &Data) -> (Child, Sock
 pub struct Says(mpsc::UnboundedReceiver<String>);
 
 impl Says {
+    /// All that it says until it ends.
+    pub async fn all(mut self) -> String {
+        let mut all = String::new();
+        while let Some(line) = self.0.recv().await {
+            all.push_str(&line);
+            all.push('\n');
+        }
+        all
+    }
+
     /// Waits for a line with these words.
     pub async fn until(&mut self, words: &str) {
         let said = async { while !self.0.recv().await.expect("it still runs").contains(words) {} };
@@ -131,7 +141,13 @@ pub async fn serve_watched(data: &Data, log: &Path) -> (Child, SocketAddr) {
 }
 
 async fn listening(mut command: Command) -> (Child, SocketAddr, Says) {
-    let mut child = command.env("RUST_LOG", "info").stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+    command.env("RUST_LOG", "info");
+    listening_as(command).await
+}
+
+/// As loud as the command says.
+async fn listening_as(mut command: Command) -> (Child, SocketAddr, Says) {
+    let mut child = command.stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let (say, says) = mpsc::unbounded_channel();
     let address = loop {
@@ -243,6 +259,39 @@ async fn asked_to_end_it_ends_in_good_order() {
     assert!(status.success());
     hints.until("0\r\n\r\n").await;
     assert!(!place.path().join("yingke.db-wal").exists(), "the log was written back");
+}
+
+/// With all that the program and its libraries would ever say.
+#[cfg(unix)]
+#[tokio::test]
+async fn no_line_that_it_writes_tells_of_anybody() {
+    let place = demo().await;
+    let mut loud = command(&SERVE, &place.data);
+    loud.env("RUST_LOG", "trace");
+    let (mut child, address, says) = listening_as(loud).await;
+    let mut tablet = Tablet::enrol(address).await;
+    let staff = tablet.enrolled.directory.staff.iter().find(|staff| staff.name == "林悦").unwrap().clone();
+    tablet.try_sign_in(staff.id, "908172").await;
+    tablet.signed_in = Some(tablet.try_sign_in(staff.id, world::PIN).await.json());
+    let own = Audience::Own(staff.venue, staff.id);
+    let now = tablet.enrolled.server_time;
+    let fields = [("name", "欧阳格格"), ("phone", "+8613912345678"), ("note", "秘密")];
+    let good = tablet.change_by(staff.id, &own, tablet.new_record(now), now, &fields);
+    let bad = tablet.change_by(staff.id, &own, tablet.new_record(now), now, &[("name", "上官三少"), ("phone", "139")]);
+    let answer = tablet.push(&world::push(1, [&good, &bad].map(WireChange::from).to_vec())).await;
+    assert!(matches!(answer.verdicts[..], [Verdict::Accepted { .. }, Verdict::Refused { .. }]), "{answer:?}");
+    tablet.push_raw("{\"version\":1,\"push_counter\":2,\"changes\":[{\"name\":\"欧阳格格\"}]}".as_bytes()).await;
+    let id = child.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
+    child.wait().await.unwrap();
+    let said = says.all().await;
+    assert!(said.contains("DEBUG"), "it was loud: {said}");
+    let token = tablet.signed_in.as_ref().unwrap().token.clone();
+    let secrets = ["欧阳格格", "13912345678", "秘密", "上官三少", "908172", world::PIN, &token, &tablet.enrolled.token];
+    for secret in secrets {
+        let line = said.lines().find(|line| line.contains(secret));
+        assert!(line.is_none(), "{secret}: {line:?}");
+    }
 }
 
 /// On an address of its own, and not where tablets ask.

@@ -20,7 +20,7 @@ use yingke_server::{
     sealed::Sealer,
 };
 
-use crate::world::{self, JSON, PIN, Reply, World};
+use crate::world::{self, Hints, JSON, PIN, Reply, Tablet, World};
 
 const CODE: &str = "87654321";
 
@@ -118,7 +118,7 @@ async fn a_strangers_credentials_reach_nothing_by_any_route() {
                 serde_json::to_vec(&HouseAsk { version: VERSION, deed }).unwrap()
             }
             "/v1/reminders" if *method == "post" => serde_json::to_vec(&remind()).unwrap(),
-            // An open stream: hints are counted below. Signing out would end the walk.
+            // An open stream, of which the test below tells. Signing out would end the walk.
             "/v1/events" | "/v1/sign-out" => continue,
             _ => Vec::new(),
         };
@@ -188,6 +188,28 @@ async fn a_strangers_credentials_reach_nothing_by_any_route() {
     assert!(rows.is_empty(), "nothing of it was kept");
     assert_eq!(world.changes_kept().await, 2);
     assert_eq!(ours.get(&format!("/v1/blobs/{hash}")).await.status, 200, "ours see it");
+}
+
+/// Whoever listens hears of their own organisation alone.
+#[tokio::test]
+async fn a_stranger_is_hinted_of_nothing() {
+    let world = World::new().await;
+    let ours = world.tablet_of(3).await;
+    stranger(&world).await;
+    let tablet = Tablet::enrol_with(world.address, CODE).await;
+    let (mut theirs, mut our_own) = (Hints::of(&tablet).await, Hints::of(&ours).await);
+    for name in ["李娜", "王芳"] {
+        ours.save(3, &world.desk(), ours.new_record(world.now()), world.now(), &[("name", name)]).await;
+        ours.settle().await;
+    }
+    our_own.until("{\"number\":2}").await;
+    // Their own is the first that they hear of, though ours came before.
+    let manager = tablet.enrolled.directory.staff[0].clone();
+    let own = Audience::Own(manager.venue, manager.id);
+    let change = tablet.change_by(manager.id, &own, tablet.new_record(world.now()), world.now(), &[("name", "外人")]);
+    tablet.push(&world::push(1, vec![WireChange::from(&change)])).await;
+    theirs.until("{\"number\":1}").await;
+    assert_eq!(theirs.heard.matches("number").count(), 1, "{}", theirs.heard);
 }
 
 /// A subscription that any browser may have.

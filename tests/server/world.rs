@@ -95,7 +95,7 @@ pub struct World {
     pub elsewhere: VenueId,
     now: Arc<AtomicI64>,
     end: watch::Sender<bool>,
-    _place: Place,
+    place: Place,
 }
 
 impl World {
@@ -147,7 +147,12 @@ impl World {
         let address = listener.local_addr().unwrap();
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(axum::serve(listener, service).into_future());
-        Self { ledger, app, address, venue, elsewhere, now, end, _place: place }
+        Self { ledger, app, address, venue, elsewhere, now, end, place }
+    }
+
+    /// The address of its database, where that is PostgreSQL.
+    pub fn postgres(&self) -> Option<&str> {
+        self.place.data.database.as_deref()
     }
 
     pub fn now(&self) -> Millis {
@@ -261,8 +266,12 @@ pub struct Hints {
 impl Hints {
     /// Listens, and has heard that the endpoint answers.
     pub async fn of(tablet: &Tablet) -> Self {
-        let mut stream = TcpStream::connect(tablet.address).await.unwrap();
-        let asked = format!("GET /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: {}\r\n\r\n", tablet.bearer());
+        Self::with(tablet.address, &tablet.bearer()).await
+    }
+
+    pub async fn with(address: SocketAddr, bearer: &str) -> Self {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let asked = format!("GET /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: {bearer}\r\n\r\n");
         stream.write_all(asked.as_bytes()).await.unwrap();
         let mut hints = Self { stream, heard: String::new() };
         hints.until("\r\n\r\n").await;
