@@ -289,6 +289,18 @@ pub async fn staff(command: settings::Staff, now: Millis) -> Result<String, Admi
             ledger.close().await;
             Ok(format!("{} can no longer sign in.\n", staff.name))
         }
+        settings::Staff::Enable { data, who, pin } => {
+            let pin = pin_of(pin)?;
+            let (ledger, organisation) = open(&data).await?;
+            let house = ledger.house(organisation).await?;
+            let staff = staff_named(&house, &who)?;
+            if staff.active {
+                return Err(asked(format!("{} works here; `staff reset-pin` gives another PIN", staff.name)));
+            }
+            ledger.enable_staff(organisation, staff.id, &keys::pin_hash(&pin)).await?;
+            ledger.close().await;
+            Ok(format!("{} can sign in again, as {}.\nPIN {pin}\n", staff.name, staff.role.key()))
+        }
         settings::Staff::ResetPin { data, who, pin } => {
             let pin = pin_of(pin)?;
             let (ledger, organisation) = open(&data).await?;
@@ -711,7 +723,11 @@ fn many(count: usize, what: &str) -> String {
 
 /// Somebody who still works here.
 fn at_work(staff: &Staff) -> Result<&Staff, AdminError> {
-    if staff.active { Ok(staff) } else { Err(asked(format!("{} no longer works here (`staff disable`)", staff.name))) }
+    if staff.active {
+        Ok(staff)
+    } else {
+        Err(asked(format!("{} no longer works here; `staff enable` lets them in again", staff.name)))
+    }
 }
 
 fn passphrase(sealed: &Sealed) -> Result<Option<String>, AdminError> {

@@ -88,6 +88,13 @@ pub trait Register: Send + Sync + std::fmt::Debug {
     async fn change_staff(&self, organisation: OrganisationId, staff: &Staff) -> Result<(), LedgerError>;
     /// Takes the person's credentials and reminders away as well.
     async fn disable_staff(&self, organisation: OrganisationId, staff: StaffId) -> Result<(), LedgerError>;
+    /// Lets somebody in again who was shut out, with another PIN.
+    async fn enable_staff(
+        &self,
+        organisation: OrganisationId,
+        staff: StaffId,
+        pin_hash: &str,
+    ) -> Result<(), LedgerError>;
     /// Takes the credentials away that were given for the PIN before.
     async fn set_pin(&self, organisation: OrganisationId, staff: StaffId, hash: &str) -> Result<(), LedgerError>;
     async fn pin_hash(&self, organisation: OrganisationId, staff: StaffId) -> Result<Option<String>, LedgerError>;

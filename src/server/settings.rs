@@ -154,6 +154,7 @@ pub enum Command {
     Restore {
         #[command(flatten)]
         data: Data,
+        /// What `backup` made
         file: PathBuf,
         #[command(flatten)]
         sealed: Sealed,
@@ -295,6 +296,7 @@ pub enum Pack {
     Publish {
         #[command(flatten)]
         data: Data,
+        /// The changed pack, such as fitness.toml
         file: PathBuf,
     },
 }
@@ -305,6 +307,7 @@ pub enum Venue {
     Add {
         #[command(flatten)]
         data: Data,
+        /// What people call it, such as 未来店
         #[arg(long)]
         name: String,
         /// What kind of place it is: fitness, sports
@@ -327,6 +330,7 @@ pub enum Staff {
     Add {
         #[command(flatten)]
         data: Data,
+        /// As on the lock screen, such as 林悦
         #[arg(long)]
         name: String,
         /// consultant, front_desk, store_manager or another that `staff roles` lists
@@ -366,12 +370,23 @@ pub enum Staff {
         /// Name or id
         who: String,
     },
+    /// Somebody came back, or was taken out by mistake: with a new PIN, and the post and venue of before
+    Enable {
+        #[command(flatten)]
+        data: Data,
+        /// Name or id
+        who: String,
+        /// Six digits, not all the same and not in a row; drawn by chance if not given
+        #[arg(long)]
+        pin: Option<String>,
+    },
     /// Give somebody a new PIN; signs them out everywhere
     ResetPin {
         #[command(flatten)]
         data: Data,
         /// Name or id
         who: String,
+        /// Six digits, not all the same and not in a row; drawn by chance if not given
         #[arg(long)]
         pin: Option<String>,
     },
@@ -430,4 +445,25 @@ pub enum Device {
         #[arg(long)]
         write: bool,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// Whoever sets a club up has nothing else to read while typing.
+    #[test]
+    fn every_command_and_each_of_its_words_is_explained() {
+        fn check(command: &clap::Command) {
+            let name = command.get_name();
+            assert!(command.get_about().is_some(), "{name}");
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{name} {}", argument.get_id());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Settings::command());
+    }
 }

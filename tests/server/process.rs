@@ -377,12 +377,21 @@ async fn a_club_is_set_up_on_the_command_line() {
     // The administrator's commands work beside the running program.
     done(&["staff", "reset-pin", "林悦", "--pin", "314159"], data).await;
     assert_eq!((sign_in(&pin).await, sign_in("314159").await), (403, 200));
+    refused(&["staff", "enable", "林悦"], data).await;
     done(&["staff", "disable", "林悦"], data).await;
     assert_eq!(sign_in("314159").await, 403);
+    refused(&["staff", "reset-pin", "林悦"], data).await;
+    done(&["staff", "enable", "林悦", "--pin", "271828"], data).await;
+    assert_eq!((sign_in("314159").await, sign_in("271828").await), (403, 200));
+    refused(&["staff", "role", "林悦", "--role", "consultant"], data).await;
+    done(&["staff", "role", "林悦", "--role", "cs_supervisor"], data).await;
+    assert!(done(&["staff", "list"], data).await.contains("cs_supervisor"));
+    done(&["staff", "disable", "林悦"], data).await;
+    assert_eq!(sign_in("271828").await, 403);
     assert!(done(&["device", "list"], data).await.contains("A-01"));
     done(&["device", "revoke", "1"], data).await;
     refused(&["device", "revoke", "1"], data).await;
-    assert_eq!(sign_in("314159").await, 401);
+    assert_eq!(sign_in("271828").await, 401);
     let hand_in = yingke_core::wire::v1::HandIn { version: VERSION, sealed: Vec::new(), left: 0 };
     let reply = world::post(address, "/v1/hand-in", &[("authorization", &bearer)], &hand_in).await.unwrap();
     assert_eq!(reply.status, 200, "{reply:?}");

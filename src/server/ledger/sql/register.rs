@@ -216,6 +216,21 @@ impl Register for ThisLedger {
         Ok(tx.commit().await?)
     }
 
+    async fn enable_staff(
+        &self,
+        organisation: OrganisationId,
+        staff: StaffId,
+        pin_hash: &str,
+    ) -> Result<(), LedgerError> {
+        sqlx::query("update staff set active = 1, pin_hash = $1 where organisation = $2 and id = $3")
+            .bind(pin_hash)
+            .bind(&organisation.bytes()[..])
+            .bind(&staff.bytes()[..])
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
     async fn set_pin(&self, organisation: OrganisationId, staff: StaffId, hash: &str) -> Result<(), LedgerError> {
         let mut tx = self.write().await?;
         sqlx::query("update staff set pin_hash = $1 where organisation = $2 and id = $3")
