@@ -6,7 +6,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    AbortController, Headers, ReadableStreamDefaultReader, RequestCache, RequestInit, RequestRedirect, Response,
+    AbortController, Headers, ReadableStreamDefaultReader, ReadableWritablePair, RequestCache, RequestInit,
+    RequestRedirect, Response,
 };
 use yingke_core::{
     blob::BlobHash,
@@ -25,6 +26,8 @@ use super::{chance::Web, clock, vault::Vault};
 const ANSWER_WAIT_MS: i64 = 10_000;
 /// How long it may take when much is sent or asked for.
 const LONG_WAIT_MS: i64 = 30_000;
+/// Letters of a message that is packed: a shorter one goes out in one packet as it is.
+const PACKED_FROM_BYTES: usize = 1_400;
 /// Bytes of a push from which it counts as much: what a weak mobile network sends in some seconds.
 const LARGE_BYTES: usize = 64 << 10;
 /// Silence after which the stream of hints counts as dead: the endpoint says something several times a minute.
@@ -366,6 +369,13 @@ impl HttpEndpoint {
         let body = serde_json::to_string(body).expect("messages are plain data");
         let wait_ms = if body.len() > LARGE_BYTES { LONG_WAIT_MS } else { ANSWER_WAIT_MS };
         let request = self.request("POST", who, Some(&body))?;
+        // A browser that cannot pack, or fails to, sends it as it is.
+        if body.len() > PACKED_FROM_BYTES
+            && let Ok(packed) = packed(&body).await
+            && request.headers.set("Content-Encoding", "gzip").is_ok()
+        {
+            request.init.set_body(&packed);
+        }
         fetch(path, &request, wait_ms).await?.read()
     }
 
@@ -475,6 +485,15 @@ impl Pieces {
         }
         Ok(Some(js_sys::Uint8Array::new(&member("value")).to_vec()))
     }
+}
+
+/// A text as gzip, by the browser itself.
+async fn packed(text: &str) -> Result<JsValue, JsValue> {
+    let plain = Response::new_with_opt_str(Some(text))?.body().ok_or(JsValue::NULL)?;
+    let packer: js_sys::Function = js_sys::Reflect::get(&js_sys::global(), &"CompressionStream".into())?.dyn_into()?;
+    let packer = js_sys::Reflect::construct(&packer, &js_sys::Array::of1(&"gzip".into()))?;
+    let packed = plain.pipe_through(packer.unchecked_ref::<ReadableWritablePair>());
+    JsFuture::from(Response::new_with_opt_readable_stream(Some(&packed))?.array_buffer()?).await
 }
 
 async fn send(path: &str, request: &Asking) -> Result<Response, Trouble> {
