@@ -10,7 +10,8 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::TcpStream,
     process::{Child, Command},
     sync::mpsc,
 };
@@ -259,6 +260,71 @@ async fn asked_to_end_it_ends_in_good_order() {
     assert!(status.success());
     hints.until("0\r\n\r\n").await;
     assert!(!place.path().join("yingke.db-wal").exists(), "the log was written back");
+}
+
+/// What has come in part when it is asked to end is taken all the same.
+#[cfg(unix)]
+#[tokio::test]
+async fn asked_to_end_it_finishes_what_has_begun() {
+    let place = demo().await;
+    let (mut child, address) = serve(&place.data).await;
+    let tablet = Tablet::enrol(address).await;
+    let staff = tablet.enrolled.directory.staff[0].clone();
+    let now = tablet.enrolled.server_time;
+    let own = Audience::Own(staff.venue, staff.id);
+    let change = tablet.change_by(staff.id, &own, tablet.new_record(now), now, &[("name", "李娜")]);
+    let body = serde_json::to_string(&world::push(1, vec![WireChange::from(&change)])).unwrap();
+    let head = format!(
+        "POST /v1/sync HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+         authorization: {}\r\nexpect: 100-continue\r\n\r\n",
+        body.len(),
+        tablet.bearer()
+    );
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // Its handler reads the body by now.
+    let mut heard = String::new();
+    while !heard.contains("100 Continue") {
+        let mut bytes = [0; 256];
+        let read = stream.read(&mut bytes).await.unwrap();
+        assert!(read > 0, "{heard}");
+        heard += std::str::from_utf8(&bytes[..read]).unwrap();
+    }
+    stream.write_all(&body.as_bytes()[..40]).await.unwrap();
+    let id = child.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
+    // It takes nobody in any more.
+    while TcpStream::connect(address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    stream.write_all(&body.as_bytes()[40..]).await.unwrap();
+    stream.read_to_string(&mut heard).await.unwrap();
+    assert!(heard.contains("HTTP/1.1 200 OK") && heard.contains("\"accepted\""), "{heard}");
+    let status = tokio::time::timeout(Duration::from_secs(10), child.wait()).await.expect("it ends").unwrap();
+    assert!(status.success());
+    assert!(done(&["verify"], &place.data).await.contains("all agree"));
+}
+
+/// Two of them on one database.
+#[tokio::test]
+async fn what_one_takes_is_hinted_by_the_other() {
+    let place = demo().await;
+    if place.data.database.is_none() {
+        return; // a file is served by one
+    }
+    let (_one, first) = serve(&place.data).await;
+    let (_other, second) = serve(&place.data).await;
+    let tablet = Tablet::enrol(first).await;
+    let mut hints = Hints::with(second, &tablet.bearer()).await;
+    let staff = tablet.enrolled.directory.staff[0].clone();
+    let (now, own) = (tablet.enrolled.server_time, Audience::Own(staff.venue, staff.id));
+    for number in 1..=3 {
+        let change = tablet.change_by(staff.id, &own, tablet.new_record(now), now, &[("name", "李娜")]);
+        let answer = tablet.push(&world::push(number, vec![WireChange::from(&change)])).await;
+        let [Verdict::Accepted { number, .. }] = answer.verdicts[..] else { panic!("{answer:?}") };
+        let hint = format!("{{\"number\":{number}}}");
+        tokio::time::timeout(Duration::from_secs(1), hints.until(&hint)).await.expect("within a second");
+    }
 }
 
 /// With all that the program and its libraries would ever say.
