@@ -277,7 +277,7 @@ pub async fn staff(command: settings::Staff, now: Millis) -> Result<String, Admi
             if after == *staff {
                 return Err(asked(format!("{} is that already; say another --role or --venue", staff.name)));
             }
-            ledger.change_staff(organisation, &after).await?;
+            ledger.change_staff(organisation, &after, now).await?;
             ledger.close().await;
             Ok(format!("{} is {} from now on, and signs in again.\n", after.name, after.role.key()))
         }
@@ -285,7 +285,7 @@ pub async fn staff(command: settings::Staff, now: Millis) -> Result<String, Admi
             let (ledger, organisation) = open(&data).await?;
             let house = ledger.house(organisation).await?;
             let staff = staff_named(&house, &who)?;
-            ledger.disable_staff(organisation, staff.id).await?;
+            ledger.disable_staff(organisation, staff.id, now).await?;
             ledger.close().await;
             Ok(format!("{} can no longer sign in.\n", staff.name))
         }
@@ -297,7 +297,7 @@ pub async fn staff(command: settings::Staff, now: Millis) -> Result<String, Admi
             if staff.active {
                 return Err(asked(format!("{} works here; `staff reset-pin` gives another PIN", staff.name)));
             }
-            ledger.enable_staff(organisation, staff.id, &keys::pin_hash(&pin)).await?;
+            ledger.enable_staff(organisation, staff.id, &keys::pin_hash(&pin), now).await?;
             ledger.close().await;
             Ok(format!("{} can sign in again, as {}.\nPIN {pin}\n", staff.name, staff.role.key()))
         }
@@ -702,7 +702,7 @@ async fn shut_out_again(
     let restored = ledger.house(organisation).await?;
     for staff in house.staff.values().filter(|staff| !staff.active) {
         if restored.active(staff.id).is_some() {
-            ledger.disable_staff(organisation, staff.id).await?;
+            ledger.disable_staff(organisation, staff.id, now).await?;
             people += 1;
         }
     }

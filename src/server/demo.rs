@@ -83,7 +83,7 @@ pub async fn make(data: &Data, now: Millis) -> Result<String, AdminError> {
     let mut stamper = Stamper::default();
     let mut candidates = changes.into_iter().map(|(at, change)| {
         let ranked = Ranked::provisional(stamper.next(at), change);
-        let refusal = exchange::check(&house, &ranked).err();
+        let refusal = exchange::check(&house, &ranked, now).err();
         Candidate::new(ranked, refusal)
     });
     loop {

@@ -251,8 +251,8 @@ async fn take_in(
         changes.sort_by_key(|(_, ranked)| ranked.stamp);
     }
     let candidate = |ranked: &Ranked| {
-        let refusal = check(house, ranked).err();
-        Candidate::new(ranked.clone(), refusal).by(author_of(house, ranked))
+        let refusal = check(house, ranked, now).err();
+        Candidate::new(ranked.clone(), refusal).by(author_of(house, ranked, now))
     };
     let candidates = changes.iter().map(|(_, ranked)| candidate(ranked)).collect();
     let pushed = Pushed { device: device.number, counter: push.push_counter, corrected: push.corrected };
@@ -294,11 +294,11 @@ fn id_of(raw: &RawValue) -> Result<ChangeId, PushError> {
     serde_json::from_str::<Named>(raw.get()).map(|named| named.id).map_err(|_| PushError::Nameless)
 }
 
-/// Whether a change may be taken, by what the club is now.
+/// Whether a change may be taken, by what its author was when it was made.
 ///
 /// # Errors
 /// Says why not, in a form that the tablet can say in its user's language.
-pub fn check(house: &House, ranked: &Ranked) -> Result<(), Refusal> {
+pub fn check(house: &House, ranked: &Ranked, now: Millis) -> Result<(), Refusal> {
     let change = &ranked.change;
     if change.header.organisation != house.organisation {
         return Err(Refusal::WrongOrganisation);
@@ -313,9 +313,9 @@ pub fn check(house: &House, ranked: &Ranked) -> Result<(), Refusal> {
     if codec::changes_bytes([ranked].into_iter()).len() > CHANGE_BYTES_MAX {
         return Err(malformed("larger than any form"));
     }
-    let author = house.active(change.header.author).ok_or(Refusal::UnknownAuthor)?;
+    let author = house.active_at(change.header.author, ranked.stamp.millis(), now).ok_or(Refusal::UnknownAuthor)?;
     for edit in change.edits() {
-        if probe::decide("exchange: not allowed to write there", !house.may_write(author, &edit.audience)) {
+        if probe::decide("exchange: not allowed to write there", !house.may_write(&author, &edit.audience)) {
             return Err(Refusal::NotAllowed { audience: edit.audience.to_string() });
         }
     }
@@ -327,8 +327,8 @@ pub fn check(house: &House, ranked: &Ranked) -> Result<(), Refusal> {
 }
 
 /// Who made a change, as far as its steps go: whether they could be taken is seen where the records are, in the ledger.
-fn author_of(house: &House, ranked: &Ranked) -> Option<Author> {
-    let author = house.active(ranked.change.header.author)?;
+fn author_of(house: &House, ranked: &Ranked, now: Millis) -> Option<Author> {
+    let author = house.active_at(ranked.change.header.author, ranked.stamp.millis(), now)?;
     let venue = house.venues.get(&author.venue)?;
     Some(Author { role: author.role, venue: VenueKind::from_key(&venue.pack), packs: house.packs.clone() })
 }

@@ -213,7 +213,7 @@ pub async fn take_in(
     if write {
         let mut taken = 0;
         for part in changes.chunks(PUSH_CHANGES_MAX) {
-            let candidate = |ranked: &Ranked| Candidate::new(ranked.clone(), exchange::check(house, ranked).err());
+            let candidate = |ranked: &Ranked| Candidate::new(ranked.clone(), exchange::check(house, ranked, now).err());
             let batch = Batch { pushed: None, candidates: part.iter().map(candidate).collect(), now };
             let mut decided = Vec::new();
             for verdict in ledger.append(house.organisation, batch).await? {
@@ -235,7 +235,7 @@ pub async fn take_in(
     } else {
         let mut good = Vec::new();
         for ranked in changes {
-            match exchange::check(house, &ranked) {
+            match exchange::check(house, &ranked, now) {
                 Ok(()) => good.push(ranked),
                 Err(reason) => refused.push((ranked.change.id(), why(&reason))),
             }

@@ -7,9 +7,10 @@ use std::{
 
 use sha2::{Digest, Sha256};
 use yingke_core::{
-    audience::{Audience, may_hold, may_write},
+    audience::{Audience, Role, may_hold, may_write},
     id::{OrganisationId, StaffId, VenueId},
     pack::{Pack, VenueKind},
+    time::{DAY_MS, Millis},
     wire::v1::{Directory, Staff, Venue, hex_text},
     work::Work,
 };
@@ -27,15 +28,43 @@ pub struct House {
     pub name: String,
     pub venues: BTreeMap<VenueId, Venue>,
     pub staff: BTreeMap<StaffId, Staff>,
+    /// What they were before, the earliest first.
+    pub staff_before: BTreeMap<StaffId, Vec<Before>>,
     /// What it goes by.
     pub packs: Arc<InForce>,
 }
+
+/// What somebody was until a moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Before {
+    pub until: Millis,
+    pub role: Role,
+    pub venue: VenueId,
+    pub active: bool,
+}
+
+/// For how long what somebody did as what they were is taken: no tablet is longer without contact and in use.
+pub const LATE_MS: i64 = 14 * DAY_MS;
 
 impl House {
     /// Someone who works here now.
     #[must_use]
     pub fn active(&self, id: StaffId) -> Option<&Staff> {
         self.staff.get(&id).filter(|staff| staff.active)
+    }
+
+    /// Somebody as they were when they made something that arrives now; `None` if they did not work here then. What they
+    /// became is no reason to refuse what they did before, as long as a tablet can have been on its way.
+    #[must_use]
+    pub fn active_at(&self, id: StaffId, made_at: Millis, now: Millis) -> Option<Staff> {
+        let staff = self.staff.get(&id)?;
+        let mut before = self.staff_before.get(&id).into_iter().flatten();
+        let was = before.find(|was| made_at <= was.until && now.since(was.until) <= LATE_MS);
+        let staff = was.map_or_else(
+            || staff.clone(),
+            |was| Staff { role: was.role, venue: was.venue, active: was.active, ..staff.clone() },
+        );
+        Some(staff).filter(|staff| staff.active)
     }
 
     /// Whether there is such an audience: its venue and its owner are known.

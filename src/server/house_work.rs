@@ -91,11 +91,11 @@ pub async fn run(
         HouseDeed::ChangeRole { staff, role } => {
             let staff = below(house, me, HouseWork::ChangeStaff, staff)?;
             above(me, role)?;
-            register.change_staff(organisation, &Staff { role, ..staff.clone() }).await?;
+            register.change_staff(organisation, &Staff { role, ..staff.clone() }, now).await?;
         }
         HouseDeed::EndStaff { staff } => {
             let staff = below(house, me, HouseWork::ChangeStaff, staff)?;
-            register.disable_staff(organisation, staff.id).await?;
+            register.disable_staff(organisation, staff.id, now).await?;
         }
         HouseDeed::ResetPin { staff } => {
             let staff = below(house, me, HouseWork::ResetPin, staff)?;

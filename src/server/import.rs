@@ -163,7 +163,7 @@ pub async fn plan(ledger: &dyn Database, into: Into<'_>, wish: &Wish<'_>, now: M
         }
         if faults.is_empty() {
             let ranked = judge.change(read);
-            match exchange::check(into.house, &ranked) {
+            match exchange::check(into.house, &ranked, now) {
                 Ok(()) => plan.changes.push(ranked),
                 Err(refusal) => faults.push(handed_in::why(&refusal)),
             }
@@ -196,7 +196,7 @@ pub async fn plan(ledger: &dyn Database, into: Into<'_>, wish: &Wish<'_>, now: M
 pub async fn write(ledger: &dyn Database, house: &House, plan: Plan, now: Millis) -> Result<usize, ImportError> {
     // One that would be refused now spoils all, so they are judged as they stand and not half.
     for (place, ranked) in plan.changes.iter().enumerate() {
-        exchange::check(house, ranked)
+        exchange::check(house, ranked, now)
             .map_err(|refusal| ImportError::Refused { row: place + 1, detail: handed_in::why(&refusal) })?;
     }
     let count = plan.changes.len();

@@ -83,17 +83,19 @@ pub trait Register: Send + Sync + std::fmt::Debug {
 
     async fn keep_venue(&self, organisation: OrganisationId, venue: &Venue) -> Result<(), LedgerError>;
     async fn add_staff(&self, organisation: OrganisationId, staff: &Staff, pin_hash: &str) -> Result<(), LedgerError>;
-    /// Gives somebody who is there another role, venue or name. Takes the person's credentials away: they open what
+    /// Gives somebody who is there another role, venue or name from `now` on. Takes the person's credentials away: they open what
     /// the role before might hold. On tablets of another venue they are reminded no more.
-    async fn change_staff(&self, organisation: OrganisationId, staff: &Staff) -> Result<(), LedgerError>;
+    async fn change_staff(&self, organisation: OrganisationId, staff: &Staff, now: Millis) -> Result<(), LedgerError>;
     /// Takes the person's credentials and reminders away as well.
-    async fn disable_staff(&self, organisation: OrganisationId, staff: StaffId) -> Result<(), LedgerError>;
+    async fn disable_staff(&self, organisation: OrganisationId, staff: StaffId, now: Millis)
+    -> Result<(), LedgerError>;
     /// Lets somebody in again who was shut out, with another PIN.
     async fn enable_staff(
         &self,
         organisation: OrganisationId,
         staff: StaffId,
         pin_hash: &str,
+        now: Millis,
     ) -> Result<(), LedgerError>;
     /// Takes the credentials away that were given for the PIN before.
     async fn set_pin(&self, organisation: OrganisationId, staff: StaffId, hash: &str) -> Result<(), LedgerError>;

@@ -346,11 +346,46 @@ async fn a_revoked_tablet_and_somebody_who_left_are_shut_out() {
     let world = World::new().await;
     let tablet = world.tablet_of(1).await;
     tablet.settle().await;
-    world.ledger.disable_staff(world.organisation(), fixture::staff(1)).await.unwrap();
+    world.ledger.disable_staff(world.organisation(), fixture::staff(1), world.now()).await.unwrap();
     assert_eq!(tablet.turn().await, Err(TurnError::Endpoint(Trouble::SignIn)));
     assert_eq!(tablet.try_sign_in(fixture::staff(1), crate::world::PIN).await.problem(), (403, "pin".into()));
     world.ledger.revoke(world.organisation(), tablet.device(), world.now()).await.unwrap();
     assert_eq!(tablet.turn().await, Err(TurnError::Endpoint(Trouble::Revoked)));
+}
+
+/// Work that was done before somebody left, or went to another venue, is still on its way then.
+#[tokio::test]
+async fn what_somebody_did_before_they_left_or_moved_is_judged_by_what_they_were() {
+    let world = World::new().await;
+    let tablet = world.tablet().await;
+    let make = |staff: u8, name: &str| {
+        let record = tablet.new_record(world.now());
+        WireChange::from(&tablet.change(staff, &world.own(staff), record, world.now(), &[("name", name)]))
+    };
+    let organisation = world.organisation();
+    let (by_leaver, by_mover) = ([make(1, "甲"), make(1, "乙")], make(2, "丙"));
+    world.pass(HOUR_MS);
+    let moved = world.ledger.house(organisation).await.unwrap().staff[&fixture::staff(2)].clone();
+    let moved = Staff { venue: world.elsewhere, ..moved };
+    world.ledger.disable_staff(organisation, fixture::staff(1), world.now()).await.unwrap();
+    world.ledger.change_staff(organisation, &moved, world.now()).await.unwrap();
+    world.pass(HOUR_MS);
+    // The one tablet goes on offline, and so does what is said there in their name.
+    let (after_leaving, after_moving) = (make(1, "丁"), make(2, "戊"));
+    let [first, last] = by_leaver;
+    let answer = tablet.push(&push(1, vec![first, by_mover, after_leaving, after_moving])).await;
+    let refused = |verdict: &Verdict| match verdict {
+        Verdict::Refused { reason, .. } => Some(reason.clone()),
+        _ => None,
+    };
+    let verdicts: Vec<_> = answer.verdicts.iter().map(refused).collect();
+    let not_allowed = Refusal::NotAllowed { audience: world.own(2).to_string() };
+    assert_eq!(verdicts, [None, None, Some(Refusal::UnknownAuthor), Some(not_allowed)]);
+    // Not for ever.
+    world.pass(15 * DAY_MS);
+    let answer = tablet.push(&push(9, vec![last])).await;
+    assert_eq!(refused(&answer.verdicts[0]), Some(Refusal::UnknownAuthor));
+    assert_eq!(world.changes_kept().await, 2);
 }
 
 /// F14: saving goes on all the while, and sending once the person has signed in again.
@@ -486,7 +521,7 @@ async fn whose_audiences_are_others_now_is_told_so_however_short_the_question_wa
     let give = async |role| {
         let house = world.ledger.house(world.organisation()).await.unwrap();
         let staff = Staff { role, ..house.staff[&fixture::staff(1)].clone() };
-        world.ledger.change_staff(world.organisation(), &staff).await.unwrap();
+        world.ledger.change_staff(world.organisation(), &staff, world.now()).await.unwrap();
     };
     give(Role::FrontDesk).await;
     lin.sign_in(1).await;

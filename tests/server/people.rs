@@ -155,7 +155,7 @@ async fn the_directory_has_a_version_that_changes_with_it() {
     let tablet = world.tablet().await;
     let before: Directory = tablet.get("/v1/directory").await.json();
     assert_eq!(before, tablet.enrolled.directory);
-    world.ledger.disable_staff(world.organisation(), fixture::staff(2)).await.unwrap();
+    world.ledger.disable_staff(world.organisation(), fixture::staff(2), world.now()).await.unwrap();
     let after: Directory = tablet.get("/v1/directory").await.json();
     assert_ne!(after.version, before.version);
     assert!(!after.staff.iter().find(|staff| staff.id == fixture::staff(2)).unwrap().active);

@@ -390,15 +390,15 @@ async fn who_was_shut_out_left_or_went_elsewhere_is_told_nothing() {
     let supervisor = &house.staff[&fixture::staff(SUPERVISOR)];
     // Another post is another reason to be told, or not; another venue has other things.
     let mut changed = Staff { role: Role::StoreManager, ..supervisor.clone() };
-    world.ledger.change_staff(organisation, &changed).await.unwrap();
+    world.ledger.change_staff(organisation, &changed, world.now()).await.unwrap();
     assert_eq!(subscriptions(&world).await, 1);
     changed.venue = world.elsewhere;
-    world.ledger.change_staff(organisation, &changed).await.unwrap();
+    world.ledger.change_staff(organisation, &changed, world.now()).await.unwrap();
     assert_eq!(subscriptions(&world).await, 0);
 
     let left = world.tablet_of(MANAGER).await;
     reminded(&left, &Browser::of(&service, "left")).await;
-    world.ledger.disable_staff(organisation, fixture::staff(MANAGER)).await.unwrap();
+    world.ledger.disable_staff(organisation, fixture::staff(MANAGER), world.now()).await.unwrap();
     assert_eq!(subscriptions(&world).await, 0);
     complaints(&world, &desk, 1).await;
     service.is_silent().await;

@@ -100,6 +100,7 @@ impl Club {
             name: "松风体育".into(),
             venues: venues.into(),
             staff: staff.into(),
+            staff_before: BTreeMap::new(),
             packs: InForce::shipped(),
         };
         let secrets = SECRETS.with(Rc::clone);

@@ -63,6 +63,7 @@ fn house(kind: VenueKind) -> House {
         name: "松风体育".into(),
         venues: BTreeMap::from([(venue.id, venue)]),
         staff: BTreeMap::<StaffId, Staff>::new(),
+        staff_before: BTreeMap::new(),
         packs: InForce::shipped(),
     }
 }

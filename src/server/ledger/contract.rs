@@ -792,6 +792,8 @@ mod copies {
             active: true,
         };
         from.add_staff(organisation, &staff, "hash").await.unwrap();
+        from.change_staff(organisation, &Staff { role: Role::FrontDesk, ..staff.clone() }, fixture::NOW).await.unwrap();
+        from.change_staff(organisation, &staff, fixture::NOW.plus(HOUR_MS)).await.unwrap();
         let token = PersonToken { staff: staff.id, device: DEVICE, expires_at: Millis(i64::MAX) };
         from.keep_token(organisation, [3; 32], token, fixture::NOW).await.unwrap();
         let tablet =

@@ -56,6 +56,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/sqlite/010_refused.sql"),
     include_str!("migrations/sqlite/011_reminders.sql"),
     include_str!("migrations/sqlite/012_packs.sql"),
+    include_str!("migrations/sqlite/013_staff_before.sql"),
 ];
 /// The name of the file in the data folder.
 pub const FILE: &str = "yingke.db";

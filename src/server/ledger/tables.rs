@@ -242,6 +242,18 @@ pub const TABLES: &[Table] = &[
         ],
         keys: 2,
     },
+    Table {
+        name: "staff_before",
+        columns: &[
+            ("organisation", Bytes),
+            ("id", Bytes),
+            ("until", Int),
+            ("role", Text),
+            ("venue", Bytes),
+            ("active", Int),
+        ],
+        keys: 3,
+    },
 ];
 
 /// One row, and the table it belongs to by its place in [`TABLES`].

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     handed_in::{HANDED_BYTES_MAX, HANDED_CHANGES_MAX, Handed, HandedRow, Kept, receipt},
-    house::House,
+    house::{Before, House},
     keys::Secrets,
     ledger::LedgerError,
     pack_check::Written,
@@ -86,6 +86,36 @@ fn staff_of(row: &DbRow) -> Result<Staff, LedgerError> {
     })
 }
 
+/// What somebody is, before they become something else.
+async fn keep_before(
+    tx: &mut DbConnection,
+    organisation: OrganisationId,
+    staff: StaffId,
+    now: Millis,
+) -> Result<(), LedgerError> {
+    sqlx::query(
+        "insert into staff_before select organisation, id, $1, role, venue, active from staff \
+         where organisation = $2 and id = $3 on conflict do nothing",
+    )
+    .bind(now.0)
+    .bind(&organisation.bytes()[..])
+    .bind(&staff.bytes()[..])
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+fn before_of(row: &DbRow) -> Result<(StaffId, Before), LedgerError> {
+    let id = StaffId::from_bytes(array(row, "id")?);
+    let before = Before {
+        until: Millis(row.try_get("until")?),
+        role: Role::from_key(row.try_get("role")?).ok_or_else(|| damaged("a role"))?,
+        venue: VenueId::from_bytes(array(row, "venue")?),
+        active: row.try_get::<i64, _>("active")? != 0,
+    };
+    Ok((id, before))
+}
+
 #[async_trait]
 impl Register for ThisLedger {
     async fn organisations(&self) -> Result<Vec<OrganisationId>, LedgerError> {
@@ -132,6 +162,15 @@ impl Register for ThisLedger {
             .bind(&key[..])
             .fetch_all(&mut *tx)
             .await?;
+        let before = sqlx::query("select * from staff_before where organisation = $1 order by id, until")
+            .bind(&key[..])
+            .fetch_all(&mut *tx)
+            .await?;
+        let mut staff_before: BTreeMap<StaffId, Vec<Before>> = BTreeMap::new();
+        for row in &before {
+            let (id, before) = before_of(row)?;
+            staff_before.entry(id).or_default().push(before);
+        }
         let packs = packs::in_force(&mut tx, organisation, &self.packs).await?;
         let venues = venues.iter().map(venue_of).map(|venue| venue.map(|venue| (venue.id, venue)));
         let staff = staff.iter().map(staff_of).map(|staff| staff.map(|staff| (staff.id, staff)));
@@ -140,6 +179,7 @@ impl Register for ThisLedger {
             name: name.ok_or(LedgerError::NoOrganisation)?,
             venues: venues.collect::<Result<_, _>>()?,
             staff: staff.collect::<Result<_, _>>()?,
+            staff_before,
             packs,
         })
     }
@@ -189,8 +229,9 @@ impl Register for ThisLedger {
         Ok(())
     }
 
-    async fn change_staff(&self, organisation: OrganisationId, staff: &Staff) -> Result<(), LedgerError> {
+    async fn change_staff(&self, organisation: OrganisationId, staff: &Staff, now: Millis) -> Result<(), LedgerError> {
         let mut tx = self.write().await?;
+        keep_before(&mut tx, organisation, staff.id, now).await?;
         sqlx::query("update staff set name = $1, role = $2, venue = $3 where organisation = $4 and id = $5")
             .bind(&staff.name)
             .bind(staff.role.key())
@@ -204,8 +245,14 @@ impl Register for ThisLedger {
         Ok(tx.commit().await?)
     }
 
-    async fn disable_staff(&self, organisation: OrganisationId, staff: StaffId) -> Result<(), LedgerError> {
+    async fn disable_staff(
+        &self,
+        organisation: OrganisationId,
+        staff: StaffId,
+        now: Millis,
+    ) -> Result<(), LedgerError> {
         let mut tx = self.write().await?;
+        keep_before(&mut tx, organisation, staff, now).await?;
         sqlx::query("update staff set active = 0 where organisation = $1 and id = $2")
             .bind(&organisation.bytes()[..])
             .bind(&staff.bytes()[..])
@@ -221,14 +268,17 @@ impl Register for ThisLedger {
         organisation: OrganisationId,
         staff: StaffId,
         pin_hash: &str,
+        now: Millis,
     ) -> Result<(), LedgerError> {
+        let mut tx = self.write().await?;
+        keep_before(&mut tx, organisation, staff, now).await?;
         sqlx::query("update staff set active = 1, pin_hash = $1 where organisation = $2 and id = $3")
             .bind(pin_hash)
             .bind(&organisation.bytes()[..])
             .bind(&staff.bytes()[..])
-            .execute(&self.writer)
+            .execute(&mut *tx)
             .await?;
-        Ok(())
+        Ok(tx.commit().await?)
     }
 
     async fn set_pin(&self, organisation: OrganisationId, staff: StaffId, hash: &str) -> Result<(), LedgerError> {
