@@ -19,7 +19,7 @@ use yingke_core::{
     stamp::Stamp,
     time::Millis,
     wire::v1::{
-        Answer, Cut, Numbered, NumbersWanted, PAGE_CHANGES_MAX, PUSH_CHANGES_MAX, Page, Refusal, SealedChange,
+        Answer, Cut, Numbered, NumbersWanted, PAGE_CHANGES_MAX, PUSH_CHANGES_MAX, Page, Refusal, SealedChange, Staff,
         StreamMark, VERSION, Verdict, WireChange, hex_text,
     },
 };
@@ -294,7 +294,7 @@ fn id_of(raw: &RawValue) -> Result<ChangeId, PushError> {
     serde_json::from_str::<Named>(raw.get()).map(|named| named.id).map_err(|_| PushError::Nameless)
 }
 
-/// Whether a change may be taken, by what its author was when it was made.
+/// Whether a change may be taken, by what its author is or was when it was made.
 ///
 /// # Errors
 /// Says why not, in a form that the tablet can say in its user's language.
@@ -313,11 +313,19 @@ pub fn check(house: &House, ranked: &Ranked, now: Millis) -> Result<(), Refusal>
     if codec::changes_bytes([ranked].into_iter()).len() > CHANGE_BYTES_MAX {
         return Err(malformed("larger than any form"));
     }
-    let author = house.active_at(change.header.author, ranked.stamp.millis(), now).ok_or(Refusal::UnknownAuthor)?;
-    for edit in change.edits() {
-        if probe::decide("exchange: not allowed to write there", !house.may_write(&author, &edit.audience)) {
-            return Err(Refusal::NotAllowed { audience: edit.audience.to_string() });
+    let mut refusal = Some(Refusal::UnknownAuthor);
+    for author in house.as_whom(change.header.author, ranked.stamp.millis(), now) {
+        let mut audiences = change.edits().map(|edit| &edit.audience);
+        let closed = audiences.find(|audience| {
+            probe::decide("exchange: not allowed to write there", !house.may_write(&author, audience))
+        });
+        refusal = closed.map(|audience| Refusal::NotAllowed { audience: audience.to_string() });
+        if refusal.is_none() {
+            break;
         }
+    }
+    if let Some(refusal) = refusal {
+        return Err(refusal);
     }
     schema::check_change(change).and_then(|()| audit::check(change)).map_err(|fault| Refusal::Invalid {
         record: fault.record,
@@ -328,9 +336,10 @@ pub fn check(house: &House, ranked: &Ranked, now: Millis) -> Result<(), Refusal>
 
 /// Who made a change, as far as its steps go: whether they could be taken is seen where the records are, in the ledger.
 fn author_of(house: &House, ranked: &Ranked, now: Millis) -> Option<Author> {
-    let author = house.active_at(ranked.change.header.author, ranked.stamp.millis(), now)?;
-    let venue = house.venues.get(&author.venue)?;
-    Some(Author { role: author.role, venue: VenueKind::from_key(&venue.pack), packs: house.packs.clone() })
+    let kind_of = |author: &Staff| Some(VenueKind::from_key(&house.venues.get(&author.venue)?.pack));
+    let authors = house.as_whom(ranked.change.header.author, ranked.stamp.millis(), now);
+    let posts: Vec<_> = authors.filter_map(|author| Some((author.role, kind_of(&author)?))).collect();
+    (!posts.is_empty()).then(|| Author { posts, packs: house.packs.clone() })
 }
 
 /// What is new for somebody who holds some audiences: each change cut to what they may see.

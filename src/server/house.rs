@@ -53,18 +53,20 @@ impl House {
         self.staff.get(&id).filter(|staff| staff.active)
     }
 
-    /// Somebody as they were when they made something that arrives now; `None` if they did not work here then. What they
-    /// became is no reason to refuse what they did before, as long as a tablet can have been on its way.
-    #[must_use]
-    pub fn active_at(&self, id: StaffId, made_at: Millis, now: Millis) -> Option<Staff> {
-        let staff = self.staff.get(&id)?;
+    /// Somebody as they are, and as they were when they made something that arrives now, where they work or worked here.
+    /// What they became is no reason to refuse what they did before, as long as a tablet can have been on its way; and what
+    /// they could not do then they can send again once they may.
+    pub fn as_whom(&self, id: StaffId, made_at: Millis, now: Millis) -> impl Iterator<Item = Staff> {
+        let staff = self.staff.get(&id);
         let mut before = self.staff_before.get(&id).into_iter().flatten();
         let was = before.find(|was| made_at <= was.until && now.since(was.until) <= LATE_MS);
-        let staff = was.map_or_else(
-            || staff.clone(),
-            |was| Staff { role: was.role, venue: was.venue, active: was.active, ..staff.clone() },
-        );
-        Some(staff).filter(|staff| staff.active)
+        let was = staff.zip(was).map(|(staff, was)| Staff {
+            role: was.role,
+            venue: was.venue,
+            active: was.active,
+            ..staff.clone()
+        });
+        staff.cloned().into_iter().chain(was).filter(|staff| staff.active)
     }
 
     /// Whether there is such an audience: its venue and its owner are known.

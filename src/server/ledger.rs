@@ -115,9 +115,8 @@ pub struct Candidate {
 /// What is known of somebody who may take steps.
 #[derive(Debug, Clone)]
 pub struct Author {
-    pub role: Role,
-    /// Whose workflows they are.
-    pub venue: VenueKind,
+    /// What they are, and were when they made it, with whose workflows they are. One that may take it is enough.
+    pub posts: Vec<(Role, VenueKind)>,
     pub packs: Arc<InForce>,
 }
 

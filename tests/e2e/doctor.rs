@@ -183,14 +183,15 @@ async fn whoever_was_signed_out_or_refused_or_shut_out_is_told_so() {
     let tablet = Tablet::of(LI_WEI, "M-01", &server).await;
     tablet.button("全部已送达").shown().await;
     server.kill().await;
+    // He was given another post by mistake, and the tablet has not heard of it.
+    server.run(&["staff", "role", LI_WEI.name, "--role", "consultant"]).await;
     tablet.place("/desk/parameters").await;
     tablet.button("投诉回复的小时数").tap().await;
     tablet.field("改成").fill("12").await;
     tablet.button("保存").tap().await;
     tablet.status("投诉回复的小时数：12").shown().await;
 
-    // He was given another post by mistake. Whoever gets one signs in again, and this one sets nothing for the house.
-    server.run(&["staff", "role", LI_WEI.name, "--role", "consultant"]).await;
+    // Whoever gets another post signs in again, and this one sets nothing for the house.
     server.start().await;
     is_told(&tablet, SIGNED_OUT).await;
     lock_and_unlock(&tablet, LI_WEI).await;

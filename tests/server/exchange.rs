@@ -381,11 +381,18 @@ async fn what_somebody_did_before_they_left_or_moved_is_judged_by_what_they_were
     let verdicts: Vec<_> = answer.verdicts.iter().map(refused).collect();
     let not_allowed = Refusal::NotAllowed { audience: world.own(2).to_string() };
     assert_eq!(verdicts, [None, None, Some(Refusal::UnknownAuthor), Some(not_allowed)]);
+    // Once they work there again, what was refused in between is taken.
+    let again = make(2, "己");
+    let back = Staff { venue: world.venue, ..moved };
+    assert!(matches!(tablet.push(&push(5, vec![again.clone()])).await.verdicts[0], Verdict::Refused { .. }));
+    world.pass(HOUR_MS);
+    world.ledger.change_staff(organisation, &back, world.now()).await.unwrap();
+    assert!(matches!(tablet.push(&push(6, vec![again])).await.verdicts[0], Verdict::Accepted { .. }));
     // Not for ever.
     world.pass(15 * DAY_MS);
     let answer = tablet.push(&push(9, vec![last])).await;
     assert_eq!(refused(&answer.verdicts[0]), Some(Refusal::UnknownAuthor));
-    assert_eq!(world.changes_kept().await, 2);
+    assert_eq!(world.changes_kept().await, 3);
 }
 
 /// F14: saving goes on all the while, and sending once the person has signed in again.

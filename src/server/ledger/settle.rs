@@ -9,13 +9,13 @@ use std::{
 };
 
 use yingke_core::{
-    audience::Audience,
+    audience::{Audience, Role},
     change::{Change, Ranked},
     clockwork,
     id::{ChangeId, DeviceNumber, ENDPOINT_DEVICE, RecordId},
     lead,
     merge::{self, Records},
-    pack::Packs,
+    pack::{Packs, VenueKind},
     probe,
     record::Record,
     review::{self, Written, refers_to, states_written},
@@ -291,13 +291,17 @@ impl States {
     /// By what its author went by when it was made: what came into force since is no reason to refuse it.
     fn judge(&self, ranked: &Ranked, author: &Author, found: &Found) -> Result<(), review::Fault> {
         let packs = author.packs.of_version(ranked.change.header.pack, ranked.stamp.millis());
-        let ground = review::Ground {
-            work: packs.work(author.venue),
-            pack: packs.pack(author.venue),
-            lookup: &|id| found.records.get(&id).or_else(|| found.beside.get(&id)).map(Cow::Borrowed),
-            written_by: &|change, record| self.0.get(&(change, record)).cloned(),
+        let as_one = |&(role, venue): &(Role, VenueKind)| {
+            let ground = review::Ground {
+                work: packs.work(venue),
+                pack: packs.pack(venue),
+                lookup: &|id| found.records.get(&id).or_else(|| found.beside.get(&id)).map(Cow::Borrowed),
+                written_by: &|change, record| self.0.get(&(change, record)).cloned(),
+            };
+            review::check(&ranked.change, role, &ground)
         };
-        review::check(&ranked.change, author.role, &ground)
+        let [now, before @ ..] = &author.posts[..] else { return Ok(()) };
+        as_one(now).or_else(|fault| before.iter().map(as_one).find(Result::is_ok).unwrap_or(Err(fault)))
     }
 }
 
