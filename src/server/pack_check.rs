@@ -188,8 +188,12 @@ impl Sources {
 /// # Errors
 /// File, line and fault of the first thing that is wrong, or that the file cannot be read.
 pub fn read(file: &Path, judge: impl FnOnce(&str) -> Result<Written, PackFault>) -> Result<Written, AdminError> {
-    let text = fs::read_to_string(file)
-        .map_err(|error| AdminError::Asked(format!("{} cannot be read: {error}", file.display())))?;
+    let said = |what: &str| AdminError::Asked(format!("{}: {what}", file.display()));
+    let bytes = fs::read(file).map_err(|error| said(&format!("it cannot be read: {error}")))?;
+    let text = String::from_utf8(bytes).map_err(|_| said("it is not in UTF-8; have the editor save it as UTF-8"))?;
+    if text.trim().is_empty() {
+        return Err(said("it is empty"));
+    }
     judge(&text).map_err(|fault| AdminError::Asked(format!("{}:{fault}", file.display())))
 }
 
@@ -198,7 +202,9 @@ pub fn read(file: &Path, judge: impl FnOnce(&str) -> Result<Written, PackFault>)
 /// # Errors
 /// As [`read`].
 pub fn check(file: &Path) -> Result<String, AdminError> {
-    let written = read(file, |text| Sources::shipped().with(text))?;
+    let written = read(file, |text| Sources::shipped().with(text)).map_err(|error| {
+        AdminError::Asked(format!("{error} (beside the packs that ship; --data names a club, to check beside its own)"))
+    })?;
     Ok(format!("{}: no fault; {}\n", file.display(), counted(&written)))
 }
 
@@ -274,6 +280,7 @@ mod tests {
                 .contains(":1: this version has no pack for billiards")
         );
         assert!(checked("key = ").contains("own.toml:1: "));
+        assert!(checked(" \n").starts_with("own.toml: it is empty (beside"), "{}", checked(" \n"));
     }
 
     /// What becomes of a pack that ships, with one text in the place of another.
@@ -322,6 +329,29 @@ mod tests {
             ),
             ("unit = \"min\"", "unit = \"minutes\"", "`minutes` is no unit"),
             ("set(final_decision, refund)", "set(final_amount, refund)", "`final_amount` holds money"),
+            ("is(state, level1)", "is(state, levl1)", "`state` can never be `levl1`"),
+            ("is(level1_result, retained)", "is(level1_result, kept)", "`level1_result` can never be `kept`"),
+            ("\"yes(agreed)\"", "\"yes(reason_text)\"", "`reason_text` holds note, and not yes or no"),
+            (
+                "key = \"outing.first_call_hour\"\nvalue = 10",
+                "key = \"outing.first_call_hour\"\nvalue = 99",
+                "is 0 to 23",
+            ),
+            (
+                "key = \"outing.ask_minutes\"\nvalue = 1",
+                "key = \"outing.ask_minutes\"\nvalue = \"1\"",
+                "a number is expected",
+            ),
+            (
+                "title = [\"健身俱乐部\", \"健身俱樂部\", \"Fitness club\"]",
+                "title = [\"健身俱乐部\"]",
+                "words in three languages are expected",
+            ),
+            (
+                "title = [\"健身俱乐部\", ",
+                "title = [\"健身俱乐部\"，",
+                "quotes and commas are those of the English keyboard",
+            ),
             ("id = \"F-17\"", "id = \"F 17\"", "`F 17` is no name"),
             (
                 "record = \"refund\"\ntitle = [\"退卡申请单\"",
@@ -332,6 +362,13 @@ mod tests {
             let told = changed("fitness", from, to).unwrap_err().to_string();
             assert!(told.contains(fault), "{told}, not {fault}");
         }
+        // What keeps a hard rule may ask for more, in any order.
+        let asked = "filled(card_no, member_name, start_on, membership)";
+        assert!(
+            changed("fitness", asked, "filled(membership, card_no, start_on, member_name, planned_end_on)").is_ok()
+        );
+        let fault = changed("fitness", asked, "filled(card_no, member_name, start_on)").unwrap_err().fault;
+        assert!(fault.contains("a hard rule"), "{fault}");
         // It is told where.
         let told = changed("fitness", "key = \"level_1\", label", "key = \"first_level\", label").unwrap_err();
         assert_eq!(told.line, line_of("id = \"SM-10\"") + 1);
@@ -378,7 +415,7 @@ mod tests {
         assert!(next(&longer).is_ok());
         let other = written.source.replacen("type = \"text(10)\", required", "type = \"money\", required", 1);
         let fault = next(&other).unwrap_err();
-        assert_eq!(fault.fault, "`own_plate` held something else once: give it another name");
+        assert_eq!(fault.fault, "`own_plate` held something else once, in whichever form: give it another name");
         assert!(other.lines().nth(fault.line - 1).unwrap().contains("own_plate"), "{fault}");
         assert!(next(FITNESS).is_ok(), "it need not be asked for");
         // A field that is asked for no more.

@@ -292,7 +292,8 @@ pub enum Pack {
     /// Put a changed pack into force: tablets take it with their next sync
     ///
     /// Its version has to be above that of the pack in force. With any fault the one in force stays. To go back, publish
-    /// the pack of before (or the one that ships: `pack show KEY --shipped`) under a higher version.
+    /// the pack of before (or the one that ships: `pack show KEY --shipped`) under a higher version, with the items and
+    /// states that came since: records may hold them. What is common to all goes after the packs that use it.
     Publish {
         #[command(flatten)]
         data: Data,

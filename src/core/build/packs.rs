@@ -302,6 +302,8 @@ pub struct Names {
     /// Kind of record, field, what it holds and how it merges.
     records: BTreeMap<String, BTreeMap<String, (String, String)>>,
     groups: BTreeMap<String, BTreeMap<String, Vec<(String, String)>>>,
+    /// Kind of record and field, and the list that its codes are of.
+    field_lists: BTreeMap<(String, String), String>,
     machines: BTreeMap<String, work::Known>,
     kpis: BTreeSet<String>,
     rules: BTreeSet<String>,
@@ -355,7 +357,28 @@ pub fn head_of(text: &str) -> Result<Head, Fault> {
 }
 
 fn parse(text: &str) -> Result<Pack, Fault> {
-    toml::from_str(text).map_err(|error| (error.span().map_or(0, |span| span.start), error.message().to_owned()))
+    toml::from_str(text).map_err(|error| (error.span().map_or(0, |span| span.start), plain(error.message())))
+}
+
+/// What the reader of TOML says, for people who do not write programs.
+fn plain(message: &str) -> String {
+    for (words, said) in [
+        ("untagged enum Number", "a number is expected, or several in [ ]"),
+        ("untagged enum Required", "required is \"yes\", \"no\", \"auto\", \"later\" or a condition"),
+        ("untagged enum Rule", "a rule is a word, or { rule = \"field\" }"),
+        ("untagged enum Test", "a test is true, false, \"filled\", \"empty\", a list of codes or { below = 1 }"),
+        (
+            "an array of length 3",
+            "words in three languages are expected: Simplified Chinese, Traditional Chinese, English",
+        ),
+    ] {
+        if message.contains(words) {
+            return said.into();
+        }
+    }
+    let is_punctuation = message.contains("missing comma") || message.contains("must be quoted");
+    let hint = if is_punctuation { "; quotes and commas are those of the English keyboard" } else { "" };
+    format!("{message}{hint}")
 }
 
 /// One pack as lines. What it names joins what later packs may use.
@@ -406,6 +429,20 @@ pub fn compile(text: &str, names: &mut Names, only: Option<Only>) -> Result<Buil
         };
         let unit = &*parameter.unit;
         expect(at, UNITS.contains(&unit), || format!("`{unit}` is no unit: {}", UNITS.join(", ")))?;
+        let numbers = match &parameter.value {
+            Number::Unset => &[][..],
+            Number::One(one) => std::slice::from_ref(one),
+            Number::Several(several) => several,
+        };
+        let most = match unit {
+            "oclock" => 23,
+            "time" => 1_439,
+            "yes" => 1,
+            "deg" => 360,
+            _ => 1_000_000_000_000,
+        };
+        let out_of_bounds = numbers.iter().find(|number| !(0..=most).contains(*number));
+        expect(at, out_of_bounds.is_none(), || format!("`{}` is 0 to {most}", parameter.key))?;
         check_id(at, &parameter.key)?;
         let twice = !names.parameters.insert(parameter.key.clone());
         expect(at, !twice, || format!("there are two parameters `{}`", parameter.key))?;
@@ -559,6 +596,10 @@ fn compile_form(at: usize, form: &Form, names: &mut Names, out: &mut String) -> 
                 } else {
                     check_kept(at, &form.record, &field.key, &holds, names)?;
                 }
+                let list = field.r#type.strip_suffix(')').and_then(|kind| kind.split_once('('));
+                if let Some(("enum" | "multi", list)) = list {
+                    names.field_lists.insert((form.record.clone(), field.key.clone()), list.to_owned());
+                }
                 let known = names.records.entry(form.record.clone()).or_default();
                 let before = known.entry(field.key.clone()).or_insert_with(|| holds.clone());
                 expect(at, *before == holds, || {
@@ -593,7 +634,10 @@ fn check_own(at: usize, form: &Form, field: &Field) -> Result<(), Fault> {
     expect(at, OWN_TYPES.contains(&name), || {
         format!("a field that a club adds is of type {}, not {kind}", OWN_TYPES.join(", "))
     })?;
-    expect(at, !named::BY_HAND.contains(&&*form.id), || format!("form {} has a screen that asks no more", form.id))?;
+    expect(at, key.len() > named::OWN.len(), || format!("`{key}` says no more than that it is the club's own"))?;
+    expect(at, !named::BY_HAND.contains(&&*form.id), || {
+        format!("form {} has a screen of its own, which asks for no field of a club's", form.id)
+    })?;
     let is_auto = matches!(&field.required, Required::Plain(plain) if plain == "auto");
     expect(at, !is_auto || field.default.is_some(), || format!("nothing fills in `{key}` by itself"))
 }
@@ -746,7 +790,7 @@ fn check_type(at: usize, text: &str, names: &Names, type_by_key: &BTreeMap<&str,
         return if plain.contains(&text) { Ok(()) } else { Err(unknown()) };
     };
     match name {
-        "text" => argument.parse::<u32>().map(|_| ()).map_err(|_| unknown()),
+        "text" => argument.parse::<u32>().ok().filter(|letters| *letters > 0).map(|_| ()).ok_or_else(unknown),
         "int" => {
             let (min, max) = argument.split_once(',').ok_or_else(unknown)?;
             let bounds: [i64; 2] = [min.parse().map_err(|_| unknown())?, max.parse().map_err(|_| unknown())?];
@@ -834,7 +878,9 @@ fn compile_required<'a>(
 
 fn check_kinds<'a>(at: usize, kinds: impl IntoIterator<Item = &'a String>) -> Result<(), Fault> {
     kinds.into_iter().try_for_each(|kind| {
-        expect(at, KINDS.contains(&&**kind), || format!("`{kind}` is no kind of venue: {}", KINDS.join(", ")))
+        expect(at, KINDS.contains(&&**kind), || {
+            format!("`{kind}` is no kind of venue: {}; an item can be offered `{NOWHERE}`", KINDS.join(", "))
+        })
     })
 }
 

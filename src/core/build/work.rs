@@ -161,6 +161,8 @@ struct Part {
 /// A machine that was read.
 #[derive(Debug, Clone, Default)]
 pub struct Known {
+    /// The kinds of record that it runs, with `|` between.
+    records: String,
     moves: BTreeSet<String>,
     states: BTreeSet<String>,
 }
@@ -201,7 +203,7 @@ pub fn compile(pack: &Pack, names: &mut Names, built: &mut Built) -> Result<(), 
     // Steps set off steps of other machines, so all are known first.
     for machine in &pack.machine {
         let (at, machine) = (machine.span().start, machine.get_ref());
-        let mut known = Known::default();
+        let mut known = Known { records: machine.record.clone(), ..Known::default() };
         known.moves.extend(machine.moves.iter().map(|step| step.get_ref().key.clone()));
         known.states.extend(machine.states.iter().map(|state| state.get_ref()[0].clone()));
         let twice = names.machines.insert(machine.id.clone(), known).is_some();
@@ -411,6 +413,40 @@ fn has_field(names: &Names, record: &str, path: &str) -> Result<(), String> {
     if fields.contains_key(head) || in_group { Ok(()) } else { Err(format!("record {record} has no field `{head}`")) }
 }
 
+/// Whether a field of a record's own holds one of these.
+fn check_holds(names: &Names, record: &str, path: &str, kinds: &[&str], what: &str) -> Result<(), String> {
+    let held = record.split('|').filter_map(|record| names.records.get(record)?.get(path));
+    let is_one = |holds: &str| kinds.contains(&holds.split('(').next().unwrap_or(holds));
+    match held.map(|(holds, _)| holds).find(|holds| !is_one(holds)) {
+        Some(holds) => Err(format!("`{path}` holds {holds}, and not {what}")),
+        None => Ok(()),
+    }
+}
+
+/// Whether a field of a record's own, or its state, can be one of these.
+fn check_codes(names: &Names, record: &str, path: &str, codes: &[&str]) -> Result<(), String> {
+    let never = |code: &str| Err(format!("`{path}` can never be `{code}`"));
+    for record in record.split('|') {
+        let held = names.records.get(record).and_then(|fields| fields.get(path)).map(|(holds, _)| holds.as_str());
+        let list = names.field_lists.get(&(record.to_owned(), path.to_owned())).and_then(|list| names.lists.get(list));
+        let runs = |known: &&Known| known.records.split('|').any(|kind| kind == record);
+        let is_known = |code: &str| match (held, list) {
+            (Some("bool"), _) => matches!(code, "true" | "false"),
+            (Some(_), Some(list)) => list.contains(code),
+            (None, _) if path == "state" => {
+                let mut machines = names.machines.values().filter(runs).peekable();
+                // Another pack may bring the machine.
+                machines.peek().is_none() || machines.any(|known| known.states.contains(code))
+            }
+            _ => true,
+        };
+        if let Some(code) = codes.iter().flat_map(|codes| codes.split('|')).find(|code| !is_known(code)) {
+            return never(code);
+        }
+    }
+    Ok(())
+}
+
 fn check_guard(names: &Names, record: &str, name: &str, arguments: &[&str]) -> Result<(), String> {
     let field = |path: &str| has_field(names, record, path);
     let parameter = |key: &str| {
@@ -420,7 +456,14 @@ fn check_guard(names: &Names, record: &str, name: &str, arguments: &[&str]) -> R
     match name {
         "filled" | "any_filled" => arguments.iter().try_for_each(|argument| field(argument)),
         "reached" if arguments.len() == 2 => field(arguments[0]).and_then(|()| parameter(arguments[1])),
-        "yes" | "is" | "not" | "future" | "reached" | "not_reached" | "positive" | "court_free" => field(arguments[0]),
+        "yes" => field(arguments[0]).and_then(|()| check_holds(names, record, arguments[0], &["bool"], "yes or no")),
+        "future" | "reached" | "not_reached" => field(arguments[0])
+            .and_then(|()| check_holds(names, record, arguments[0], &["at", "day"], "a day or an instant")),
+        "positive" => {
+            field(arguments[0]).and_then(|()| check_holds(names, record, arguments[0], &["int", "money"], "a number"))
+        }
+        "is" | "not" => field(arguments[0]).and_then(|()| check_codes(names, record, arguments[0], &arguments[1..])),
+        "court_free" => field(arguments[0]),
         "equals" | "differs" | "at_least_field" | "longer" => field(arguments[0]).and_then(|()| field(arguments[1])),
         "equals_parameter" | "at_least" | "below_parameter" | "hours_since" | "below_hours" | "days_since"
         | "days_within" | "elements" => field(arguments[0]).and_then(|()| parameter(arguments[1])),
@@ -429,9 +472,9 @@ fn check_guard(names: &Names, record: &str, name: &str, arguments: &[&str]) -> R
             field(arguments[0])?;
             if known { Ok(()) } else { Err(format!("there is no checklist `{}`", arguments[1])) }
         }
-        "if" | "unless" => {
-            field(arguments[0]).and_then(|()| arguments[2..].iter().try_for_each(|argument| field(argument)))
-        }
+        "if" | "unless" => field(arguments[0])
+            .and_then(|()| check_codes(names, record, arguments[0], &arguments[1..2]))
+            .and_then(|()| arguments[2..].iter().try_for_each(|argument| field(argument))),
         _ => Ok(()),
     }
 }

@@ -5,7 +5,7 @@ use super::{Field, FieldType, Form, KINDS, Pack, Packs, Required, Rule, VenueKin
 use crate::{
     named::BY_HAND,
     schema::is_own,
-    work::{Enforce, HouseRule, Machine, Step, Work},
+    work::{Call, Enforce, HouseRule, Machine, Step, Work},
 };
 
 /// Something that is not kept.
@@ -58,10 +58,11 @@ pub fn check_records(packs: &Packs, before: &Packs) -> Result<(), Lack> {
         check_codes(pack, had)?;
         let own = |form: &Form| form.fields().filter(|field| is_own(field.key.as_str())).cloned().collect::<Vec<_>>();
         for field in had.forms.iter().flat_map(own) {
-            let now = pack.forms.iter().filter_map(|form| form.field(field.key.as_str()));
-            if let Some(other) = now.into_iter().find(|other| !is_of_same_type(&other.kind, &field.kind)) {
-                let fault = format!("`{}` held something else once: give it another name", other.key);
-                return lack(fault, &[key(other.key.as_str())]);
+            let now = pack.forms.iter().filter_map(|form| Some((form, form.field(field.key.as_str())?)));
+            if let Some((form, other)) = now.into_iter().find(|(_, other)| !is_of_same_type(&other.kind, &field.kind)) {
+                let fault =
+                    format!("`{}` held something else once, in whichever form: give it another name", other.key);
+                return lack(fault, &[id(&form.id), key(other.key.as_str())]);
             }
         }
         let work = packs.work(kind);
@@ -95,13 +96,21 @@ fn check_form(form: &Form, pack: &Pack) -> Result<(), Lack> {
     for field in form.fields() {
         let after = [id(&form.id), key(field.key.as_str())];
         match now.field(field.key.as_str()) {
-            None if is_by_hand => return lack(format!("form {} has no field `{}`", form.id, field.key), &after),
+            None if is_by_hand => {
+                return lack(
+                    format!("form {} has a screen of its own, which asks for `{}`: it stays", form.id, field.key),
+                    &after,
+                );
+            }
             None => {}
             Some(now) if now.kind != field.kind => {
                 return lack(format!("`{}` of form {} is of another type", field.key, form.id), &after);
             }
             Some(now) if is_by_hand && now.required != field.required => {
-                return lack(format!("form {} has a screen that asks for `{}` as ever", form.id, field.key), &after);
+                return lack(
+                    format!("form {} has a screen of its own, which asks for `{}` as it ships", form.id, field.key),
+                    &after,
+                );
             }
             Some(now) => {
                 // What is masked and goes into a circle of its own is known by these.
@@ -120,7 +129,7 @@ fn check_form(form: &Form, pack: &Pack) -> Result<(), Lack> {
         }
         if let Some(more) = now.fields().find(|field| form.field(field.key.as_str()).is_none()) {
             return lack(
-                format!("form {} has a screen that asks no more", form.id),
+                format!("form {} has a screen of its own, which asks for no more", form.id),
                 &[id(&form.id), key(more.key.as_str())],
             );
         }
@@ -160,7 +169,10 @@ fn check_rest(pack: &Pack, before: &Pack) -> Result<(), Lack> {
     for checklist in &before.checklists {
         let now = pack.checklist(&checklist.id).map_or(&[][..], |now| &now.items);
         if let Some(gone) = checklist.items.iter().find(|item| now.iter().all(|now| now.key != item.key)) {
-            return lack(format!("checklist {} has no item `{}`", checklist.id, gone.key), &[id(&checklist.id)]);
+            return lack(
+                format!("checklist {} has no item `{}`, which records may have ticked", checklist.id, gone.key),
+                &[id(&checklist.id)],
+            );
         }
     }
     if let Some(prompt) = before.prompts.iter().find(|prompt| pack.prompt(&prompt.id).is_none()) {
@@ -227,7 +239,7 @@ fn check_keeper(
     let had: Vec<&Step> = steps(before.1, machine).iter().filter(|had| &*had.key == step).collect();
     let is_as_strict = |now: &Step, had: &Step| {
         now.to == had.to
-            && had.needs.iter().all(|need| now.needs.contains(need))
+            && had.needs.iter().all(|need| is_asked(need, &now.needs))
             && now.by.iter().all(|by| had.by.contains(by))
     };
     let mut now = steps(work, machine).iter().filter(|now| &*now.key == step);
@@ -236,6 +248,13 @@ fn check_keeper(
     }
     let fault = format!("step `{step}` of {machine} keeps {}, a hard rule: it may ask for more, and of fewer", rule.id);
     lack(fault, &[id(machine), key(step)])
+}
+
+/// Whether guards ask for what one asked for: more fields may have to be filled in, in whatever order.
+fn is_asked(need: &Call, now: &[Call]) -> bool {
+    let filled = || now.iter().filter(|call| call.name == need.name).flat_map(|call| &call.arguments);
+    now.contains(need)
+        || (&*need.name == "filled" && need.arguments.iter().all(|field| filled().any(|now| now == field)))
 }
 
 fn steps<'a>(work: &'a Work, machine: &str) -> &'a [Step] {
