@@ -970,7 +970,7 @@ fields = [
             ),
             (
                 r#"key = "b", WORDS, type = "bool", required = "no", packs = ["zoo"]"#,
-                "16: `zoo` is no kind of venue: fitness, sports, billiards, postpartum",
+                "16: `zoo` is no kind of venue: fitness, sports, billiards, postpartum; an item can be offered `nowhere`",
             ),
             (
                 r#"key = "b", label = ["甲", "", "A"], type = "bool", required = "no""#,
