@@ -1,6 +1,7 @@
 //! The one decision: take changes in, give back what is new. Has never heard of HTTP.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     fmt,
 };
@@ -251,8 +252,9 @@ async fn take_in(
         changes.sort_by_key(|(_, ranked)| ranked.stamp);
     }
     let candidate = |ranked: &Ranked| {
-        let refusal = check(house, ranked, now).err();
-        Candidate::new(ranked.clone(), refusal).by(author_of(house, ranked, now))
+        let authors = house.as_whom(ranked.change.header.author, ranked.stamp.millis(), now);
+        let refusal = check_by(&authors, house, ranked).err();
+        Candidate::new(ranked.clone(), refusal).by(author_of(&authors, house))
     };
     let candidates = changes.iter().map(|(_, ranked)| candidate(ranked)).collect();
     let pushed = Pushed { device: device.number, counter: push.push_counter, corrected: push.corrected };
@@ -299,6 +301,10 @@ fn id_of(raw: &RawValue) -> Result<ChangeId, PushError> {
 /// # Errors
 /// Says why not, in a form that the tablet can say in its user's language.
 pub fn check(house: &House, ranked: &Ranked, now: Millis) -> Result<(), Refusal> {
+    check_by(&house.as_whom(ranked.change.header.author, ranked.stamp.millis(), now), house, ranked)
+}
+
+fn check_by(authors: &[Cow<'_, Staff>], house: &House, ranked: &Ranked) -> Result<(), Refusal> {
     let change = &ranked.change;
     if change.header.organisation != house.organisation {
         return Err(Refusal::WrongOrganisation);
@@ -313,19 +319,16 @@ pub fn check(house: &House, ranked: &Ranked, now: Millis) -> Result<(), Refusal>
     if codec::changes_bytes([ranked].into_iter()).len() > CHANGE_BYTES_MAX {
         return Err(malformed("larger than any form"));
     }
-    let mut refusal = Some(Refusal::UnknownAuthor);
-    for author in house.as_whom(change.header.author, ranked.stamp.millis(), now) {
+    let closed_to = |author: &Cow<'_, Staff>| {
         let mut audiences = change.edits().map(|edit| &edit.audience);
-        let closed = audiences.find(|audience| {
-            probe::decide("exchange: not allowed to write there", !house.may_write(&author, audience))
-        });
-        refusal = closed.map(|audience| Refusal::NotAllowed { audience: audience.to_string() });
-        if refusal.is_none() {
-            break;
-        }
-    }
-    if let Some(refusal) = refusal {
-        return Err(refusal);
+        audiences
+            .find(|audience| probe::decide("exchange: not allowed to write there", !house.may_write(author, audience)))
+    };
+    let [is, was @ ..] = authors else { return Err(Refusal::UnknownAuthor) };
+    if let Some(audience) = closed_to(is)
+        && was.iter().all(|was| closed_to(was).is_some())
+    {
+        return Err(Refusal::NotAllowed { audience: audience.to_string() });
     }
     schema::check_change(change).and_then(|()| audit::check(change)).map_err(|fault| Refusal::Invalid {
         record: fault.record,
@@ -335,10 +338,10 @@ pub fn check(house: &House, ranked: &Ranked, now: Millis) -> Result<(), Refusal>
 }
 
 /// Who made a change, as far as its steps go: whether they could be taken is seen where the records are, in the ledger.
-fn author_of(house: &House, ranked: &Ranked, now: Millis) -> Option<Author> {
-    let kind_of = |author: &Staff| Some(VenueKind::from_key(&house.venues.get(&author.venue)?.pack));
-    let authors = house.as_whom(ranked.change.header.author, ranked.stamp.millis(), now);
-    let posts: Vec<_> = authors.filter_map(|author| Some((author.role, kind_of(&author)?))).collect();
+fn author_of(authors: &[Cow<'_, Staff>], house: &House) -> Option<Author> {
+    let post =
+        |author: &Cow<'_, Staff>| Some((author.role, VenueKind::from_key(&house.venues.get(&author.venue)?.pack)));
+    let posts: Vec<_> = authors.iter().filter_map(post).collect();
     (!posts.is_empty()).then(|| Author { posts, packs: house.packs.clone() })
 }
 

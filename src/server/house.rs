@@ -1,6 +1,7 @@
 //! The club as it stands: who works where, and which audiences that opens.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
@@ -43,7 +44,8 @@ pub struct Before {
     pub active: bool,
 }
 
-/// For how long what somebody did as what they were is taken: no tablet is longer without contact and in use.
+/// For how long what people were, and what they went by, is taken into account: no tablet is longer without contact and in
+/// use.
 pub const LATE_MS: i64 = 14 * DAY_MS;
 
 impl House {
@@ -56,17 +58,14 @@ impl House {
     /// Somebody as they are, and as they were when they made something that arrives now, where they work or worked here.
     /// What they became is no reason to refuse what they did before, as long as a tablet can have been on its way; and what
     /// they could not do then they can send again once they may.
-    pub fn as_whom(&self, id: StaffId, made_at: Millis, now: Millis) -> impl Iterator<Item = Staff> {
-        let staff = self.staff.get(&id);
+    #[must_use]
+    pub fn as_whom(&self, id: StaffId, made_at: Millis, now: Millis) -> Vec<Cow<'_, Staff>> {
+        let Some(staff) = self.staff.get(&id) else { return Vec::new() };
         let mut before = self.staff_before.get(&id).into_iter().flatten();
         let was = before.find(|was| made_at <= was.until && now.since(was.until) <= LATE_MS);
-        let was = staff.zip(was).map(|(staff, was)| Staff {
-            role: was.role,
-            venue: was.venue,
-            active: was.active,
-            ..staff.clone()
-        });
-        staff.cloned().into_iter().chain(was).filter(|staff| staff.active)
+        let was =
+            was.map(|was| Cow::Owned(Staff { role: was.role, venue: was.venue, active: was.active, ..staff.clone() }));
+        [Cow::Borrowed(staff)].into_iter().chain(was).filter(|staff| staff.active).collect()
     }
 
     /// Whether there is such an audience: its venue and its owner are known.
