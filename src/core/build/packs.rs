@@ -47,9 +47,8 @@ const UNITS: [&str; 13] =
     ["s", "min", "h", "day", "month", "oclock", "time", "fen", "ppm", "percent", "deg", "times", "yes"];
 /// Nobody publishes more often, and whoever mistypes can go on.
 const VERSION_MAX: u32 = 1_000_000;
-/// What the fields may be that a club adds.
-const OWN_TYPES: [&str; 15] = [
-    "text",
+/// Types of one plain value.
+const PLAIN_TYPES: [&str; 12] = [
     "long_text",
     "phone",
     "name",
@@ -57,14 +56,14 @@ const OWN_TYPES: [&str; 15] = [
     "date",
     "datetime",
     "time",
-    "int",
     "decimal",
     "money",
     "bool",
-    "enum",
     "rating5",
     "score100",
 ];
+/// Those, with bounds or a list, that the fields may have which a club adds.
+const OWN_TYPES: [&str; 3] = ["text", "int", "enum"];
 /// Kinds of record whose fields stand in the schema itself.
 const OWN_SCHEMA: [&str; 6] = ["person", "visit", "consultation", "outing", "consent", "audit"];
 
@@ -631,8 +630,9 @@ fn check_kept(at: usize, record: &str, key: &str, holds: &(String, String), name
 fn check_own(at: usize, form: &Form, field: &Field) -> Result<(), Fault> {
     let (key, kind) = (&field.key, &*field.r#type);
     let name = kind.split('(').next().unwrap_or(kind);
-    expect(at, OWN_TYPES.contains(&name), || {
-        format!("a field that a club adds is of type {}, not {kind}", OWN_TYPES.join(", "))
+    expect(at, OWN_TYPES.contains(&name) || PLAIN_TYPES.contains(&kind), || {
+        let types = [&OWN_TYPES[..], &PLAIN_TYPES].concat().join(", ");
+        format!("a field that a club adds is of type {types}, not {kind}")
     })?;
     expect(at, key.len() > named::OWN.len(), || format!("`{key}` says no more than that it is the club's own"))?;
     expect(at, !named::BY_HAND.contains(&&*form.id), || {
@@ -768,26 +768,9 @@ fn compile_rule<'a>(
 fn check_type(at: usize, text: &str, names: &Names, type_by_key: &BTreeMap<&str, &str>) -> Result<(), Fault> {
     let unknown = || (at, format!("`{text}` is no type of a field"));
     let Some((name, argument)) = text.strip_suffix(')').and_then(|text| text.split_once('(')) else {
-        let plain = [
-            "long_text",
-            "phone",
-            "name",
-            "email",
-            "date",
-            "datetime",
-            "time",
-            "decimal",
-            "money",
-            "bool",
-            "resident_id",
-            "passport",
-            "signature",
-            "photo",
-            "file",
-            "rating5",
-            "score100",
-        ];
-        return if plain.contains(&text) { Ok(()) } else { Err(unknown()) };
+        let others = ["resident_id", "passport", "signature", "photo", "file"];
+        let is_known = PLAIN_TYPES.contains(&text) || others.contains(&text);
+        return if is_known { Ok(()) } else { Err(unknown()) };
     };
     match name {
         "text" => argument.parse::<u32>().ok().filter(|letters| *letters > 0).map(|_| ()).ok_or_else(unknown),
