@@ -76,9 +76,16 @@ impl Roster {
         self.inner().directory.borrow().as_ref().map(|directory| directory.packs.clone()).unwrap_or_default()
     }
 
+    /// Reads what the directory names, if it is not here: another tab may have kept it.
     pub(super) async fn read_packs(self) -> Result<(), AppendError> {
         let inner = self.inner();
-        inner.packs.here.replace(inner.browser.vault().packs().await?.unwrap_or_default());
+        let wanted = self.mark_wanted();
+        if !wanted.is_empty()
+            && inner.packs.here.borrow().mark != wanted
+            && let Some(packs) = inner.browser.vault().packs().await?
+        {
+            inner.packs.here.replace(packs);
+        }
         Ok(())
     }
 
