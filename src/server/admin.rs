@@ -10,7 +10,6 @@ use std::{
 use yingke_core::{
     audience::Role,
     id::{DeviceNumber, OrganisationId, StaffId, VenueId},
-    pack::Packs,
     time::{DAY_MS, Millis},
     wire::v1::{Staff, Venue, hex_text},
 };
@@ -26,7 +25,7 @@ use crate::{
     keys::{self, Secrets, SystemChance},
     ledger::{Database, LedgerError, OpenError, postgres::PostgresLedger, sqlite::SqliteLedger},
     pack_check::{self, Written},
-    packs::{self, InForce},
+    packs::{self, InForce, Published},
     register::DeviceRow,
     retention::{self, Period, Schedule},
     settings::{self, Data, Sealed},
@@ -157,23 +156,11 @@ pub async fn pack(command: settings::Pack, now: Millis) -> Result<String, AdminE
             let (ledger, organisation) = open(&data).await?;
             let written = newer_pack(&*ledger, organisation, &file).await?;
             ledger.close().await;
-            Ok(format!("{}: no fault; {}\n", file.display(), pack_check::counted(&written)))
+            Ok(format!("{}: no fault; {}\n", file.display(), pack_check::counted(&written.pack)))
         }
-        settings::Pack::List { data } => {
-            let (ledger, organisation) = open(&data).await?;
-            let published = ledger.published_packs(organisation).await?;
-            ledger.close().await;
-            Ok(packs::told(&published))
-        }
+        settings::Pack::List { data } => Ok(packs::told(&published_packs(&data).await?)),
         settings::Pack::Show { data, key, shipped } => {
-            let published = if shipped {
-                Vec::new()
-            } else {
-                let (ledger, organisation) = open(&data).await?;
-                let published = ledger.published_packs(organisation).await?;
-                ledger.close().await;
-                published
-            };
+            let published = if shipped { Vec::new() } else { published_packs(&data).await? };
             let sources = packs::sources(&published);
             let keys = sources.keys().collect::<Vec<_>>().join(", ");
             sources
@@ -191,17 +178,24 @@ pub async fn pack(command: settings::Pack, now: Millis) -> Result<String, AdminE
             }
             Ok(format!(
                 "{}.\nIn force from now on; tablets take it with their next sync.\n",
-                pack_check::counted(&written)
+                pack_check::counted(&written.pack)
             ))
         }
     }
 }
 
+async fn published_packs(data: &Data) -> Result<Vec<Published>, AdminError> {
+    let (ledger, organisation) = open(data).await?;
+    let published = ledger.published_packs(organisation).await?;
+    ledger.close().await;
+    Ok(published)
+}
+
 /// What a file says, if it can come into force after all that was published.
 async fn newer_pack(ledger: &dyn Database, organisation: OrganisationId, file: &Path) -> Result<Written, AdminError> {
     let published = ledger.published_packs(organisation).await?;
-    let before: Vec<Packs> = InForce::of(&published).editions().cloned().collect();
-    pack_check::read(file, |text| packs::sources(&published).newer(text, &before))
+    let in_force = InForce::of(&published);
+    pack_check::read(file, |text| packs::sources(&published).newer(text, in_force.editions()))
 }
 
 /// # Errors

@@ -13,12 +13,13 @@ use yingke_core::{
         kept::{self, Lack},
         source,
     },
+    wire::v1::PublishedPack,
 };
 
 use crate::admin::AdminError;
 
 /// Letters of a pack's file. The longest that ships has a fifteenth of that.
-const FILE_BYTES_MAX: usize = 2_000_000;
+const FILE_BYTES_MAX: u64 = 2_000_000;
 
 /// The packs that a club goes by, as people write them: what is common to all first.
 #[derive(Debug, Clone)]
@@ -27,17 +28,13 @@ pub struct Sources([(&'static str, String); 3]);
 /// A pack as people write it, and as tablets read it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Written {
-    pub key: String,
-    pub version: u32,
     pub source: String,
-    /// As in [`Built`].
-    pub text: String,
-    pub work: String,
+    pub pack: PublishedPack,
 }
 
 impl fmt::Debug for Written {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Written({} {})", self.key, self.version)
+        write!(f, "Written({} {})", self.pack.key, self.pack.version)
     }
 }
 
@@ -120,15 +117,14 @@ impl Sources {
     ///
     /// # Errors
     /// [`PackFault`], the first.
-    pub fn newer(self, text: &str, before: &[Packs]) -> Result<Written, PackFault> {
-        let in_force = self.clone();
+    pub fn newer<'a>(self, text: &str, before: impl IntoIterator<Item = &'a Packs>) -> Result<Written, PackFault> {
+        let head = source::head_of(text).map_err(|fault| PackFault::at(text, fault))?;
+        let had = self.version(head.key.get_ref());
         let written = self.checked(text, before)?;
-        let had = in_force.version(&written.key);
-        if written.version > had {
+        if written.pack.version > had {
             return Ok(written);
         }
-        let head = source::head_of(text).map_err(|fault| PackFault::at(text, fault))?;
-        let fault = format!("version {} is not above {had}, the one in force", written.version);
+        let fault = format!("version {} is not above {had}, the one in force", written.pack.version);
         Err(PackFault::at(text, (head.version.span().start, fault)))
     }
 
@@ -137,13 +133,10 @@ impl Sources {
     /// # Errors
     /// [`PackFault`], the first.
     pub fn with(self, text: &str) -> Result<Written, PackFault> {
-        self.checked(text, &[])
+        self.checked(text, [])
     }
 
-    fn checked(mut self, text: &str, before: &[Packs]) -> Result<Written, PackFault> {
-        if text.len() > FILE_BYTES_MAX {
-            return Err(PackFault::of_all(format!("the file is longer than {FILE_BYTES_MAX} bytes")));
-        }
+    fn checked<'a>(mut self, text: &str, before: impl IntoIterator<Item = &'a Packs>) -> Result<Written, PackFault> {
         let head = source::head_of(text).map_err(|fault| PackFault::at(text, fault))?;
         let key = head.key.get_ref().as_str();
         if !self.put(key, text) {
@@ -169,8 +162,8 @@ impl Sources {
             all.iter().map(|(key, built)| Built { key, text: &built.text, work: &built.work }).collect();
         let packs = Packs::read(&read, 0).map_err(|error| PackFault::of_all(error.to_string()))?;
         kept::check(&packs, Packs::shipped()).map_err(|lack| PackFault::of_lack(text, lack))?;
+        let mut before = before.into_iter();
         before
-            .iter()
             .try_for_each(|before| kept::check_records(&packs, before))
             .map_err(|lack| PackFault::of_lack(text, lack))?;
         let watched = clockwork::kinds(Packs::shipped());
@@ -179,7 +172,8 @@ impl Sources {
         }
         let (_, built) = all.into_iter().find(|(known, _)| *known == key).expect("its place was found");
         let source::Built { text: built, work } = built;
-        Ok(Written { key: key.into(), version: *head.version.get_ref(), source: text.into(), text: built, work })
+        let pack = PublishedPack { key: key.into(), version: *head.version.get_ref(), text: built, work };
+        Ok(Written { source: text.into(), pack })
     }
 }
 
@@ -189,7 +183,11 @@ impl Sources {
 /// File, line and fault of the first thing that is wrong, or that the file cannot be read.
 pub fn read(file: &Path, judge: impl FnOnce(&str) -> Result<Written, PackFault>) -> Result<Written, AdminError> {
     let said = |what: &str| AdminError::Asked(format!("{}: {what}", file.display()));
-    let bytes = fs::read(file).map_err(|error| said(&format!("it cannot be read: {error}")))?;
+    let unreadable = |error: std::io::Error| said(&format!("it cannot be read: {error}"));
+    if fs::metadata(file).map_err(unreadable)?.len() > FILE_BYTES_MAX {
+        return Err(said(&format!("it is longer than {FILE_BYTES_MAX} bytes")));
+    }
+    let bytes = fs::read(file).map_err(unreadable)?;
     let text = String::from_utf8(bytes).map_err(|_| said("it is not in UTF-8; have the editor save it as UTF-8"))?;
     if text.trim().is_empty() {
         return Err(said("it is empty"));
@@ -205,18 +203,15 @@ pub fn check(file: &Path) -> Result<String, AdminError> {
     let written = read(file, |text| Sources::shipped().with(text)).map_err(|error| {
         AdminError::Asked(format!("{error} (beside the packs that ship; --data names a club, to check beside its own)"))
     })?;
-    Ok(format!("{}: no fault; {}\n", file.display(), counted(&written)))
+    Ok(format!("{}: no fault; {}\n", file.display(), counted(&written.pack)))
 }
 
 /// What a pack brings, in numbers.
 #[must_use]
-pub fn counted(written: &Written) -> String {
+pub fn counted(PublishedPack { key, version, text, work }: &PublishedPack) -> String {
     let count = |text: &str, letter: &str| text.lines().filter(|line| line.starts_with(letter)).count();
-    let (text, work) = (&*written.text, &*written.work);
     format!(
-        "{} version {}: {} forms of {} fields, {} checklists, {} talks, {} machines, {} tasks",
-        written.key,
-        written.version,
+        "{key} version {version}: {} forms of {} fields, {} checklists, {} talks, {} machines, {} tasks",
         count(text, "f\t"),
         count(text, "x\t"),
         count(text, "c\t"),
@@ -228,6 +223,8 @@ pub fn counted(written: &Written) -> String {
 
 #[cfg(test)]
 mod tests {
+    use yingke_core::wire::v1::PublishedPacks;
+
     use super::*;
 
     fn checked(text: &str) -> String {
@@ -293,7 +290,7 @@ mod tests {
     }
 
     fn packs_with(written: &Written) -> Packs {
-        Packs::read(&[Built { key: &written.key, text: &written.text, work: &written.work }], 1).unwrap()
+        PublishedPacks { packs: vec![written.pack.clone()], edition: 1, ..PublishedPacks::default() }.read().unwrap()
     }
 
     #[test]
@@ -410,7 +407,7 @@ mod tests {
         assert!(sources.put("fitness", &written.source));
         let before = [packs];
         let next = |text: &str| sources.clone().newer(&text.replacen("\nversion = 1\n", "\nversion = 2\n", 1), &before);
-        assert_eq!(next(&written.source).unwrap().version, 2);
+        assert_eq!(next(&written.source).unwrap().pack.version, 2);
         let longer = written.source.replacen("type = \"text(10)\", required", "type = \"text(12)\", required", 1);
         assert!(next(&longer).is_ok());
         let other = written.source.replacen("type = \"text(10)\", required", "type = \"money\", required", 1);

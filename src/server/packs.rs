@@ -10,13 +10,14 @@ use yingke_core::{
     id::OrganisationId,
     pack::{FieldType, Form, KINDS, Pack, Packs, VenueKind, edition_of},
     schema::is_own,
-    time::{DAY_MS, Millis},
+    time::Millis,
     wire::v1::{PublishedPack, PublishedPacks, hex_text},
     work::Work,
 };
 
 use crate::{
     export::time_of,
+    house::LATE_MS,
     pack_check::{Sources, Written},
 };
 
@@ -26,12 +27,12 @@ pub struct Published {
     pub at: Millis,
     /// Of it and all before it: tablets and processes know by it what is in force.
     pub mark: String,
-    pub pack: Written,
+    pub written: Written,
 }
 
 /// The mark of what is in force with a pack that is published after others.
 #[must_use]
-pub fn mark(before: &str, pack: &Written) -> String {
+pub fn mark(before: &str, pack: &PublishedPack) -> String {
     let mut hash = Sha256::new_with_prefix(b"yingke packs 1");
     for part in [before, &pack.key, &pack.version.to_string(), &pack.text, &pack.work] {
         hash.update((part.len() as u64).to_be_bytes());
@@ -58,9 +59,6 @@ struct Edition {
     until: Option<Millis>,
 }
 
-/// How long what was replaced is gone by: no person reads on a tablet longer without contact.
-const LEASE_MS: i64 = 14 * DAY_MS;
-
 impl InForce {
     /// Where nothing was published.
     #[must_use]
@@ -75,11 +73,10 @@ impl InForce {
     pub fn of(published: &[Published]) -> Self {
         let first = Edition { packs: Packs::shipped().clone(), until: None };
         let mut in_force = Self { published: PublishedPacks::default(), seen: String::new(), editions: vec![first] };
-        for (edition, Published { at, mark, pack }) in (1..).zip(published) {
+        for (edition, Published { at, mark, written: Written { pack, .. } }) in (1..).zip(published) {
             let mut next = PublishedPacks { mark: mark.clone(), edition, ..in_force.published.clone() };
             next.packs.retain(|other| other.key != pack.key);
-            let (key, text, work) = (pack.key.clone(), pack.text.clone(), pack.work.clone());
-            next.packs.push(PublishedPack { key, version: pack.version, text, work });
+            next.packs.push(pack.clone());
             let packs = match next.read() {
                 Ok(packs) => {
                     in_force.published = next;
@@ -112,7 +109,7 @@ impl InForce {
     #[must_use]
     pub fn of_version(&self, version: u32, made_at: Millis) -> &Packs {
         let edition = usize::try_from(edition_of(version)).ok().and_then(|edition| self.editions.get(edition));
-        let is_in_time = |edition: &&Edition| edition.until.is_none_or(|until| made_at.since(until) <= LEASE_MS);
+        let is_in_time = |edition: &&Edition| edition.until.is_none_or(|until| made_at.since(until) <= LATE_MS);
         edition.filter(is_in_time).map_or_else(|| self.now(), |edition| &edition.packs)
     }
 
@@ -161,14 +158,15 @@ pub fn told(published: &[Published]) -> String {
     let mut told = String::new();
     for key in shipped.keys() {
         let ships = shipped.version(key);
-        let Some(Published { at, pack, .. }) = published.iter().rev().find(|published| published.pack.key == key)
-        else {
+        let Some(Published { at, written, .. }) = published.iter().rev().find(|it| it.written.pack.key == key) else {
             told += &format!("{key}: version {ships}, as it ships with the program\n");
             continue;
         };
         let at = time_of(*at, 0);
-        told +=
-            &format!("{key}: version {}, published {at} UTC; version {ships} ships with the program\n", pack.version);
+        told += &format!(
+            "{key}: version {}, published {at} UTC; version {ships} ships with the program\n",
+            written.pack.version
+        );
         if let Some(fault) = in_force.fault_of(key) {
             told += &format!("  this version of the program finds a fault in its line {fault}\n");
         }
@@ -183,14 +181,16 @@ pub fn told(published: &[Published]) -> String {
 #[must_use]
 pub fn sources(published: &[Published]) -> Sources {
     let mut sources = Sources::shipped();
-    for Published { pack, .. } in published {
-        sources.put(&pack.key, &pack.source);
+    for Published { written, .. } in published {
+        sources.put(&written.pack.key, &written.source);
     }
     sources
 }
 
 #[cfg(test)]
 mod tests {
+    use yingke_core::time::DAY_MS;
+
     use super::*;
 
     const FIRST: Millis = Millis(1_000 * DAY_MS);
@@ -202,14 +202,14 @@ mod tests {
             &format!("\nversion = {version}\n"),
             1,
         );
-        let pack = Sources::shipped().with(&text).unwrap();
-        Published { at: FIRST.plus(days * DAY_MS), mark: mark(&version.to_string(), &pack), pack }
+        let written = Sources::shipped().with(&text).unwrap();
+        Published { at: FIRST.plus(days * DAY_MS), mark: mark(&version.to_string(), &written.pack), written }
     }
 
     #[test]
     fn what_this_version_cannot_read_is_passed_over_until_there_is_another() {
         let [first, mut broken, next] = [published(2, 0), published(3, 1), published(4, 2)];
-        broken.pack.text.push_str("x\t\tB\tbool\n");
+        broken.written.pack.text.push_str("x\t\tB\tbool\n");
         let before = InForce::of(&[first.clone(), broken.clone()]);
         assert_eq!(
             (&before.published.mark, before.published.edition),

@@ -30,7 +30,7 @@ fn changed(version: u32, from: &str, to: &str) -> String {
 }
 
 async fn publish(world: &World, text: &str) {
-    let written = Sources::shipped().newer(text, &[]).unwrap();
+    let written = Sources::shipped().newer(text, []).unwrap();
     assert!(world.ledger.publish_pack(world.organisation(), &written, world.now()).await.unwrap());
 }
 
@@ -71,7 +71,7 @@ async fn tablets_are_told_that_there_is_another_pack_and_read_it() {
     assert_eq!(edition_of(next.read().unwrap().pack(VenueKind::Sports).version), 3);
 
     // One of no higher version is not taken, whoever checked it against what was in force before.
-    let late = Sources::shipped().newer(&changed(3, ASKED, ASKED_MORE), &[]).unwrap();
+    let late = Sources::shipped().newer(&changed(3, ASKED, ASKED_MORE), []).unwrap();
     assert!(!world.ledger.publish_pack(world.organisation(), &late, world.now()).await.unwrap());
     assert_eq!(tablet.get("/v1/packs").await.json::<PublishedPacks>(), next);
 }

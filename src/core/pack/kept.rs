@@ -56,10 +56,9 @@ pub fn check_records(packs: &Packs, before: &Packs) -> Result<(), Lack> {
     KINDS.into_iter().try_for_each(|kind| {
         let (pack, had) = (packs.pack(kind), before.pack(kind));
         check_codes(pack, had)?;
-        let own = |form: &Form| form.fields().filter(|field| is_own(field.key.as_str())).cloned().collect::<Vec<_>>();
-        for field in had.forms.iter().flat_map(own) {
-            let now = pack.forms.iter().filter_map(|form| Some((form, form.field(field.key.as_str())?)));
-            if let Some((form, other)) = now.into_iter().find(|(_, other)| !is_of_same_type(&other.kind, &field.kind)) {
+        for field in had.forms.iter().flat_map(Form::fields).filter(|field| is_own(field.key.as_str())) {
+            let mut now = pack.forms.iter().filter_map(|form| Some((form, form.field(field.key.as_str())?)));
+            if let Some((form, other)) = now.find(|(_, other)| !is_of_same_type(&other.kind, &field.kind)) {
                 let fault =
                     format!("`{}` held something else once, in whichever form: give it another name", other.key);
                 return lack(fault, &[id(&form.id), key(other.key.as_str())]);

@@ -837,7 +837,7 @@ mod copies {
         let ask = Ask { series: "W01", to: 0, count: 50, taken: &BTreeSet::new() };
         from.give_numbers(organisation, DEVICE, &ask).await.unwrap();
         let text = include_str!("../../../public/packs/sports.toml").replace("\nversion = 1\n", "\nversion = 2\n");
-        let written = Sources::shipped().newer(&text, &[]).unwrap();
+        let written = Sources::shipped().newer(&text, []).unwrap();
         assert!(from.publish_pack(organisation, &written, fixture::NOW).await.unwrap());
         // What is there already goes.
         to.append(organisation, batch([named(5_000, own(), now_stamp(1))])).await.unwrap();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sqlx::{AssertSqlSafe, Row};
-use yingke_core::{id::OrganisationId, time::Millis};
+use yingke_core::{id::OrganisationId, time::Millis, wire::v1::PublishedPack};
 
 use super::{DbConnection, DbRow, LOCK_COUNTER, LOOK_AT_ALL, rows::small};
 use crate::{
@@ -16,12 +16,14 @@ fn published_of(row: &DbRow) -> Result<Published, LedgerError> {
     Ok(Published {
         at: Millis(row.try_get("published_at")?),
         mark: row.try_get("mark")?,
-        pack: Written {
-            key: row.try_get("key")?,
-            version: small(row, "version")?,
+        written: Written {
             source: row.try_get("source")?,
-            text: row.try_get("text")?,
-            work: row.try_get("work")?,
+            pack: PublishedPack {
+                key: row.try_get("key")?,
+                version: small(row, "version")?,
+                text: row.try_get("text")?,
+                work: row.try_get("work")?,
+            },
         },
     })
 }
@@ -60,15 +62,15 @@ pub async fn in_force(
 pub async fn publish(
     tx: &mut DbConnection,
     organisation: OrganisationId,
-    pack: &Written,
+    Written { source, pack }: &Written,
     now: Millis,
 ) -> Result<bool, LedgerError> {
     let key = organisation.bytes();
     // Whoever else publishes waits.
     sqlx::query(LOCK_COUNTER).bind(&key[..]).fetch_optional(&mut *tx).await?.ok_or(LedgerError::NoOrganisation)?;
     let before = published(tx, organisation).await?;
-    let had = before.iter().rev().find(|other| other.pack.key == pack.key);
-    if had.is_some_and(|had| had.pack.version >= pack.version) {
+    let mut had = before.iter().map(|other| &other.written.pack).filter(|other| other.key == pack.key);
+    if had.any(|had| had.version >= pack.version) {
         return Ok(false);
     }
     let last = before.last().map_or("", |last| &last.mark);
@@ -79,7 +81,7 @@ pub async fn publish(
         .bind(i64::from(pack.version))
         .bind(now.0)
         .bind(mark(last, pack))
-        .bind(&pack.source)
+        .bind(source)
         .bind(&pack.text)
         .bind(&pack.work)
         .execute(&mut *tx)

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     handed_in::{HANDED_BYTES_MAX, HANDED_CHANGES_MAX, Handed, HandedRow, Kept, receipt},
-    house::{Before, House},
+    house::{Before, House, LATE_MS},
     keys::Secrets,
     ledger::LedgerError,
     pack_check::Written,
@@ -86,7 +86,7 @@ fn staff_of(row: &DbRow) -> Result<Staff, LedgerError> {
     })
 }
 
-/// What somebody is, before they become something else.
+/// What somebody is, before they become something else. What is too long ago to be asked for goes.
 async fn keep_before(
     tx: &mut DbConnection,
     organisation: OrganisationId,
@@ -100,8 +100,13 @@ async fn keep_before(
     .bind(now.0)
     .bind(&organisation.bytes()[..])
     .bind(&staff.bytes()[..])
-    .execute(tx)
+    .execute(&mut *tx)
     .await?;
+    sqlx::query("delete from staff_before where organisation = $1 and until < $2")
+        .bind(&organisation.bytes()[..])
+        .bind(now.plus(-LATE_MS).0)
+        .execute(tx)
+        .await?;
     Ok(())
 }
 
