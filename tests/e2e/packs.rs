@@ -48,6 +48,7 @@ async fn a_pack_that_is_published_is_in_force_from_the_next_unlock_on() {
     tablet.unlock(LIN_YUE).await;
     tablet.link("更多").tap().await;
     tablet.text("健身俱乐部，公司的第2版").shown().await;
+    eye.look("96-pack-edition").await;
     back_to_the_card(&tablet).await;
     tablet.radio("改天再聊").shown().await;
     eye.look("94-pack-in-force").await;
@@ -63,6 +64,8 @@ async fn a_pack_that_is_published_is_in_force_from_the_next_unlock_on() {
     tablet.checkbox("已告知个人信息的用途").tap().await;
     tablet.button("保存").tap().await;
     tablet.status("已存在本机：周敏").shown().await;
+    tablet.text("浙A12345").shown().await;
+    eye.look("97-own-field-kept").await;
 
     // What is written by it is taken, and a tablet that comes later begins with it.
     let other = Lead::in_a_hurry("13805712297");
