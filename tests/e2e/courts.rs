@@ -62,14 +62,7 @@ async fn somebody_joins_books_plays_and_pays_offline_and_the_centre_gets_all_of_
     tablet.button("今天的场地").tap().await;
     eye.look("50-courts").await;
     tablet.button("后一天").tap().await;
-    tablet.button("预订羽毛球 1 号场").tap().await;
-    tablet.heading("场地预订单").shown().await;
-    tablet.field("会员").fill("0142").await;
-    tablet.button("顾清风").tap().await;
-    tablet.group("预订方式").tap_inside("[role=radio]", "前台").await;
-    tablet.button("保存").tap().await;
-    tablet.status("已存在本机：场地预订单").shown().await;
-    tablet.text("已订").shown().await;
+    book(&tablet, "羽毛球 1 号场").await;
 
     // Plays: the ticket names card and court by itself, and says that they have come.
     tablet.button("人到了，开入场单").tap().await;
@@ -102,6 +95,19 @@ async fn somebody_joins_books_plays_and_pays_offline_and_the_centre_gets_all_of_
         tablet.type_digits(TANG_FENG.pin).await;
         tablet.text(state).shown().await;
     }
+    // Nobody else is let onto the court while they play.
+    tablet.link("客户").tap().await;
+    tablet.field("电话任意几位、姓名或拼音").fill("0142").await;
+    tablet.button("顾清风").tap().await;
+    tablet.button("打开完整档案与往来").tap().await;
+    tablet.button("办理").tap().await;
+    tablet.button("入场单与退场结算单").tap().await;
+    tablet.group("场地").tap_inside("button", "羽毛球 1 号场").await;
+    tablet.button("保存").tap().await;
+    tablet.text("这个时段场地已被订").shown().await;
+    eye.look("49-court-taken").await;
+    tablet.link("今日").tap().await;
+    tablet.button("顾清风").tap().await;
     tablet.button("退场").tap().await;
     tablet.button("刷卡结算").shown().await;
     // Whoever looks at their day next sees that somebody has not paid.
@@ -138,4 +144,15 @@ async fn somebody_joins_books_plays_and_pays_offline_and_the_centre_gets_all_of_
     other.text("卡内余额").shown().await;
     other.text("¥2,000.00").shown().await;
     server.verified_changes().await;
+}
+
+async fn book(tablet: &Tablet, court: &str) {
+    tablet.button(&format!("预订{court}")).tap().await;
+    tablet.heading("场地预订单").shown().await;
+    tablet.field("会员").fill("0142").await;
+    tablet.button("顾清风").tap().await;
+    tablet.group("预订方式").tap_inside("[role=radio]", "前台").await;
+    tablet.button("保存").tap().await;
+    tablet.status("已存在本机：场地预订单").shown().await;
+    tablet.text("已订").shown().await;
 }
