@@ -2,7 +2,8 @@
 //!
 //! The catalogue names the periods itself for want of a source; each can be set to what law says where the club is. What
 //! it would make anonymous is emptied whole here: a ledger of changes keeps no half of a record. What is emptied goes the
-//! way of somebody who asked to be erased (`erase.rs`), so nothing brings it back either.
+//! way of somebody who asked to be erased (`erase.rs`), so nothing brings it back either. Its line for photos has nothing
+//! here: pictures of guests are those of certificates, which go with their leave; all others are of equipment.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -10,6 +10,8 @@ use yingke_core::{
     wire::v1::{BODY_BYTES_MAX, WireChange},
 };
 
+use yingke_server::http::ROUTES;
+
 use crate::world::{self, JSON, Tablet, World};
 
 /// What is wrong, headers and body, status and code of the problem.
@@ -208,4 +210,117 @@ async fn a_compressed_push_is_read_and_the_answer_compressed() {
     assert_eq!((reply.status, reply.headers["content-encoding"].as_str()), (200, "br"));
     let vary = reply.headers["vary"].to_lowercase();
     assert!(vary.contains("accept-encoding"), "{vary}");
+}
+
+/// What the endpoint says of a route itself.
+fn told_of(document: &serde_json::Value, method: &str, path: &str) -> serde_json::Value {
+    let told = &document["paths"][path][method];
+    assert!(told.is_object(), "{method} {path} is not in the document");
+    told.clone()
+}
+
+fn example(path: &str) -> String {
+    path.replace("{hash}", &"0".repeat(64))
+}
+
+#[tokio::test]
+async fn every_route_that_takes_a_message_refuses_what_is_none() {
+    let world = World::new().await;
+    let tablet = world.tablet_of(3).await;
+    let revoked = world.tablet().await;
+    world.ledger.revoke(world.organisation(), revoked.device(), world.now()).await.unwrap();
+    let document: serde_json::Value = tablet.get("/v1/openapi.json").await.json();
+    let staff = async || format!("{:?}", world.ledger.house(world.organisation()).await.unwrap().staff);
+    let tablets = async || world.ledger.devices(world.organisation()).await.unwrap().len();
+    let before = (staff().await, tablets().await);
+    let bomb: &[u8] = include_bytes!("bomb.gz");
+    let deep = format!("{{\"version\":1,\"push_counter\":{}", "[".repeat(100_000));
+    let long = format!("{{\"version\":1,\"name\":\"{}\"}}", " ".repeat(BODY_BYTES_MAX));
+    let gzip = [JSON, ("content-encoding", "gzip")];
+    let mut table: Vec<(&[(&str, &str)], &[u8], (u16, &str))> = vec![
+        (&[("content-type", "text/plain")], b"{\"version\":1}", (415, "media-type")),
+        (&[JSON, ("content-encoding", "zip")], b"{\"version\":1}", (415, "media-type")),
+        (&gzip, b"{\"version\":1}", (400, "malformed")),
+        (&gzip, &bomb[..100], (400, "malformed")),
+        (&gzip, bomb, (413, "too-large")),
+        (&[JSON], long.as_bytes(), (413, "too-large")),
+        (&[JSON], deep.as_bytes(), (400, "malformed")),
+    ];
+    let plain: [&[u8]; 10] = [
+        b"",
+        b"{",
+        b"[1]",
+        b"null",
+        b"\"version\"",
+        b"{}",
+        b"{\"version\":1}",
+        b"{\"version\":1,\"push_counter\":1,\"code\":1,\"deed\":1}{}",
+        b"{\"version\":1,\"push_counter\":-1,\"code\":null,\"staff\":7,\"deed\":{\"none\":{}},\"subscription\":[]}",
+        b"{\"version\":1,\"name\":\"\xff\"}",
+    ];
+    table.extend(plain.map(|body| (&[JSON][..], body, (400, "malformed"))));
+    // Only one that was revoked hands in.
+    let whose = |path: &str| if path == "/v1/hand-in" { &revoked } else { &tablet };
+    let mut walked = 0;
+    for (method, path) in ROUTES {
+        if told_of(&document, method, path)["requestBody"]["content"]["application/json"].is_null() {
+            continue;
+        }
+        for (headers, body, expected) in &table {
+            let all = whose(path).headers();
+            let all: Vec<_> = all.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            let headers: Vec<_> = all.into_iter().chain(headers.iter().copied()).collect();
+            let reply = world::send(world.address, &method.to_uppercase(), path, &headers, body).await.unwrap();
+            let (status, code) = *expected;
+            let shown = String::from_utf8_lossy(&body[..body.len().min(60)]);
+            assert_eq!(reply.problem(), (status, code.to_owned()), "{method} {path} {shown}");
+        }
+        for version in ["0", "2", "\"1\""] {
+            let all = whose(path).headers();
+            let all: Vec<_> = all.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            let headers: Vec<_> = all.into_iter().chain([JSON]).collect();
+            let body = format!("{{\"version\":{version},\"push_counter\":1}}");
+            let reply = world::send(world.address, &method.to_uppercase(), path, &headers, body.as_bytes()).await;
+            assert_eq!(reply.unwrap().problem(), (400, "version".to_owned()), "{method} {path} {version}");
+        }
+        walked += 1;
+    }
+    assert_eq!(walked, 7);
+    assert_eq!(world.changes_kept().await, 0);
+    assert_eq!((staff().await, tablets().await), before);
+    assert_eq!(tablet.get("/v1/me").await.status, 200, "and whoever asked stays signed in");
+}
+
+#[tokio::test]
+async fn no_route_is_for_those_whose_tokens_it_does_not_know() {
+    let world = World::new().await;
+    let tablet = world.tablet_of(1).await;
+    let document: serde_json::Value = tablet.get("/v1/openapi.json").await.json();
+    let bearer = tablet.bearer();
+    let mut walked = 0;
+    for (method, path) in ROUTES {
+        let security = told_of(&document, method, path)["security"].clone();
+        let Some(first) = security.as_array().unwrap().first() else { continue };
+        let mut cases = vec![
+            (vec![], "device_unknown"),
+            (vec![("authorization", "Bearer x")], "device_unknown"),
+            (vec![("authorization", bearer.as_str()), ("yingke-person", "x")], "person"),
+        ];
+        if first["person"].is_array() {
+            cases.push((vec![("authorization", bearer.as_str())], "person"));
+        } else if security.as_array().unwrap().len() == 1 {
+            // It asks for no person, so one that it does not know is none.
+            cases.pop();
+        }
+        for (headers, code) in cases {
+            let headers: Vec<_> = headers.iter().copied().chain([JSON]).collect();
+            let body = b"{\"version\":1}";
+            let asked = format!("{}?offset=0&length=1", example(path));
+            let reply = world::send(world.address, &method.to_uppercase(), &asked, &headers, body).await.unwrap();
+            assert_eq!(reply.problem(), (401, code.to_owned()), "{method} {path} {headers:?}");
+        }
+        walked += 1;
+    }
+    // All but enrolling, the document and the two that say whether the program runs.
+    assert_eq!(walked, ROUTES.len() - 4);
 }
