@@ -196,6 +196,18 @@ impl Work {
         self.machines.iter().filter(move |machine| machine.records.iter().any(|kind| &**kind == record))
     }
 
+    /// Whether a step that a record comes to later fills a field in by itself: who took it, when, what it comes to.
+    #[must_use]
+    pub fn is_filled_by_step(&self, record: &str, field: &str) -> bool {
+        let later = self.machines_of(record).flat_map(|machine| &machine.steps).filter(|step| !step.from.is_empty());
+        later.flat_map(|step| &step.then).any(|call| match &*call.name {
+            "now" | "me" | "minutes_between" => call.argument(0) == field,
+            "court_charge" => field == "amount",
+            "charge_card" => field == "deducted",
+            _ => false,
+        })
+    }
+
     /// Whether a step of a machine follows from another record's step: a leave that begins takes the card along.
     #[must_use]
     pub fn is_moved_to(&self, machine: &str, step: &str) -> bool {

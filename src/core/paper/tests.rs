@@ -1090,3 +1090,15 @@ fn another_card_chosen_takes_the_first_ones_number_and_name_along() {
     take_back(form, &[&second.0, &second.1], &mut draft);
     assert_eq!(filled(&draft), ["", "", "王芳芳"]);
 }
+
+#[test]
+fn what_a_later_step_fills_in_need_not_be_asked_before() {
+    let club = Club::new(VenueKind::Sports);
+    let is_filled = |field| club.work.is_filled_by_step("ticket", field);
+    for field in ["collected_by", "entered_at", "exit_at", "minutes", "amount", "deducted", "settled_by"] {
+        assert!(is_filled(field), "{field}");
+    }
+    for field in ["opened_by", "opened_at", "card_no", "resource"] {
+        assert!(!is_filled(field), "{field}");
+    }
+}

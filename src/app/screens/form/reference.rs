@@ -9,6 +9,7 @@ use yingke_core::{
     pack::{Field as FormField, FieldType, Form, Reference},
     paper,
     record::Record,
+    schema,
 };
 
 use super::{field::Labelled, sheet::Sheet};
@@ -46,14 +47,15 @@ pub(super) fn records(
         let codes = key.with_value(|key| sheet.codes(key));
         codes.iter().filter_map(|code| code.parse().ok()).collect::<Vec<RecordId>>()
     });
-    let all = Memo::new(move |_| candidates(roster, kinds, sheet.about()));
+    let all = Memo::new(move |_| candidates(roster, kinds, whose(sheet)));
     let found = Memo::new(move |_| {
         let typed = query.get();
         let left = |id: &RecordId| !chosen.with(|chosen| chosen.contains(id));
-        let all = all.get().into_iter().filter(left);
+        let Candidates { ids, unasked } = all.get();
         if typed.trim().is_empty() {
-            return all.take(OFFERED_MAX).collect();
+            return ids.into_iter().take(unasked).filter(left).take(OFFERED_MAX).collect();
         }
+        let all = ids.into_iter().filter(left);
         let of_people = of_people_found(roster, kinds, &typed);
         let wanted = typed.trim().to_lowercase();
         let reads = |id: &RecordId| {
@@ -123,7 +125,7 @@ pub(super) fn records(
         });
         rows.collect::<View>()
     };
-    let many = Memo::new(move |_| all.with(Vec::len) > OFFERED_MAX);
+    let many = Memo::new(move |_| all.with(|all| all.ids.len() > all.unasked.min(OFFERED_MAX)));
     let search_note = move || {
         if query.with(|query| query.trim().is_empty()) {
             String::new()
@@ -138,7 +140,7 @@ pub(super) fn records(
         if !is_open() {
             return View::Nothing;
         }
-        if all.with(Vec::is_empty) {
+        if all.with(|all| all.ids.is_empty()) {
             let kind = kinds.first().copied().unwrap_or_default();
             let none = move || {
                 let way = how_one_comes_to_be(w.get(), reference);
@@ -175,8 +177,16 @@ pub(super) fn records(
     view! { <FieldGroup label optional_mark=mark note problem id>{shown_chosen} {offered}</FieldGroup> }
 }
 
-/// What can be chosen: what belongs to the form's person, newest first, then the newest of all; products by their price.
-fn candidates(roster: Roster, kinds: &'static [&'static str], person: Option<RecordId>) -> Vec<RecordId> {
+/// What can be chosen.
+#[derive(Clone, PartialEq, Eq)]
+struct Candidates {
+    /// What belongs to the form's person, newest first, then the newest of all; products by their price.
+    ids: Vec<RecordId>,
+    /// How many of them are offered before anything is typed: what belongs to others is for whoever looks for it.
+    unasked: usize,
+}
+
+fn candidates(roster: Roster, kinds: &'static [&'static str], person: Option<RecordId>) -> Candidates {
     let mut ids: Vec<RecordId> = Vec::new();
     if let Some(person) = person {
         let own = roster.history(person).into_iter().filter(|record| kinds.contains(&record.kind().as_str()));
@@ -187,11 +197,25 @@ fn candidates(roster: Roster, kinds: &'static [&'static str], person: Option<Rec
         let offered = of_kinds.filter(|id| replica.record(*id).is_some_and(|record| is_offered(&record)));
         offered.collect::<Vec<RecordId>>()
     });
-    let known = ids.len();
-    ids.extend(newest.into_iter().filter(|id| !ids[..known].contains(id)).collect::<Vec<_>>());
+    let own = ids.len();
+    ids.extend(newest.into_iter().filter(|id| !ids[..own].contains(id)).collect::<Vec<_>>());
     // What has a price stands in its order, as on a price list.
-    ids[known..].sort_by_cached_key(|id| roster.record(*id).and_then(|record| record.get("list_price")?.as_int()));
-    ids
+    ids[own..].sort_by_cached_key(|id| roster.record(*id).and_then(|record| record.get("list_price")?.as_int()));
+    let is_somebodys = kinds.iter().any(|kind| schema::field(kind, "person").is_some());
+    let unasked = if person.is_some() && is_somebodys { own } else { ids.len() };
+    Candidates { ids, unasked }
+}
+
+/// Whom the form is about, as far as it says so, or whose card, visit or booking it names.
+fn whose(sheet: Sheet) -> Option<RecordId> {
+    sheet.about().or_else(|| {
+        let owner = |field: &FormField| {
+            let id = sheet.draft.with(|draft| draft.get(field.key.as_str()).parse().ok())?;
+            person_of(&sheet.roster.record(id)?)
+        };
+        let is_record = |field: &&FormField| matches!(field.kind, FieldType::Ref(_));
+        sheet.form.with_value(|form| form.fields().filter(is_record).find_map(owner))
+    })
 }
 
 /// Neither taken back nor out of use.

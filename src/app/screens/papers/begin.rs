@@ -67,8 +67,12 @@ fn Begin(form_id: String, about: Option<RecordId>, task: Option<RecordId>) -> im
         Some(first) => format!("{form_key}:{}", first.id),
         None => form_key.to_owned(),
     });
-    // What it is about is not asked again.
-    let without = about.with_value(|about| prefilled(form, about));
+    // What it is about is not asked again, and what a step fills in is not asked before.
+    let mut without = about.with_value(|about| prefilled(form, about));
+    let is_for_step = |field: &&'static Field| {
+        field.required == Required::Later && roster.work().is_filled_by_step(&form.record, field.key.as_str())
+    };
+    without.extend(form.fields().filter(is_for_step).map(|field| field.key.as_str()));
     let refused = RwSignal::new(None::<String>);
     let begun_id = StoredValue::new(None::<RecordId>);
     let decide = Callback::new(move |ready: Ready| {
