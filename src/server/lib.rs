@@ -9,6 +9,7 @@ pub mod authority;
 pub mod backup;
 pub mod blobs;
 pub mod clock;
+pub mod connections;
 pub mod demo;
 pub mod dossier;
 pub mod erase;

@@ -7,7 +7,9 @@ use tokio::{net::TcpListener, sync::watch};
 
 use crate::{
     admin::{self, AdminError},
-    authority, http,
+    authority,
+    connections::{self, Bounded},
+    http,
     reminders::post::Post,
     settings::{Data, Push, Tls},
     tls,
@@ -56,6 +58,7 @@ pub async fn run(wish: Wish<'_>) -> Result<String, AdminError> {
         None => None,
     };
     let address = listener.local_addr().unwrap_or(wish.listen);
+    let connections_max = connections::allowed();
     let (ledger, _) = admin::open(wish.data).await?;
     trace_on_stderr();
 
@@ -81,9 +84,12 @@ pub async fn run(wish: Wish<'_>) -> Result<String, AdminError> {
         Some(secure) => {
             tokio::spawn(secure.kept);
             let acceptor = RustlsAcceptor::new(secure.config).acceptor(NoDelayAcceptor::new());
+            tokio::spawn(server.acceptor(Bounded::new(acceptor, connections_max)).serve(service))
+        }
+        None => {
+            let acceptor = Bounded::new(NoDelayAcceptor::new(), connections_max);
             tokio::spawn(server.acceptor(acceptor).serve(service))
         }
-        None => tokio::spawn(server.acceptor(NoDelayAcceptor::new()).serve(service)),
     };
     if wish.app.is_none() {
         tracing::warn!("no app is served: --app DIR names the folder with its files");

@@ -130,6 +130,16 @@ impl Says {
     }
 }
 
+/// The same as [`serve`], where it may open no more files than these.
+#[cfg(unix)]
+pub async fn serve_with_files(files: u32, data: &Data) -> (Child, SocketAddr, Says) {
+    let plain = command(&SERVE, data);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\"")]);
+    limited.arg(plain.as_std().get_program()).args(plain.as_std().get_args());
+    listening(limited).await
+}
+
 /// The same as [`serve`], with every sync and every answer written into a file, each with the file it is about.
 pub async fn serve_watched(data: &Data, log: &Path) -> (Child, SocketAddr) {
     let plain = command(&SERVE, data);
@@ -306,6 +316,46 @@ async fn asked_to_end_it_finishes_what_has_begun() {
 }
 
 /// Two of them on one database.
+#[cfg(unix)]
+#[tokio::test]
+async fn more_clients_than_it_has_files_for_keep_nobody_from_the_database() {
+    const FILES: u32 = 120;
+    // Half of its files.
+    const PLACES: usize = 60;
+    const TOO_MANY: usize = 40;
+    let place = demo().await;
+    let (mut child, address, mut says) = serve_with_files(FILES, &place.data).await;
+    let host = address.to_string();
+    let mut early = TcpStream::connect(address).await.unwrap();
+    early.write_all(format!("GET /healthz HTTP/1.1\r\nhost: {host}\r\n\r\n").as_bytes()).await.unwrap();
+    let mut said = Vec::new();
+    while !said.ends_with(b"ok\n") {
+        early.read_buf(&mut said).await.unwrap();
+    }
+    // Those that are too many hear at once that it comes to nothing.
+    let mut idle = tokio::task::JoinSet::new();
+    for _ in 0..PLACES - 1 + TOO_MANY {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        idle.spawn(async move { stream.read_u8().await });
+    }
+    for _ in 0..TOO_MANY {
+        let ended = tokio::time::timeout(Duration::from_secs(10), idle.join_next()).await.expect("an end");
+        assert!(ended.unwrap().unwrap().is_err());
+    }
+    says.until("no more connections are taken").await;
+    let reply = world::send_over(early, &host, "GET", "/readyz", &[], b"").await.expect("an answer");
+    assert_eq!((reply.status, reply.body.as_slice()), (200, b"ready\n".as_slice()));
+    // They end, and whoever comes next is served. How soon is the system's to say.
+    drop(idle);
+    let served = async {
+        while world::send(address, "GET", "/readyz", &[], b"").await.is_none_or(|reply| reply.status != 200) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), served).await.expect("room again");
+    child.kill().await.unwrap();
+}
+
 #[tokio::test]
 async fn what_one_takes_is_hinted_by_the_other() {
     let place = demo().await;
