@@ -17,6 +17,9 @@ use crate::world::{self, JSON, Tablet, World};
 /// What is wrong, headers and body, status and code of the problem.
 type Row<'a> = (&'a str, (Vec<(&'a str, &'a str)>, Vec<u8>), (u16, &'a str));
 
+/// Headers, body, status and code of the problem.
+type Message<'a> = (&'a [(&'a str, &'a str)], &'a [u8], (u16, &'a str));
+
 /// A push that would be taken.
 fn good(world: &World, tablet: &Tablet) -> String {
     let change = tablet.change(1, &world.own(1), tablet.new_record(world.now()), world.now(), &[("name", "李娜")]);
@@ -237,7 +240,7 @@ async fn every_route_that_takes_a_message_refuses_what_is_none() {
     let deep = format!("{{\"version\":1,\"push_counter\":{}", "[".repeat(100_000));
     let long = format!("{{\"version\":1,\"name\":\"{}\"}}", " ".repeat(BODY_BYTES_MAX));
     let gzip = [JSON, ("content-encoding", "gzip")];
-    let mut table: Vec<(&[(&str, &str)], &[u8], (u16, &str))> = vec![
+    let mut table: Vec<Message> = vec![
         (&[("content-type", "text/plain")], b"{\"version\":1}", (415, "media-type")),
         (&[JSON, ("content-encoding", "zip")], b"{\"version\":1}", (415, "media-type")),
         (&gzip, b"{\"version\":1}", (400, "malformed")),
