@@ -316,7 +316,9 @@ impl Database {
         stores: &[&str],
         work: impl AsyncFn(&Tx) -> Result<T, StoreError>,
     ) -> Result<T, AppendError> {
-        self.transact(stores, "readonly", &work).await
+        let work = Kept { work, done: RefCell::default() };
+        self.transact(stores, "readonly", &work).await?;
+        Ok(work.done())
     }
 
     /// Writes in one transaction with strict durability: done means that it survives the power going.
@@ -325,25 +327,22 @@ impl Database {
         stores: &[&str],
         work: impl AsyncFn(&Tx) -> Result<T, StoreError>,
     ) -> Result<T, AppendError> {
-        match self.access() {
-            Access::ReadWrite => self.transact(stores, "readwrite", &work).await,
-            Access::ReadOnly => Err(AppendError::Aborted { detail: "a newer version of the app wrote here".into() }),
-        }
+        let work = Kept { work, done: RefCell::default() };
+        self.transact(stores, "readwrite", &work).await?;
+        Ok(work.done())
     }
 
-    async fn transact<T>(
-        &self,
-        stores: &[&str],
-        mode: &str,
-        work: &impl AsyncFn(&Tx) -> Result<T, StoreError>,
-    ) -> Result<T, AppendError> {
+    async fn transact(&self, stores: &[&str], mode: &str, work: &dyn Work) -> Result<(), AppendError> {
+        if mode == "readwrite" && self.access() == Access::ReadOnly {
+            return Err(AppendError::Aborted { detail: "a newer version of the app wrote here".into() });
+        }
         let error = match self.once(stores, mode, work).await {
-            Ok(done) => return Ok(done),
+            Ok(()) => return Ok(()),
             // Nothing of it happened, so it may be done again: once, on a new connection.
             Err(StoreError::Lost { .. }) => {
                 self.close();
                 match self.once(stores, mode, work).await {
-                    Ok(done) => return Ok(done),
+                    Ok(()) => return Ok(()),
                     Err(error) => error,
                 }
             }
@@ -357,24 +356,19 @@ impl Database {
         })
     }
 
-    async fn once<T>(
-        &self,
-        stores: &[&str],
-        mode: &str,
-        work: &impl AsyncFn(&Tx) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+    async fn once(&self, stores: &[&str], mode: &str, work: &dyn Work) -> Result<(), StoreError> {
         let raw = self.connection().await?;
         let on_written = self.inner.on_written.borrow().clone();
         let tx = Tx::begin(&raw, stores, mode, on_written.is_some())?;
-        match work(&tx).await {
-            Ok(done) => {
+        match work.run(&tx).await {
+            Ok(()) => {
                 tx.commit();
                 tx.completed().await?;
                 let written = tx.written();
                 if let Some(call) = on_written.filter(|_| !written.is_empty()) {
                     call(written);
                 }
-                Ok(done)
+                Ok(())
             }
             Err(error) => {
                 tx.abort();
@@ -396,6 +390,33 @@ impl Database {
         }
         self.adopt(raw.clone());
         Ok(raw)
+    }
+}
+
+/// What is done within one transaction, whatever comes of it: so beginning, ending and doing it again is compiled once.
+trait Work {
+    fn run<'a>(&'a self, tx: &'a Tx) -> Pin<Box<dyn Future<Output = Result<(), StoreError>> + 'a>>;
+}
+
+/// Work that keeps what came of it.
+struct Kept<W, T> {
+    work: W,
+    done: RefCell<Option<T>>,
+}
+
+impl<T, W: AsyncFn(&Tx) -> Result<T, StoreError>> Work for Kept<W, T> {
+    fn run<'a>(&'a self, tx: &'a Tx) -> Pin<Box<dyn Future<Output = Result<(), StoreError>> + 'a>> {
+        Box::pin(async {
+            let done = (self.work)(tx).await?;
+            self.done.replace(Some(done));
+            Ok(())
+        })
+    }
+}
+
+impl<W, T> Kept<W, T> {
+    fn done(self) -> T {
+        self.done.into_inner().expect("a transaction that was committed ran its work")
     }
 }
 
