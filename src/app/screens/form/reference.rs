@@ -10,6 +10,7 @@ use yingke_core::{
     paper,
     record::Record,
     schema,
+    workflow::PROGRESS,
 };
 
 use super::{field::Labelled, sheet::Sheet};
@@ -190,11 +191,11 @@ fn candidates(roster: Roster, kinds: &'static [&'static str], person: Option<Rec
     let mut ids: Vec<RecordId> = Vec::new();
     if let Some(person) = person {
         let own = roster.history(person).into_iter().filter(|record| kinds.contains(&record.kind().as_str()));
-        ids.extend(own.filter(is_offered).map(|record| record.id));
+        ids.extend(own.filter(|record| is_offered(roster, record)).map(|record| record.id));
     }
     let newest = roster.ask(kinds, |replica| {
         let of_kinds = kinds.iter().flat_map(|kind| replica.by_kind(kind).rev().take(SEARCHED_MAX));
-        let offered = of_kinds.filter(|id| replica.record(*id).is_some_and(|record| is_offered(&record)));
+        let offered = of_kinds.filter(|id| replica.record(*id).is_some_and(|record| is_offered(roster, &record)));
         offered.collect::<Vec<RecordId>>()
     });
     let own = ids.len();
@@ -218,16 +219,25 @@ fn whose(sheet: Sheet) -> Option<RecordId> {
     })
 }
 
-/// Neither taken back nor out of use.
-fn is_offered(record: &Record) -> bool {
-    !record.is("withdrawn") && record.get("active").and_then(yingke_core::value::Value::as_bool) != Some(false)
+/// Neither taken back nor out of use, nor a booking that somebody has come for, missed or cancelled.
+fn is_offered(roster: Roster, record: &Record) -> bool {
+    let is_over = || {
+        let machine = roster.work().machines_of("booking").next()?;
+        Some(machine.state(record.guarded(PROGRESS)?.get("state")?.as_text()?)?.is_end)
+    };
+    let is_used = record.kind().as_str() == "booking" && is_over() == Some(true);
+    !is_used
+        && !record.is("withdrawn")
+        && record.get("active").and_then(yingke_core::value::Value::as_bool) != Some(false)
 }
 
 /// The records of people whose name or number is typed.
 fn of_people_found(roster: Roster, kinds: &[&str], typed: &str) -> Vec<RecordId> {
     let people = roster.search(typed, Whose::Everyone, OFFERED_MAX).hits.into_iter().map(|hit| hit.record);
     let own = people.flat_map(|person| roster.history(person));
-    own.filter(|record| kinds.contains(&record.kind().as_str()) && is_offered(record)).map(|record| record.id).collect()
+    own.filter(|record| kinds.contains(&record.kind().as_str()) && is_offered(roster, record))
+        .map(|record| record.id)
+        .collect()
 }
 
 /// Whether what is shown of a record holds what was typed, in lower case.
