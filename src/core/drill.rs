@@ -282,7 +282,7 @@ impl Club {
             1 => Deed::PutOff(self.now.plus(self.chance.below(3 * DAY_MS as u64) as i64)),
             _ => Deed::HandedTo(staff(self.below(Role::ALL.len()))),
         };
-        let edit = task::deed_edit(task, &record, deed, self.now);
+        let edit = task::deed_edit(task, record.audience(), deed, self.now);
         self.let_in(staff(0), "task", vec![edit], 0);
     }
 

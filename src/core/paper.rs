@@ -26,7 +26,7 @@ use crate::{
     time::{Day, Millis},
     value::Value,
     work::{Call, Machine, State, Step, Work},
-    workflow::{self, Actor, Facts, Lookup, Numbers, PROGRESS, Refusal, by_clock, state_of, value_at},
+    workflow::{self, Actor, Facts, Lookup, Numbers, PROGRESS, Refusal, by_clock, holds, state_of, value_at},
 };
 
 /// What papers are reckoned from, beside the scene.
@@ -436,10 +436,18 @@ pub fn begin(
 /// What a form changes of a record that is there: what differs, and a whole group where a member of it differs. What is
 /// reckoned follows what was typed, and what the form now says already is not asked a second time: a paper that a step
 /// began is filled in as one that is begun with its form.
-#[must_use]
-pub fn correct(filled: &Filled, known: &Record, scene: &Scene<'_>, ground: &Ground<'_>, ids: Ids<'_>) -> Vec<Edit> {
+///
+/// # Errors
+/// What it had to meet when it was begun and would not any more.
+pub fn correct(
+    filled: &Filled,
+    known: &Record,
+    scene: &Scene<'_>,
+    ground: &Ground<'_>,
+    ids: Ids<'_>,
+) -> Result<Vec<Edit>, Refusal> {
     let (Some(kind), Some(form)) = (schema::kind(known.kind().as_str()), scene.pack.form(filled.form())) else {
-        return Vec::new();
+        return Ok(Vec::new());
     };
     let mut draw = Draw::new(kind.key, known.id, known.audience().clone());
     draw.copy_differing(filled, known, scene.pack);
@@ -477,7 +485,11 @@ pub fn correct(filled: &Filled, known: &Record, scene: &Scene<'_>, ground: &Grou
             edit.writes.push(schema::write_group(kind.key, PROGRESS, group, replaces));
         }
     }
+    let moves_court = edit.writes.iter().any(|write| COURT.contains(&write.key.as_str()));
     let mut sketch = Sketch::onto(known, edit);
+    if moves_court {
+        still_free(&sketch.record, scene, ground)?;
+    }
     let values = filled.values().map(|(key, value)| (key.clone(), value.clone())).collect();
     let posts = posts(scene);
     for (machine, step) in onward(kind.key, &values, ground.work) {
@@ -485,7 +497,25 @@ pub fn correct(filled: &Filled, known: &Record, scene: &Scene<'_>, ground: &Grou
         drop(sketch.walk(machine, step, None, scene, ground, &posts, ids));
     }
     let edits = sketch.edits;
-    if edits.iter().all(|edit| edit.writes.is_empty()) { Vec::new() } else { edits.into_iter().chain(kept).collect() }
+    let is_empty = edits.iter().all(|edit| edit.writes.is_empty());
+    Ok(if is_empty { Vec::new() } else { edits.into_iter().chain(kept).collect() })
+}
+
+/// Which court is meant, from when until when.
+const COURT: [&str; 3] = ["resource", "start_at", "end_at"];
+
+/// Whoever is put onto another court or hour takes it from nobody, as whoever is put there first.
+fn still_free(record: &Record, scene: &Scene<'_>, ground: &Ground<'_>) -> Result<(), Refusal> {
+    let kind = record.kind().as_str();
+    let begun_so = |machine: &&Machine| {
+        let state = workflow::state_of(machine, record).and_then(|state| machine.state(state));
+        state.is_some_and(|state| !state.is_end)
+    };
+    let steps = ground.work.machines_of(kind).filter(begun_so).flat_map(|machine| &machine.steps);
+    let needs = steps.filter(|step| step.from.is_empty()).flat_map(|step| &step.needs);
+    let Some(need) = needs.into_iter().find(|need| &*need.name == "court_free") else { return Ok(()) };
+    let is_free = with_facts(record, &BTreeMap::new(), None, scene, ground, |facts| holds(need, facts));
+    if is_free { Ok(()) } else { Err(Refusal::Unmet(vec![need.clone()])) }
 }
 
 /// What can be reckoned from what was typed, where the record lacks it or what it was reckoned from has changed.

@@ -13,6 +13,7 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use crate::{
+    audience::Audience,
     change::{Edit, Key},
     id::{RecordId, StaffId, VenueId},
     pack::Pack,
@@ -246,9 +247,9 @@ pub enum Deed {
     HandedTo(StaffId),
 }
 
-/// The edit that keeps what somebody did to a task, beside its subject: whoever sees that sees this.
+/// The edit that keeps what somebody did to a task, for whoever sees its subject.
 #[must_use]
-pub fn deed_edit(task: &Task, subject: &Record, deed: Deed, now: Millis) -> Edit {
+pub fn deed_edit(task: &Task, audience: &Audience, deed: Deed, now: Millis) -> Edit {
     let mut writes = vec![
         schema::write("task", "template", &*task.template),
         schema::write("task", "subject", RecordId::from_bytes(task.subject)),
@@ -258,7 +259,7 @@ pub fn deed_edit(task: &Task, subject: &Record, deed: Deed, now: Millis) -> Edit
         Deed::PutOff(until) => schema::write("task", "put_off_until", until),
         Deed::HandedTo(staff) => schema::write("task", "assignee", staff.to_string()),
     });
-    Edit { record: task.id, kind: Key::of("task"), audience: subject.audience().clone(), salt: [0; 8], writes }
+    Edit { record: task.id, kind: Key::of("task"), audience: audience.clone(), salt: [0; 8], writes }
 }
 
 /// Each occurrence of a task and when it is due.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use leptos::prelude::untrack;
 use yingke_core::{
-    audience::{Audience, may_hold},
+    audience::{Audience, circle, may_hold},
     audit,
     capture::Scene,
     card,
@@ -293,8 +293,12 @@ impl Roster {
     /// Keeps what somebody did to a task.
     #[must_use]
     pub fn deed(self, mine: &Task, deed: task::Deed) -> Option<Edit> {
-        let subject = self.record(RecordId::from_bytes(mine.subject))?;
-        Some(task::deed_edit(mine, &subject, deed, self.now()))
+        let subject = self.record(RecordId::from_bytes(mine.subject));
+        // What the calendar asks of the venue is everybody's there.
+        let venue = self.me_now()?.venue.id;
+        let of_venue = || (mine.subject == venue.bytes()).then(|| Audience::Circle(venue, circle::WORKS.into()));
+        let audience = subject.map(|subject| subject.audience().clone()).or_else(of_venue)?;
+        Some(task::deed_edit(mine, &audience, deed, self.now()))
     }
 
     /// Records of a kind that I may see, newest first. Subscribes to the kind.

@@ -432,8 +432,9 @@ fn a_talk_that_ends_in_yes_leaves_a_contract_to_fill_in() {
             ("consultant_sign", INK),
         ],
     );
-    let edits =
-        club.ask(1, |scene, ground| correct(&filled, &club.records[&contract], scene, ground, &mut || club.new_id()));
+    let edits = club
+        .ask(1, |scene, ground| correct(&filled, &club.records[&contract], scene, ground, &mut || club.new_id()))
+        .unwrap();
     club.save(1, edits);
     let record = &club.records[&contract];
     assert_eq!(record.text("id_no"), Some("110***********002X"));
@@ -464,7 +465,7 @@ fn what_is_reckoned_follows_what_is_put_right() {
         section.fields.retain(|field| field.kind != FieldType::Signature);
     }
     let filled = form::check(&form, &draft, &club.context(1)).unwrap();
-    let edits = club.ask(1, |scene, ground| correct(&filled, known, scene, ground, &mut || club.new_id()));
+    let edits = club.ask(1, |scene, ground| correct(&filled, known, scene, ground, &mut || club.new_id())).unwrap();
     club.save(1, edits);
     let record = &club.records[&contract];
     assert_eq!(record.get("term_months"), Some(&Value::Int(6)));
@@ -771,6 +772,28 @@ fn a_ticket_is_for_the_court_that_was_booked_or_for_one_that_is_free() {
     // Who has booked it is let in, also while those before them still play.
     club.now = club.now.plus(65 * MINUTE_MS);
     assert!(club.can_begin("F-30", 2, &[next, other, others_card], &[]));
+}
+
+#[test]
+fn a_booking_is_put_onto_no_hour_that_another_has() {
+    let mut club = Club::new(VenueKind::Sports);
+    let [one, other] = [2, 3].map(|number| club.person(number));
+    let court = club.begin("resource", 5, &[], &[("name", "1 号场"), ("kind", "court"), ("fen_per_hour", "60")]);
+    let court_id = court.to_string();
+    let hours = |start, end| [("resource", &*court_id), ("start_at", start), ("end_at", end), ("via", "desk")];
+    let booking = club.begin("F-29", 2, &[one], &hours("2026-11-22T12:00", "2026-11-22T13:00"));
+    club.begin("F-29", 2, &[other], &hours("2026-11-22T13:00", "2026-11-22T14:00"));
+    let moved = |club: &Club, typed: &[(&'static str, &str)]| {
+        let filled = club.filled("F-29", 2, &[one], typed);
+        let known = &club.records[&booking];
+        club.ask(2, |scene, ground| correct(&filled, known, scene, ground, &mut || club.new_id()))
+    };
+    let taken = moved(&club, &hours("2026-11-22T12:30", "2026-11-22T13:30"));
+    assert!(matches!(&taken, Err(Refusal::Unmet(unmet)) if &*unmet[0].name == "court_free"), "{taken:?}");
+    assert!(!moved(&club, &hours("2026-11-22T14:00", "2026-11-22T15:00")).unwrap().is_empty());
+    // What does not touch court and hours is put right whatever happens there.
+    let remark = [&hours("2026-11-22T12:00", "2026-11-22T13:00")[..], &[("remark", "带球")]].concat();
+    assert!(!moved(&club, &remark).unwrap().is_empty());
 }
 
 #[test]

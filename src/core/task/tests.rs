@@ -325,11 +325,11 @@ fn of_calls_that_come_round_the_last_is_due_and_a_deed_ends_it() {
     assert_eq!(tasks.len(), 1, "{tasks:?}");
     assert_eq!(tasks[0].due_at.day(480), Day::parse("2026-04-15").unwrap());
     // Put off, it is not due; done, it says so.
-    let edit = deed_edit(&tasks[0], &records[&id(1)], Deed::PutOff(at("2026-04-22", 10, 0)), until);
+    let edit = deed_edit(&tasks[0], records[&id(1)].audience(), Deed::PutOff(at("2026-04-22", 10, 0)), until);
     put(&mut records, 2, edit.record, "task", edit.writes);
     assert!(due(&records, until).is_empty());
     let tasks = due(&records, at("2026-04-23", 9, 0));
-    let edit = deed_edit(&tasks[0], &records[&id(1)], Deed::Done, at("2026-04-23", 9, 0));
+    let edit = deed_edit(&tasks[0], records[&id(1)].audience(), Deed::Done, at("2026-04-23", 9, 0));
     put(&mut records, 3, edit.record, "task", edit.writes);
     let state = due(&records, at("2026-04-24", 9, 0))[0].state(at("2026-04-24", 9, 0));
     assert_eq!(state, TaskState::Done { late: true });

@@ -279,7 +279,7 @@ impl Club {
         let made = due.into_iter().filter(|task| was_made(task));
         let made = made.map(|task| {
             let at = task.due_at.plus(HOUR_MS);
-            (at, task::deed_edit(&task, &record, Deed::Done, at))
+            (at, task::deed_edit(&task, record.audience(), Deed::Done, at))
         });
         made.collect()
     }

@@ -221,14 +221,20 @@ fn Correct(id: RecordId, form_id: String) -> impl IntoView {
     for key in &without {
         start.set(&Key::parse(key).expect("a field's key is a key"), "");
     }
+    let refused = RwSignal::new(None::<String>);
     let decide = Callback::new(move |ready: Ready| {
         let Some(known) = untrack(|| roster.record(id)) else { return Vec::new() };
+        refused.set(None);
         let written = untrack(|| {
             roster.papers(&[], |scene, ground| {
                 paper::correct(&ready.filled, &known, scene, ground, &mut || roster.new_id())
             })
         });
-        written.unwrap_or_default()
+        written.unwrap_or(Err(Refusal::Unknown)).unwrap_or_else(|refusal| {
+            let of = Of { kind: &form.record, record: Some(&known) };
+            refused.set(Some(refusal_text(roster, w.get_untracked(), None, of, &refusal)));
+            Vec::new()
+        })
     });
     let saved = Callback::new(move |saved: Saved| {
         let words = w.get_untracked();
@@ -241,7 +247,7 @@ fn Correct(id: RecordId, form_id: String) -> impl IntoView {
     let draft_key = format!("{form_key}:{id}");
     view! {
         <FormPage title=move || form.title.in_language(w.get().0).to_owned() whom on_back=back>
-            <PackForm form_key draft_key start without of=id edits=decide on_saved=saved/>
+            <PackForm form_key draft_key start without of=id refused edits=decide on_saved=saved/>
         </FormPage>
     }
 }

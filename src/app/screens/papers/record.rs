@@ -6,6 +6,7 @@ use yingke_core::{
     record::Record,
     task::{Deed, TaskState},
     time::{DAY_MS, HOUR_MS},
+    undo::undo,
     value::Value,
     workflow::PROGRESS,
 };
@@ -29,7 +30,7 @@ use crate::{
     roster::{MyTask, Roster, use_roster},
     route::use_route,
     screens::{
-        form::save_failed,
+        form::{save_failed, tell_saved},
         paper::FilledSheet,
         passes::PassUses,
         record_title::{form_of, holds, is_of_catalogue, title_of},
@@ -531,13 +532,17 @@ pub fn OneTask(mine: MyTask, opens: bool) -> impl IntoView {
     let due = Signal::derive(move || mine.with_value(|mine| due_of(roster, w.get(), mine)));
     let keep = move |deed: Deed| {
         let Some(edit) = mine.with_value(|mine| untrack(|| roster.deed(&mine.task, deed))) else { return };
+        let edits = vec![edit];
+        let undo = untrack(|| undo(&edits, |id| roster.record(id)));
         leptos::task::spawn_local(async move {
             let words = w.get_untracked();
-            let told = match roster.save("task", vec![edit]).await {
-                Ok(_) => words.paper_saved(template.title.in_language(words.0)),
-                Err(error) => save_failed(words, &error).to_owned(),
-            };
-            toaster.tell(Toast::new(told));
+            match roster.save("task", edits).await {
+                Ok(_) => {
+                    let what = template.title.in_language(words.0).to_owned();
+                    tell_saved(roster, toaster, w, words.paper_saved(&what), what, undo);
+                }
+                Err(error) => toaster.tell(Toast::new(save_failed(words, &error))),
+            }
         });
     };
     let open = Callback::new(move |()| {
@@ -555,7 +560,11 @@ pub fn OneTask(mine: MyTask, opens: bool) -> impl IntoView {
     let tick_label = move || w.get().task_tick(what());
     let on_tick = move |_: bool| keep(Deed::Done);
     if opens && !has_subject {
-        // The calendar's: a report to write, with no record to open.
+        // The calendar's: it is about the venue, and the reports are where it is seen.
+        if roster.has_board() {
+            let board = Callback::new(move |()| route.go("/board"));
+            return view! { <TaskRow title=what due done=false on_tick tick_label on_open=board/> };
+        }
         return view! { <TaskRow title=what due done=false on_tick tick_label/> };
     }
     view! {
