@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use leptos::prelude::untrack;
 use yingke_core::{
-    audience::{Audience, circle, may_hold},
+    audience::{Audience, Role, circle, may_hold},
     audit,
     capture::Scene,
     card,
@@ -109,7 +109,7 @@ impl Roster {
     pub fn may_see(self, record: &Record) -> bool {
         let Some(matter) = matter_of(record.kind().as_str()) else { return true };
         match self.sees(matter) {
-            None | Some(Reach::Own) => self.is_mine(record),
+            None | Some(Reach::Own) => self.is_mine(record) || self.is_handed_to_me(record),
             Some(Reach::Team | Reach::Venue | Reach::All) => true,
         }
     }
@@ -125,6 +125,19 @@ impl Roster {
     fn sees(self, matter: Matter) -> Option<Reach> {
         let posts = self.posts();
         [Doing::Read, Doing::Update, Doing::Approve].into_iter().filter_map(|doing| reach(&posts, matter, doing)).max()
+    }
+
+    /// Whether a complaint was handed to my department. Who heads one answers for whatever was handed to any: which is
+    /// whose, the club's list of people does not say. Source: domain catalogue 3.7.
+    fn is_handed_to_me(self, record: &Record) -> bool {
+        let department = record.text("responsible_dept").filter(|_| record.kind().as_str() == "case");
+        let (Some(department), Some(me)) = (department, self.me_now()) else { return false };
+        match me.role {
+            Role::DeptHead | Role::DeptMember => true,
+            Role::EquipmentTeam => department == "equipment",
+            Role::CourtStaff => department == "courts",
+            _ => false,
+        }
     }
 
     /// Whether a record names me, or I wrote it down.
@@ -180,6 +193,11 @@ impl Roster {
                 .filter(|mine| self.is_for_me(mine))
                 .collect()
         });
+        // Nobody is sent to what they may not open.
+        let may_open = |mine: &MyTask| {
+            self.record(RecordId::from_bytes(mine.task.subject)).is_none_or(|record| self.may_see(&record))
+        };
+        tasks.retain(may_open);
         tasks.sort_by_key(|mine| mine.task.due_at);
         tasks
     }

@@ -693,9 +693,13 @@ fn a_complaint_is_answered_reopened_and_closed() {
     assert!(club.try_step(case, "close", 2, &[], None).is_err());
     club.step(case, "reopen", 2, &[]);
     assert_eq!(club.records[&case].get("reopen_count"), Some(&Value::Int(1)));
+    // The reply that did not satisfy is none any more, and there is time for another.
+    assert_eq!(club.records[&case].text("handling"), None);
+    assert_eq!(club.records[&case].get("customer_told_at"), None);
     club.step(case, "assign_again", 4, &[]);
     club.step(case, "accept", 8, &[]);
-    club.step(case, "solve", 8, &[]);
+    assert!(club.try_step(case, "solve", 8, &[], None).is_err());
+    club.step(case, "solve", 8, &[("handling", "换了管道".into())]);
     club.step(case, "feed_back", 2, &[]);
     club.step(case, "close", 2, &[("satisfied", true.into())]);
     assert_eq!(club.state(case), "closed");
