@@ -182,8 +182,10 @@ pub fn figure(formula: &str, count: &Count<'_>) -> Option<Figure> {
             }
         }
         "complaint_rate" => Figure {
-            numerator: count
-                .number_of("case", "received_at", |case| case.is("kind", &["complaint"]) && case.yes("valid")),
+            // Whatever nobody has found to be groundless.
+            numerator: count.number_of("case", "received_at", |case| {
+                (case.is("kind", &["complaint"]) || !case.has("kind")) && !case.no("valid")
+            }),
             denominator: count.active_memberships(),
             kind: FigureKind::Percent,
         },
@@ -380,6 +382,10 @@ impl Row<'_, '_> {
 
     fn yes(&self, path: &str) -> bool {
         self.value(path).as_ref().and_then(Value::as_bool) == Some(true)
+    }
+
+    fn no(&self, path: &str) -> bool {
+        self.value(path).as_ref().and_then(Value::as_bool) == Some(false)
     }
 
     fn is(&self, path: &str, codes: &[&str]) -> bool {
@@ -620,6 +626,16 @@ mod tests {
         );
         put(&mut records, 12, "case", vec![("received_at", at(0)), ("reply_due_at", at(24)), ("replied_at", at(25))]);
         assert_eq!(percent(&records, "complaint_reply_in_time"), Some(5_000));
+        let complaints = |records: &Records| counted(records, "complaint_rate", None, None).numerator;
+        let before = complaints(&records);
+        put(&mut records, 13, "case", vec![("received_at", at(0)), ("kind", "complaint".into())]);
+        put(
+            &mut records,
+            14,
+            "case",
+            vec![("received_at", at(0)), ("kind", "complaint".into()), ("valid", false.into())],
+        );
+        assert_eq!(complaints(&records), before + 1, "what was found to be groundless is none");
         assert_eq!(percent(&records, "response_hours"), Some(300));
         assert_eq!(percent(&records, "handling_hours"), Some(3_000));
         assert_eq!(counted(&records, "major_complaints", None, None).numerator, 1);

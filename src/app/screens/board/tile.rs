@@ -31,7 +31,7 @@ pub fn Tile(counted: Counted, span: RwSignal<String>) -> impl IntoView {
     };
     let bar = scale(kpi.target, &kpi.unit, hundredths).map(|(share, aim)| view! { <Bar share aim tone sentence/> });
     let change = before.map(|before| {
-        let (icon, is_good) = change(kpi.target, hundredths - before);
+        let (icon, is_good) = change(kpi.target, hundredths, hundredths - before);
         let text = move || change_text(w.get(), &span.get(), hundredths - before);
         let tone = match is_good {
             Some(true) => "saved",
@@ -72,15 +72,20 @@ fn scale(target: Option<Target>, unit: &str, hundredths: i64) -> Option<(f64, Op
     Some((of_whole(hundredths), aim.map(of_whole)))
 }
 
-/// What a change looks like, and whether it is for the better; less is better where the aim is a limit.
-fn change(target: Option<Target>, by: i64) -> (Icon, Option<bool>) {
+/// What a change of a figure looks like, and whether it is for the better; less is better where the aim is a limit, and what
+/// is nearer where it is a number.
+fn change(target: Option<Target>, hundredths: i64, by: i64) -> (Icon, Option<bool>) {
     // Less than what one place after the point shows.
     if by.abs() < 5 {
         return (Icon::Level, None);
     }
     let icon = if by > 0 { Icon::Rising } else { Icon::Falling };
-    let is_limit = matches!(target, Some(Target::AtMost(_)));
-    (icon, Some((by > 0) != is_limit))
+    let is_better = match target {
+        Some(Target::AtMost(_)) => by < 0,
+        Some(Target::Exactly(aim)) => (hundredths - aim).abs() < (hundredths - by - aim).abs(),
+        Some(Target::AtLeast(_)) | None => by > 0,
+    };
+    (icon, Some(is_better))
 }
 
 fn change_text(words: Words, span: &str, by: i64) -> String {
@@ -101,11 +106,13 @@ mod tests {
 
     #[test]
     fn less_is_better_where_the_aim_is_a_limit() {
-        assert_eq!(change(Some(Target::AtLeast(1)), 100), (Icon::Rising, Some(true)));
-        assert_eq!(change(Some(Target::AtMost(1)), 100), (Icon::Rising, Some(false)));
-        assert_eq!(change(Some(Target::AtMost(1)), -100), (Icon::Falling, Some(true)));
-        assert_eq!(change(None, -100), (Icon::Falling, Some(false)));
-        assert_eq!(change(None, 4), (Icon::Level, None));
+        assert_eq!(change(Some(Target::AtLeast(1)), 300, 100), (Icon::Rising, Some(true)));
+        assert_eq!(change(Some(Target::AtMost(1)), 300, 100), (Icon::Rising, Some(false)));
+        assert_eq!(change(Some(Target::AtMost(1)), 300, -100), (Icon::Falling, Some(true)));
+        assert_eq!(change(Some(Target::Exactly(0)), 100, 100), (Icon::Rising, Some(false)));
+        assert_eq!(change(Some(Target::Exactly(300)), 300, 100), (Icon::Rising, Some(true)));
+        assert_eq!(change(None, 0, -100), (Icon::Falling, Some(false)));
+        assert_eq!(change(None, 0, 4), (Icon::Level, None));
     }
 
     #[test]

@@ -104,7 +104,10 @@ fn Found(id: RecordId) -> impl IntoView {
         Some(view! { <Tag tone=tone_of(state) text=state.label.in_language(w.get().0).to_owned()/> })
     };
     let since = Signal::derive(move || {
-        roster.record(id).and_then(|record| last_step(roster, w.get(), &record)).into_iter().collect::<Vec<_>>()
+        let Some(record) = roster.record(id) else { return Vec::new() };
+        let reason = record.guarded(PROGRESS).and_then(|group| group.get("reason")?.as_text());
+        let reason = reason.filter(|reason| !reason.is_empty()).map(|reason| w.get().log_reason(reason));
+        last_step(roster, w.get(), &record).into_iter().chain(reason).collect::<Vec<_>>()
     });
     // A guest whose own record is not for this post has no page here.
     let person = person.filter(|person| untrack(|| roster.record(*person)).is_some());
