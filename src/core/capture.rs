@@ -199,6 +199,8 @@ pub struct Contact<'a> {
     pub summary: &'a str,
     /// When to call again; `None` if nothing more is agreed.
     pub next_contact_at: Option<Millis>,
+    /// They asked not to be called any more.
+    pub is_unwanted: bool,
 }
 
 impl std::fmt::Debug for Contact<'_> {
@@ -228,6 +230,10 @@ pub fn contact_edits(contact: &Contact<'_>, scene: &Scene<'_>, person: &Record, 
         call.put("next_contact_at", at);
     }
     let mut known = person_draw(scene, Some(person), scene.me, ids);
+    if contact.is_unwanted {
+        known.put("do_not_contact", true);
+        known.put("consent_contact", false);
+    }
     if may_write_here(person.audience(), scene) {
         match contact.next_contact_at {
             Some(at) => known.put("next_contact_at", at),

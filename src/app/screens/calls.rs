@@ -36,14 +36,16 @@ const AIM_SECONDS: i64 = 180;
 /// What to say in an appointment call. Source: W-19.
 const PROMPT: &str = "S-18";
 /// When to call again, offered one tap away.
-const AGAIN: [Again; 6] =
-    [Again::TwoHours, Again::Days(1), Again::Days(3), Again::Days(7), Again::Days(30), Again::Never];
+const AGAIN: [Again; 7] =
+    [Again::TwoHours, Again::Days(1), Again::Days(3), Again::Days(7), Again::Days(30), Again::Never, Again::Unwanted];
 
 #[derive(Clone, Copy, PartialEq)]
 enum Again {
     TwoHours,
     Days(i32),
     Never,
+    /// They asked not to be called any more: nobody does.
+    Unwanted,
 }
 
 impl Again {
@@ -55,6 +57,7 @@ impl Again {
             Self::Days(7) => words.call_again_week(),
             Self::Days(_) => words.call_again_month(),
             Self::Never => words.call_again_never(),
+            Self::Unwanted => words.call_again_unwanted(),
         }
     }
 }
@@ -151,7 +154,7 @@ fn OneCall(person: Record) -> impl IntoView {
             let next_contact_at = match again {
                 Again::TwoHours => Some(now.plus(2 * HOUR_MS)),
                 Again::Days(days) => Some(call_again_at(days, scene)),
-                Again::Never => None,
+                Again::Never | Again::Unwanted => None,
             };
             let contact = Contact {
                 started_at: began,
@@ -159,6 +162,7 @@ fn OneCall(person: Record) -> impl IntoView {
                 result: &result,
                 summary: &summary,
                 next_contact_at,
+                is_unwanted: again == Again::Unwanted,
             };
             contact_edits(&contact, scene, &person, ids)
         });

@@ -319,6 +319,7 @@ fn a_call_says_when_to_call_again_and_brings_a_new_lead_on() {
         result: "reached",
         summary: " 周日来看 ",
         next_contact_at: Some(again),
+        is_unwanted: false,
     };
     take_in(&mut records, 61, contact_edits(&contact, &scene(CONSULTANT), &person, &mut ids(70)));
     let (call, person) = (of_kind(&records, "interaction").clone(), of_kind(&records, "person").clone());
@@ -326,10 +327,11 @@ fn a_call_says_when_to_call_again_and_brings_a_new_lead_on() {
     assert_eq!((call.audience(), call.get("person")), (person.audience(), Some(&person.id.into())));
     assert_eq!((person.text("stage"), person.get("next_contact_at")), (Some("contacted"), Some(&again.into())));
 
-    let refused = Contact { result: "refused", summary: "", next_contact_at: None, ..contact };
+    let refused = Contact { result: "refused", summary: "", next_contact_at: None, is_unwanted: true, ..contact };
     take_in(&mut records, 62, contact_edits(&refused, &scene(CONSULTANT), &person, &mut ids(80)));
     let person = of_kind(&records, "person");
     assert_eq!((person.text("stage"), person.get("next_contact_at")), (Some("contacted"), None));
+    assert!(person.is("do_not_contact") && !person.is("consent_contact"));
 }
 
 #[test]
@@ -338,8 +340,14 @@ fn a_call_to_a_colleagues_own_lead_changes_nothing_of_the_lead() {
     let new = filled("person", 3, &[("phone", "138 0013 8000"), ("consent_contact", "true")]);
     take_in(&mut records, 60, person_edits(&new, &scene(3), None, &mut ids(60)));
     let person = of_kind(&records, "person").clone();
-    let contact =
-        Contact { started_at: fixture::NOW, duration_s: 1, result: "reached", summary: "", next_contact_at: None };
+    let contact = Contact {
+        started_at: fixture::NOW,
+        duration_s: 1,
+        result: "reached",
+        summary: "",
+        next_contact_at: None,
+        is_unwanted: false,
+    };
     let edits = contact_edits(&contact, &scene(CONSULTANT), &person, &mut ids(70));
     assert_eq!(edits.len(), 1);
     assert_eq!(edits[0].audience, Audience::Desk(fixture::venue()));

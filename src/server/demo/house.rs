@@ -50,6 +50,12 @@ const EQUIPMENT: [(&str, &str, &str); 7] = [
     ("E-031", "女更衣室热水阀", "更衣室"),
     ("E-041", "泳池循环泵", "泳池"),
 ];
+const SPORTS_EQUIPMENT: [(&str, &str, &str); 4] = [
+    ("Q-001", "羽毛球 1 号场网架", "羽毛球馆"),
+    ("Q-002", "羽毛球 2 号场灯组", "羽毛球馆"),
+    ("Q-011", "乒乓球 1 号台", "乒乓球馆"),
+    ("Q-021", "男更衣室热水器", "更衣室"),
+];
 /// What came due longer ago was done: nobody's list begins with what was left undone for months.
 const FORGOTTEN_DAYS: i64 = 10;
 /// What it is about, category, severity, what was said, hours ago, state.
@@ -123,6 +129,12 @@ impl Club {
                     vec![("code", code.into()), ("name", name.into()), ("area", area.into())];
                 let id = club.keep(at, manager, "equipment", "equipment", &works, fields);
                 club.equipment.push(id);
+            }
+            let works = Audience::Circle(venues[1], circle::WORKS.into());
+            for (code, name, area) in SPORTS_EQUIPMENT {
+                let fields: Vec<(&str, Value)> =
+                    vec![("code", code.into()), ("name", name.into()), ("area", area.into())];
+                club.keep(at, sports_manager, "equipment", "equipment", &works, fields);
             }
             let house = Audience::Circle(venues[1], circle::HOUSE.into());
             for (name, kind, months, price) in SPORTS_PRODUCTS {
