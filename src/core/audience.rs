@@ -202,7 +202,8 @@ impl Role {
 pub mod circle {
     /// Products, prices, parameters, courts, campaigns: everybody reads, managers write.
     pub const HOUSE: &str = "house";
-    /// The house's own affairs without a guest's data: faults, inspections, bookings, purchases, assignments.
+    /// The house's own affairs: faults, inspections, bookings, purchases, assignments. Of guests a court's ticket has the
+    /// name and the card's number, and nothing else here has anything.
     pub const WORKS: &str = "works";
     /// Complaints and opinions.
     pub const CASES: &str = "cases";

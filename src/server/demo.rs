@@ -221,8 +221,8 @@ struct Club {
     cards: i64,
     /// Some members.
     members: Vec<Member>,
-    /// Some who hold a card with money on it: person, card and its number.
-    sports_members: Vec<(RecordId, RecordId, String)>,
+    /// Some who hold a card with money on it: person, card, its number and their name.
+    sports_members: Vec<(RecordId, RecordId, String, String)>,
     /// Guests of the first venue whom nobody has spoken to for long.
     dormant: Vec<Guest>,
 }

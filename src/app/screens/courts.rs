@@ -346,8 +346,11 @@ fn who(roster: Roster, words: Words, it: &Use) -> String {
         let record = roster.record(id)?;
         let person = ["person", "party"].iter().find_map(|key| record.get(key)?.as_id())?;
         // Somebody's own record may be for other posts than this one.
-        let is_known = roster.record(person).is_some();
-        Some(if is_known { name_of(roster, words, person) } else { words.log_somebody().to_owned() })
+        if roster.record(person).is_some() {
+            return Some(name_of(roster, words, person));
+        }
+        // Then the ticket says who it is for. Source: domain catalogue 3.7.
+        Some(record.text("guest_name").unwrap_or_else(|| words.log_somebody()).to_owned())
     };
     person(it.record).or_else(|| it.booking.and_then(person)).unwrap_or_else(|| words.courts_somebody().to_owned())
 }

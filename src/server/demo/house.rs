@@ -497,7 +497,7 @@ impl Club {
                     (guest.record, "person", &guest.audience, person),
                 ],
             );
-            club.sports_members.push((guest.record, card, number));
+            club.sports_members.push((guest.record, card, number, guest.name.clone()));
         });
     }
 
@@ -526,14 +526,14 @@ impl Club {
     fn court_hour(
         &mut self,
         venue: VenueId,
-        member: &(RecordId, RecordId, String),
+        member: &(RecordId, RecordId, String, String),
         place: usize,
         from: Millis,
         hours: i64,
     ) {
         let (desk, courts) = (self.staff("马骏"), self.staff("唐峰"));
         let audience = Audience::Circle(venue, circle::WORKS.into());
-        let (person, card, number) = member;
+        let (person, card, number, name) = member;
         let until = from.plus(hours * HOUR_MS);
         let court = self.courts[place];
         let booked_at = self.now.min(from).plus(-DAY_MS);
@@ -560,6 +560,7 @@ impl Club {
         let mut fields: Vec<(&str, Value)> = vec![
             ("person", (*person).into()),
             ("membership", (*card).into()),
+            ("guest_name", name.as_str().into()),
             ("card_no", number.as_str().into()),
             ("booking", booking.into()),
             ("resource", court.into()),
