@@ -186,6 +186,8 @@ pub struct Tablet {
     profile: TempDir,
     address: String,
     size: (u32, u32),
+    /// What is started as the browser.
+    browser: PathBuf,
     open: Option<Open>,
 }
 
@@ -198,10 +200,37 @@ struct Open {
 impl Tablet {
     /// Out of the box, on the app's page.
     pub async fn new(name: &str, address: String) -> Self {
+        Self::in_browser(name, address, |_| driver::chrome()).await
+    }
+
+    /// The same, in whatever is made of the profile's folder.
+    async fn in_browser(name: &str, address: String, browser: impl FnOnce(&Path) -> PathBuf) -> Self {
         let profile = tempfile::tempdir().unwrap();
-        let mut tablet = Self { name: name.into(), profile, address, size: (1180, 820), open: None };
+        let browser = browser(profile.path());
+        let mut tablet = Self { name: name.into(), profile, address, size: (1180, 820), browser, open: None };
         tablet.open().await;
         tablet
+    }
+
+    /// Out of the box, with every sync that its browser asks of the system in a file of its profile.
+    pub async fn watched(name: &str, address: String) -> (Self, PathBuf) {
+        let mut log = PathBuf::new();
+        let browser = |profile: &Path| {
+            log = profile.join("syncs");
+            // -D: the browser is the driver's child, and strace its shadow.
+            let script = format!(
+                "#!/bin/sh\nexec strace -D -f -qq --seccomp-bpf -y -T -ttt -e trace=fsync,fdatasync -e signal=none -o {} {} \"$@\"\n",
+                log.display(),
+                driver::chrome().display()
+            );
+            let watched = profile.join("watched-browser");
+            fs::write(&watched, script).unwrap();
+            let may_run = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            fs::set_permissions(&watched, may_run).unwrap();
+            watched
+        };
+        let tablet = Self::in_browser(name, address, browser).await;
+        (tablet, log)
     }
 
     /// Enrolled, and somebody signed in online. Returns when the app is ready to go offline.
@@ -257,7 +286,7 @@ impl Tablet {
             "browserName": "chrome",
             "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
             "goog:chromeOptions": {
-                "binary": driver::chrome(),
+                "binary": self.browser,
                 "args": [
                     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
                     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -304,7 +333,14 @@ impl Tablet {
                 }
             }
         }
-        Self { name: self.name.clone(), profile, address: self.address.clone(), size: self.size, open: None }
+        Self {
+            name: self.name.clone(),
+            profile,
+            address: self.address.clone(),
+            size: self.size,
+            browser: self.browser.clone(),
+            open: None,
+        }
     }
 
     /// The files of the profile in which these bytes lie, as they are or as UTF-16.

@@ -18,6 +18,7 @@ mod doctor;
 mod door;
 mod drafts;
 mod driver;
+mod durable;
 mod fill;
 mod house;
 mod lead;

@@ -5,7 +5,7 @@ use yingke_core::{
     pack::{Form, Required},
     record::Record,
     task::{Deed, TaskState},
-    time::{DAY_MS, HOUR_MS},
+    time::{DAY_MS, HOUR_MS, MINUTE_MS},
     undo::undo,
     value::Value,
     workflow::PROGRESS,
@@ -482,7 +482,12 @@ fn none_is_mine(roster: Roster, w: Signal<Words>, id: RecordId) -> impl Fn() -> 
 pub fn due_of(roster: Roster, words: Words, mine: &MyTask) -> Due {
     let now = roster.minute();
     let offset = roster.utc_offset_minutes();
+    // What is to be done at once is no race against seconds.
+    let is_now = mine.task.due_at.since(now).abs() < MINUTE_MS;
     match &mine.state {
+        TaskState::Overdue { .. } | TaskState::Open | TaskState::InProgress if is_now => {
+            Due { text: words.task_now().to_owned(), tone: Tone::Unsent }
+        }
         TaskState::Escalated { .. } | TaskState::Overdue { .. } => {
             Due { text: words.task_late(format::span(words, now.since(mine.task.due_at))), tone: Tone::Late }
         }
