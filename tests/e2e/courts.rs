@@ -118,6 +118,10 @@ async fn somebody_joins_books_plays_and_pays_offline_and_the_centre_gets_all_of_
     tablet.link("今日").tap().await;
     tablet.heading("今天的场地").shown().await;
     eye.look("54-to-settle").await;
+    // What the day asks of the venue is ticked off like all else.
+    tablet.checkbox("办好：每日汇总").tap().await;
+    tablet.status("已存在本机：每日汇总").shown().await;
+    tablet.checkbox("办好：每日汇总").gone().await;
     tablet.button("顾清风").tap().await;
     tablet.button("刷卡结算").tap().await;
     tablet.text("已结算").shown().await;
