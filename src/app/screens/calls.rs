@@ -26,7 +26,7 @@ use crate::{
     t,
     ui::{
         Banner, Button, ButtonKind, EmptyState, Face, FaceSize, Field, Glyph, Icon, Look, PageHeader, Section,
-        TimerFace, Toaster, Tone,
+        TimerFace, Toast, Toaster, Tone,
     },
     words::{Words, use_words},
 };
@@ -176,7 +176,12 @@ fn OneCall(person: Record) -> impl IntoView {
                 Ok(_) => {
                     roster.drop_draft(&draft_name(id));
                     let told = w.get_untracked().call_saved(&who);
-                    tell_saved(roster, toaster, w, told, who, back);
+                    if again == Again::Unwanted {
+                        // That they asked stands, so there is nothing to take back.
+                        toaster.tell(Toast::new(told));
+                    } else {
+                        tell_saved(roster, toaster, w, told, who, back);
+                    }
                     route.go("/today");
                 }
                 Err(error) => drop(failed.try_set(Some(error))),
