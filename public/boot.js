@@ -3,6 +3,7 @@
   "use strict";
   const { glue, wasm } = document.currentScript.dataset;
   const failures = "yingke.failed-starts:" + glue; // by build, so a new one starts afresh
+  const gaveWay = "yingke.gave-way"; // the build that gave way to this one, until somebody has read it
 
   // The first touch of IndexedDB costs up to 100 ms, so it happens while the wasm is on its way. Opened without a
   // version: whatever a newer or older app left is opened as it is. Only a database that is not there yet is laid out
@@ -22,7 +23,7 @@
   });
   open.catch(() => {}); // the client asks again, and tells people what is wrong
 
-  const yingke = { open, updateReady: false, takeOver, permission, subscribe, subscribed, unsubscribe };
+  const yingke = { open, updateReady: false, takeOver, fellBack: wasBefore(), forgetFallBack, permission, subscribe, subscribed, unsubscribe };
   globalThis.yingkeStores = stores;
   globalThis.yingke = yingke;
 
@@ -75,6 +76,7 @@
   async function takeOver() {
     const registration = await navigator.serviceWorker.getRegistration();
     if (!registration?.waiting) return false;
+    forgetFallBack(); // the next one has its own start
     navigator.serviceWorker.addEventListener("controllerchange", () => location.reload(), { once: true });
     registration.waiting.postMessage({ type: "take-over" });
     return true;
@@ -129,7 +131,10 @@
 
   // The second failure in a row gives way to the version before, where there is one.
   async function sayItCannotStart(error) {
-    if (await fellBack()) return location.reload();
+    if (await fellBack()) {
+      localStorage.setItem(gaveWay, glue);
+      return location.reload();
+    }
     const page = document.createElement("main");
     page.className = "cannot-start";
     page.setAttribute("role", "alert");
@@ -159,8 +164,26 @@
   function forgetFailures() {
     try {
       localStorage.removeItem(failures);
+      if (localStorage.getItem(gaveWay) === glue) localStorage.removeItem(gaveWay);
     } catch {
       // A browser that keeps no settings counts no failures either.
+    }
+  }
+
+  // Whether a newer version did not start, so that this one is here again.
+  function wasBefore() {
+    try {
+      return ![null, glue].includes(localStorage.getItem(gaveWay));
+    } catch {
+      return false;
+    }
+  }
+
+  function forgetFallBack() {
+    try {
+      localStorage.removeItem(gaveWay);
+    } catch {
+      // Nor does it remember this.
     }
   }
 

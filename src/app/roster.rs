@@ -1063,6 +1063,17 @@ impl Roster {
         });
     }
 
+    /// Whether a newer version did not start and gave way to this one, and nobody has read so yet.
+    #[must_use]
+    pub fn fell_back(self) -> bool {
+        updates::fell_back()
+    }
+
+    /// Somebody has read it.
+    pub fn forget_fall_back(self) {
+        updates::forget_fall_back();
+    }
+
     // ---- Sync -----------------------------------------------------------------------------------------------
 
     /// Tries at once.
@@ -1086,9 +1097,9 @@ impl Roster {
         let wake = inner.wake.clone();
         tabs::on_wake_up(move || {
             self.minute.set(self.now());
-            self.update_ready.set(updates::update_ready());
             wake.wake();
         });
+        signs::on_update(move || self.update_ready.set(updates::update_ready()));
         inner.browser.tabs().on_written(move || spawn_local(self.read_from_other_tab()));
     }
 

@@ -45,6 +45,8 @@ pub struct Server {
     folder: TempDir,
     pub port: u16,
     pub code: String,
+    /// The app's files.
+    app: PathBuf,
     child: Option<Child>,
 }
 
@@ -88,13 +90,13 @@ impl Server {
     }
 
     fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), port: free_port(), code: String::new(), child: None }
+        Self { folder: tempfile::tempdir().unwrap(), port: free_port(), code: String::new(), app: app(), child: None }
     }
 
     pub async fn start(&mut self) {
         let mut child = Command::new(program())
             .args(["serve", "--listen", &format!("127.0.0.1:{}", self.port), "--app"])
-            .arg(app())
+            .arg(&self.app)
             .arg("--data")
             .arg(self.folder.path())
             .env("RUST_LOG", "info")
@@ -106,6 +108,11 @@ impl Server {
         driver::line_with(&mut lines, "listening on ").await;
         driver::drain(lines);
         self.child = Some(child);
+    }
+
+    /// From its next start on it serves the app from this folder.
+    pub fn serves(&mut self, app: &Path) {
+        self.app = app.to_owned();
     }
 
     /// SIGKILL: no goodbye, nothing finished.
@@ -166,7 +173,7 @@ fn workspace() -> &'static Path {
 }
 
 /// The built client.
-fn app() -> PathBuf {
+pub fn app() -> PathBuf {
     let app = std::env::var_os("YINGKE_APP").map_or_else(|| workspace().join("target/dist"), PathBuf::from);
     assert!(app.join("index.html").is_file(), "{} holds no client; `cargo xtask dist` makes it", app.display());
     app

@@ -39,4 +39,5 @@ mod signup;
 mod supervisor;
 mod tongues;
 mod tour;
+mod update;
 mod wipe;

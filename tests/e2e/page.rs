@@ -416,6 +416,12 @@ impl Thing<'_> {
         self.page.until(format_args!("{self} cannot be filled"), filled).await;
     }
 
+    /// Waits until this stands in it.
+    pub async fn holds(&self, value: &str) {
+        let held = async || self.find().await?.prop("value").await.ok()?.filter(|held| held == value);
+        self.page.until(format_args!("{value} is not in {self}"), held).await;
+    }
+
     /// Chooses a day or a time, as the browser's own calendar and clock do, which no command reaches. How they are typed
     /// hangs on the browser's language.
     pub async fn pick(&self, value: &str) {

@@ -79,6 +79,14 @@ pub fn on_network(call: impl Fn(bool) + Clone + 'static) {
     }));
 }
 
+/// Calls back when a newer version of the app has come. For good.
+pub fn on_update(call: impl Fn() + Clone + 'static) {
+    std::mem::forget(signs(move |sign| match sign {
+        Sign::UpdateReady => call(),
+        Sign::Online | Sign::Offline | Sign::Shown | Sign::Hidden => {}
+    }));
+}
+
 /// Whether the page is in front.
 #[must_use]
 pub fn is_shown() -> bool {

@@ -9,6 +9,21 @@ pub fn update_ready() -> bool {
     js_sys::Reflect::get(&boot(), &"updateReady".into()).is_ok_and(|ready| ready.is_truthy())
 }
 
+/// Whether this version is here again because a newer one did not start, and nobody has read so yet.
+#[must_use]
+pub fn fell_back() -> bool {
+    js_sys::Reflect::get(&boot(), &"fellBack".into()).is_ok_and(|fell_back| fell_back.is_truthy())
+}
+
+/// Somebody has read it.
+pub fn forget_fall_back() {
+    let forget = js_sys::Reflect::get(&boot(), &"forgetFallBack".into()).ok();
+    if let Some(forget) = forget.as_ref().and_then(|forget| forget.dyn_ref::<js_sys::Function>()) {
+        // What a browser does not remember it need not forget.
+        let _ = forget.call0(&JsValue::NULL);
+    }
+}
+
 /// The person agreed: the waiting version takes over and the page reloads once. `false` if there is none.
 ///
 /// Call it when no form is half filled in, or its draft is kept.

@@ -95,6 +95,7 @@ fn Frame() -> impl IntoView {
             toasts=slot(view! { <ToastHost toaster/> })
         >
             <UpdateOffer/>
+            <FellBack/>
             <LeaseOver/>
             {move || {
                 let place = place.get();
@@ -366,6 +367,31 @@ fn UpdateOffer() -> impl IntoView {
                     text=t!(w, update_waiting)
                     action_label=t!(w, update_take)
                     on_action=Callback::new(move |()| roster.take_update())
+                />
+            }
+        })
+    }
+}
+
+/// A new version did not start twice, and gave way to this one.
+#[component]
+fn FellBack() -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let fell_back = RwSignal::new(roster.fell_back());
+    let known = Callback::new(move |()| {
+        roster.forget_fall_back();
+        fell_back.set(false);
+    });
+    move || {
+        fell_back.get().then(|| {
+            view! {
+                <Banner
+                    tone=Tone::Unsent
+                    icon=Icon::Info
+                    text=t!(w, update_fell_back)
+                    action_label=t!(w, update_known)
+                    on_action=known
                 />
             }
         })
