@@ -284,8 +284,8 @@ fn agreement(club: &mut Club, person: RecordId, product: RecordId) -> RecordId {
     club.begin("F-10", 1, &[person], &typed)
 }
 
-/// Applies, pays, and has a card that holds so much.
-fn stored_value_card(club: &mut Club, person: RecordId, yuan: &str) -> RecordId {
+/// An application that this colleague takes in, all filled in and signed.
+fn application(club: &mut Club, me: u8, person: RecordId, yuan: &str) -> RecordId {
     let typed = [
         ("card_kind", "stored_value"),
         ("card_no", "W02-00001"),
@@ -301,7 +301,12 @@ fn stored_value_card(club: &mut Club, person: RecordId, yuan: &str) -> RecordId 
         ("member_sign", INK),
         ("agent_sign", INK),
     ];
-    let contract = club.begin("F-11", 2, &[person], &typed);
+    club.begin("F-11", me, &[person], &typed)
+}
+
+/// Applies, pays, and has a card that holds so much.
+fn stored_value_card(club: &mut Club, person: RecordId, yuan: &str) -> RecordId {
+    let contract = application(club, 2, person, yuan);
     let fen = yuan.parse::<i64>().unwrap() * 100;
     club.step(contract, "pay_application", 2, &[("paid_amount", fen.into())]);
     club.step(contract, "issue_card", 2, &[]);
@@ -776,6 +781,22 @@ fn a_ticket_is_for_the_court_that_was_booked_or_for_one_that_is_free() {
     // Who has booked it is let in, also while those before them still play.
     club.now = club.now.plus(65 * MINUTE_MS);
     assert!(club.can_begin("F-30", 2, &[next, other, others_card], &[]));
+}
+
+#[test]
+fn whoever_takes_an_application_in_asks_what_the_sports_venue_asks() {
+    let mut club = Club::new(VenueKind::Sports);
+    for (number, me) in [(1, 1), (2, 2)] {
+        let person = club.person(number);
+        let contract = application(&mut club, me, person, "100");
+        assert_eq!(club.state(contract), "awaiting_payment");
+    }
+    // What ends a card there has no paper, so it is no step.
+    let steps = |kind| Work::of(kind).machine("SM-07").unwrap().steps.iter().map(|step| &*step.key).collect::<Vec<_>>();
+    let (there, fitness) = (steps(VenueKind::Sports), steps(VenueKind::Fitness));
+    for step in ["transfer", "refund", "move", "upgrade", "go_on_leave"] {
+        assert!(!there.contains(&step) && fitness.contains(&step), "{step}");
+    }
 }
 
 #[test]
