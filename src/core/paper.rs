@@ -485,11 +485,9 @@ pub fn correct(
             edit.writes.push(schema::write_group(kind.key, PROGRESS, group, replaces));
         }
     }
-    let moves_court = edit.writes.iter().any(|write| COURT.contains(&write.key.as_str()));
+    let written: Vec<Key> = edit.writes.iter().map(|write| write.key.clone()).collect();
     let mut sketch = Sketch::onto(known, edit);
-    if moves_court {
-        still_free(&sketch.record, scene, ground)?;
-    }
+    still_holds(&sketch.record, &written, scene, ground)?;
     let values = filled.values().map(|(key, value)| (key.clone(), value.clone())).collect();
     let posts = posts(scene);
     for (machine, step) in onward(kind.key, &values, ground.work) {
@@ -501,21 +499,38 @@ pub fn correct(
     Ok(if is_empty { Vec::new() } else { edits.into_iter().chain(kept).collect() })
 }
 
-/// Which court is meant, from when until when.
-const COURT: [&str; 3] = ["resource", "start_at", "end_at"];
+/// What decides whether a court is free.
+const COURT: [&str; 4] = ["resource", "start_at", "end_at", "booking"];
 
-/// Whoever is put onto another court or hour takes it from nobody, as whoever is put there first.
-fn still_free(record: &Record, scene: &Scene<'_>, ground: &Ground<'_>) -> Result<(), Refusal> {
-    let kind = record.kind().as_str();
-    let begun_so = |machine: &&Machine| {
-        let state = workflow::state_of(machine, record).and_then(|state| machine.state(state));
-        state.is_some_and(|state| !state.is_end)
+/// Whether a record could be begun so: of what its first step needs, whatever reads a field that is corrected. One that has
+/// come to its end is put right as it is.
+fn still_holds(record: &Record, written: &[Key], scene: &Scene<'_>, ground: &Ground<'_>) -> Result<(), Refusal> {
+    let is_written = |path: &str| {
+        let head = path.split_once('.').map_or(path, |(head, _)| head);
+        written.iter().any(|key| key.as_str() == head)
     };
-    let steps = ground.work.machines_of(kind).filter(begun_so).flat_map(|machine| &machine.steps);
-    let needs = steps.filter(|step| step.from.is_empty()).flat_map(|step| &step.needs);
-    let Some(need) = needs.into_iter().find(|need| &*need.name == "court_free") else { return Ok(()) };
-    let is_free = with_facts(record, &BTreeMap::new(), None, scene, ground, |facts| holds(need, facts));
-    if is_free { Ok(()) } else { Err(Refusal::Unmet(vec![need.clone()])) }
+    let reads_written = |need: &&Call| {
+        let of_court = (&*need.name == "court_free").then_some(COURT).into_iter().flatten();
+        need.arguments.iter().map(|path| &**path).chain(of_court).any(is_written)
+    };
+    for machine in ground.work.machines_of(record.kind().as_str()) {
+        if state_of(machine, record).and_then(|state| machine.state(state)).is_none_or(|state| state.is_end) {
+            continue;
+        }
+        let unmet = with_facts(record, &BTreeMap::new(), None, scene, ground, |facts| {
+            let first = machine.steps.iter().filter(|step| step.from.is_empty());
+            let of_step = |step: &Step| {
+                let needs = step.needs.iter().filter(reads_written).filter(|need| !holds(need, facts));
+                needs.cloned().collect::<Vec<Call>>()
+            };
+            // Any of the ways in which it can be begun will do.
+            first.map(of_step).min_by_key(Vec::len)
+        });
+        if let Some(unmet) = unmet.filter(|unmet| !unmet.is_empty()) {
+            return Err(Refusal::Unmet(unmet));
+        }
+    }
+    Ok(())
 }
 
 /// What can be reckoned from what was typed, where the record lacks it or what it was reckoned from has changed.

@@ -3,9 +3,12 @@
 //! Everything here is data that names functions: [`crate::workflow`] walks the machines, [`crate::task`] works out
 //! the tasks. A client whose screens use none of it carries none of it.
 
-use crate::pack::{
-    PackError, Packs, VenueKind, Words,
-    read::{Columns, shown},
+use crate::{
+    pack::{
+        PackError, Packs, VenueKind, Words,
+        read::{Columns, shown},
+    },
+    workflow,
 };
 
 /// The work of one kind of venue.
@@ -200,12 +203,7 @@ impl Work {
     #[must_use]
     pub fn is_filled_by_step(&self, record: &str, field: &str) -> bool {
         let later = self.machines_of(record).flat_map(|machine| &machine.steps).filter(|step| !step.from.is_empty());
-        later.flat_map(|step| &step.then).any(|call| match &*call.name {
-            "now" | "me" | "minutes_between" => call.argument(0) == field,
-            "court_charge" => field == "amount",
-            "charge_card" => field == "deducted",
-            _ => false,
-        })
+        later.flat_map(|step| &step.then).any(|effect| workflow::fills_in(effect) == Some(field))
     }
 
     /// Whether a step of a machine follows from another record's step: a leave that begins takes the card along.

@@ -409,8 +409,18 @@ pub fn follows(step: &Step, actor: Actor<'_>, facts: &Facts<'_>) -> Vec<Follow> 
     all
 }
 
+/// The field that an effect fills in by itself: who took the step, when, what it comes to.
+pub(crate) fn fills_in(effect: &Call) -> Option<&str> {
+    match &*effect.name {
+        "now" | "me" | "minutes_between" => Some(effect.argument(0)),
+        "court_charge" => Some("amount"),
+        "charge_card" => Some("deducted"),
+        _ => None,
+    }
+}
+
 fn follow(effect: &Call, actor: Actor<'_>, facts: &Facts<'_>, all: &mut Vec<Follow>) {
-    let first = effect.argument(0);
+    let first = fills_in(effect).unwrap_or_else(|| effect.argument(0));
     let read = |field: &str| (facts.read)(field);
     let int = |field: &str| read(field).as_ref().and_then(Value::as_int);
     let day = |field: &str| read(field).as_ref().and_then(Value::as_day);
@@ -501,12 +511,12 @@ fn follow(effect: &Call, actor: Actor<'_>, facts: &Facts<'_>, all: &mut Vec<Foll
             if let (Some(from), Some(per_hour)) = (from, per_hour) {
                 let minutes = facts.now.since(from).max(0) / MINUTE_MS;
                 let step = (facts.number)("court.step_minutes").unwrap_or(1);
-                set("amount", reckon::court_charge(minutes, per_hour, step).into());
+                set(first, reckon::court_charge(minutes, per_hour, step).into());
             }
         }
         "charge_card" => {
             if let Some(fen) = int("amount") {
-                set("deducted", fen.into());
+                set(first, fen.into());
             }
         }
         "stop_contact" => {

@@ -62,7 +62,20 @@ async fn somebody_joins_books_plays_and_pays_offline_and_the_centre_gets_all_of_
     tablet.button("今天的场地").tap().await;
     eye.look("50-courts").await;
     tablet.button("后一天").tap().await;
+    book(&tablet, "羽毛球 2 号场").await;
+    tablet.link("办理").tap().await;
+    tablet.button("今天的场地").tap().await;
+    tablet.button("后一天").tap().await;
     book(&tablet, "羽毛球 1 号场").await;
+    // Nor is it moved to where another is booked for that hour.
+    tablet.button("补填、改正").tap().await;
+    move_to(&tablet, "羽毛球 2 号场").await;
+    tablet.text("这个时段场地已被订").shown().await;
+    eye.look("48-hour-taken").await;
+    tablet.field("备注").fill("自带球拍").await;
+    move_to(&tablet, "羽毛球 1 号场").await;
+    tablet.status("已存在本机：场地预订单").shown().await;
+    tablet.text("自带球拍").shown().await;
 
     // Plays: the ticket names card and court by itself, and says that they have come.
     tablet.button("人到了，开入场单").tap().await;
@@ -163,4 +176,10 @@ async fn book(tablet: &Tablet, court: &str) {
     tablet.button("保存").tap().await;
     tablet.status("已存在本机：场地预订单").shown().await;
     tablet.text("已订").shown().await;
+}
+
+async fn move_to(tablet: &Tablet, court: &str) {
+    tablet.group("场地").tap_inside("button", "换一个").await;
+    tablet.group("场地").tap_inside("button", court).await;
+    tablet.button("保存").tap().await;
 }

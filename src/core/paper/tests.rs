@@ -819,6 +819,16 @@ fn a_booking_is_put_onto_no_hour_that_another_has() {
     // What does not touch court and hours is put right whatever happens there.
     let remark = [&hours("2026-11-22T12:00", "2026-11-22T13:00")[..], &[("remark", "带球")]].concat();
     assert!(!moved(&club, &remark).unwrap().is_empty());
+    // A ticket keeps to the card that it is for.
+    let card = stored_value_card(&mut club, one, "100");
+    let ticket = club.begin("F-30", 2, &[booking, one, card], &[]);
+    let number = |club: &Club, number: &'static str| {
+        let filled = club.filled("F-30", 2, &[booking, one, card], &[("card_no", number)]);
+        let known = &club.records[&ticket];
+        club.ask(2, |scene, ground| correct(&filled, known, scene, ground, &mut || club.new_id()))
+    };
+    assert!(matches!(number(&club, "W02-00009"), Err(Refusal::Unmet(_))));
+    assert!(number(&club, "W02-00001").is_ok());
 }
 
 #[test]
