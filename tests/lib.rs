@@ -1,1 +1,3 @@
-//! Whole-system tests.
+//! Whole-system tests, and what several of them read.
+
+pub mod strace;

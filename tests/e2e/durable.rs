@@ -4,6 +4,8 @@
 
 use std::{fs, path::Path};
 
+use yingke_tests::strace::{self, Call};
+
 use crate::{
     house::{LIN_YUE, Server, Tablet},
     leads::{self, Lead},
@@ -32,16 +34,15 @@ const RELAX: &str = "const begin = IDBDatabase.prototype.transaction;
 
 /// When syncs of the database's log began and ended, in seconds of the system's clock.
 fn syncs(log: &Path) -> Vec<(f64, f64)> {
-    let text = fs::read_to_string(log).unwrap();
-    let sync = |line: &str| {
-        let (_, rest) = line.split_once(' ')?;
-        let (began, call) = rest.trim_start().split_once(' ')?;
+    let trace = fs::read_to_string(log).unwrap();
+    let sync = |call: Call| {
+        let (began, call) = call.text.split_once(' ')?;
         let is_log = call.contains("indexeddb.leveldb/") && call.contains(".log>");
         let took = call.rsplit_once('<')?.1.strip_suffix('>')?;
         let (began, took): (f64, f64) = (began.parse().ok()?, took.parse().ok()?);
         (is_log && call.contains("= 0")).then_some((began, began + took))
     };
-    text.lines().filter_map(sync).collect()
+    strace::calls(&trace).into_iter().filter_map(sync).collect()
 }
 
 /// How many saves there were, and how many of them had their sync between beginning and end.

@@ -2,12 +2,13 @@
 //!
 //! The kernel's cache survives a killed process, so killing it proves nothing about this.
 
-use std::{collections::BTreeMap, fs, time::Duration};
+use std::{fs, time::Duration};
 
 use yingke_core::{
     audience::Audience,
     wire::v1::{Verdict, WireChange},
 };
+use yingke_tests::strace::{self, Call};
 
 use crate::{
     process,
@@ -16,30 +17,16 @@ use crate::{
 
 const PUSHES: u64 = 30;
 
-/// The syncs of the log that had ended before each answer was sent.
+/// The syncs of the log that had ended before each answer was begun.
 fn syncs_before_answers(trace: &str) -> Vec<usize> {
-    let (mut synced, mut answers) = (0, Vec::new());
-    // A call that another thread's interrupts is told in two lines; the second does not name the file.
-    let mut begun: BTreeMap<&str, bool> = BTreeMap::new();
-    for line in trace.lines() {
-        let Some((thread, call)) = line.trim_start().split_once(' ') else { continue };
-        let call = call.trim_start();
-        let is_log = call.contains("yingke.db-wal>");
-        if call.starts_with("fsync(") || call.starts_with("fdatasync(") {
-            if call.ends_with("<unfinished ...>") {
-                begun.insert(thread, is_log);
-            } else if is_log && call.ends_with("= 0") {
-                synced += 1;
-            }
-        } else if call.contains("fsync resumed") || call.contains("fdatasync resumed") {
-            if begun.remove(thread) == Some(true) && call.ends_with("= 0") {
-                synced += 1;
-            }
-        } else if call.contains("\"HTTP/1.1 200 OK") {
-            answers.push(synced);
-        }
-    }
-    answers
+    let calls = strace::calls(trace);
+    let is_sync = |call: &&Call| {
+        let syncs = call.text.starts_with("fsync(") || call.text.starts_with("fdatasync(");
+        syncs && call.text.contains("yingke.db-wal>") && call.text.ends_with("= 0")
+    };
+    let synced: Vec<usize> = calls.iter().filter(is_sync).map(|call| call.ended).collect();
+    let answers = calls.iter().filter(|call| call.text.contains("\"HTTP/1.1 200 OK"));
+    answers.map(|answer| synced.iter().filter(|ended| **ended < answer.began).count()).collect()
 }
 
 #[tokio::test]
