@@ -75,11 +75,15 @@ async fn a_folder_that_the_database_is_not_in_is_told() {
 /// The same where no file may become longer than so many blocks of half a kilobyte or a kilobyte: a disk that is full.
 #[cfg(unix)]
 pub async fn run_on_a_full_disk(words: &[&str], blocks: u32, data: &Data) -> Output {
-    let program = command(words, data);
-    let mut limited = Command::new("sh");
-    limited.args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")]);
-    limited.arg(program.as_std().get_program()).args(program.as_std().get_args());
-    limited.output().await.unwrap()
+    let how = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+    under(&["sh", "-c", &how], &command(words, data)).output().await.unwrap()
+}
+
+/// A program, started by another one that is given it and its words.
+fn under(starter: &[&str], program: &Command) -> Command {
+    let mut started = Command::new(starter[0]);
+    started.args(&starter[1..]).arg(program.as_std().get_program()).args(program.as_std().get_args());
+    started
 }
 
 /// It ends with an error and one sentence.
@@ -133,21 +137,16 @@ impl Says {
 /// The same as [`serve`], where it may open no more files than these.
 #[cfg(unix)]
 pub async fn serve_with_files(files: u32, data: &Data) -> (Child, SocketAddr, Says) {
-    let plain = command(&SERVE, data);
-    let mut limited = Command::new("sh");
-    limited.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\"")]);
-    limited.arg(plain.as_std().get_program()).args(plain.as_std().get_args());
-    listening(limited).await
+    let how = format!("ulimit -n {files}; exec \"$0\" \"$@\"");
+    listening(under(&["sh", "-c", &how], &command(&SERVE, data))).await
 }
 
 /// The same as [`serve`], with every sync and every answer written into a file, each with the file it is about.
 pub async fn serve_watched(data: &Data, log: &Path) -> (Child, SocketAddr) {
-    let plain = command(&SERVE, data);
-    let mut watched = Command::new("strace");
     // -D: the program is our child, and strace its shadow.
-    watched.args(["-D", "-f", "-y", "-e", "trace=fsync,fdatasync,write,writev,sendto,sendmsg", "-o"]).arg(log);
-    watched.arg(plain.as_std().get_program()).args(plain.as_std().get_args());
-    let (child, address, _) = listening(watched).await;
+    let calls = "trace=fsync,fdatasync,write,writev,sendto,sendmsg";
+    let strace = ["strace", "-D", "-f", "-y", "-e", calls, "-o", log.to_str().unwrap()];
+    let (child, address, _) = listening(under(&strace, &command(&SERVE, data))).await;
     (child, address)
 }
 

@@ -444,9 +444,15 @@ impl Tablet {
     }
 
     pub async fn get(&self, path: &str) -> Reply {
+        self.ask("GET", path, &[], b"").await.expect("an answer")
+    }
+
+    /// Anything, under its credentials and with more headers.
+    pub async fn ask(&self, method: &str, path: &str, more: &[(&str, &str)], body: &[u8]) -> Option<Reply> {
         let headers = self.headers();
-        let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        send(self.address, "GET", path, &headers, b"").await.unwrap()
+        let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let headers: Vec<_> = headers.chain(more.iter().copied()).collect();
+        send(self.address, method, path, &headers, body).await
     }
 
     /// Any body to `/v1/sync`.
@@ -455,10 +461,7 @@ impl Tablet {
     }
 
     pub async fn push_with(&self, more: &[(&str, &str)], body: &[u8]) -> Option<Reply> {
-        let headers = self.headers();
-        let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let headers: Vec<_> = headers.into_iter().chain(more.iter().copied()).collect();
-        send(self.address, "POST", "/v1/sync", &headers, body).await
+        self.ask("POST", "/v1/sync", more, body).await
     }
 
     pub async fn push(&self, push: &Push) -> Answer {
