@@ -23,7 +23,8 @@
   });
   open.catch(() => {}); // the client asks again, and tells people what is wrong
 
-  const yingke = { open, updateReady: false, takeOver, fellBack: wasBefore(), forgetFallBack, permission, subscribe, subscribed, unsubscribe };
+  const reminders = { permission, subscribe, subscribed, unsubscribe };
+  const yingke = { open, updateReady: false, takeOver, fellBack: newerGaveWay(), forgetFallBack, ...reminders };
   globalThis.yingkeStores = stores;
   globalThis.yingke = yingke;
 
@@ -131,10 +132,7 @@
 
   // The second failure in a row gives way to the version before, where there is one.
   async function sayItCannotStart(error) {
-    if (await fellBack()) {
-      localStorage.setItem(gaveWay, glue);
-      return location.reload();
-    }
+    if (await fellBack()) return location.reload();
     const page = document.createElement("main");
     page.className = "cannot-start";
     page.setAttribute("role", "alert");
@@ -171,7 +169,7 @@
   }
 
   // Whether a newer version did not start, so that this one is here again.
-  function wasBefore() {
+  function newerGaveWay() {
     try {
       return ![null, glue].includes(localStorage.getItem(gaveWay));
     } catch {
@@ -199,7 +197,9 @@
         setTimeout(resolve, 3000, false);
       });
       worker.postMessage({ type: "fall-back" }, [port2]);
-      return await answer;
+      if (!(await answer)) return false;
+      localStorage.setItem(gaveWay, glue);
+      return true;
     } catch {
       return false;
     }

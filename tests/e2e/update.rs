@@ -88,9 +88,21 @@ async fn edition(tablet: &Tablet) -> String {
     tablet.run(script, vec![]).await.as_str().unwrap().to_owned()
 }
 
-/// The browser looks for a new version by itself when a page is opened, and the app once an hour.
-async fn look_for_updates(tablet: &Tablet) {
+/// Another version is at the endpoint, until the tablet offers it. The browser looks by itself when a page is opened, and
+/// the app once an hour.
+async fn comes(version: &Path, server: &mut Server, tablet: &Tablet) {
+    server.kill().await;
+    server.serves(version);
+    server.start().await;
     tablet.run("navigator.serviceWorker.getRegistration().then((it) => it.update()); return null", vec![]).await;
+    tablet.text("新版本已备好").shown_in_minutes(1).await;
+}
+
+/// The half-filled form, as it was left.
+async fn form_is_kept(tablet: &Tablet) {
+    tablet.link("接待").tap().await;
+    tablet.button("登记来访").tap().await;
+    tablet.field("姓名").holds("周敏").await;
 }
 
 #[tokio::test]
@@ -109,27 +121,20 @@ async fn a_new_version_waits_for_consent_and_one_that_does_not_start_gives_way()
     tablet.field("姓名").fill("周敏").await;
 
     // It comes while a form is open, and changes nothing under anybody's hands.
-    server.kill().await;
-    server.serves(&second);
-    server.start().await;
-    look_for_updates(&tablet).await;
-    tablet.text("新版本已备好").shown_in_minutes(1).await;
+    comes(&second, &mut server, &tablet).await;
     assert_eq!(edition(&tablet).await, "");
+    let mut eye = Eye::on(&tablet);
+    eye.look("98-update").await;
+    eye.found_all_in_order();
     tablet.field("姓名").holds("周敏").await;
     tablet.button("现在换上").tap().await;
     tablet.text("先选自己").shown_in_minutes(1).await;
     assert_eq!(edition(&tablet).await, "2");
     tablet.unlock(LIN_YUE).await;
-    tablet.link("接待").tap().await;
-    tablet.button("登记来访").tap().await;
-    tablet.field("姓名").holds("周敏").await;
+    form_is_kept(&tablet).await;
 
     // One that is broken is taken as well, and gives way the second time that it does not start, without network.
-    server.kill().await;
-    server.serves(&broken);
-    server.start().await;
-    look_for_updates(&tablet).await;
-    tablet.text("新版本已备好").shown_in_minutes(1).await;
+    comes(&broken, &mut server, &tablet).await;
     server.kill().await;
     tablet.button("现在换上").tap().await;
     tablet.text("迎客没能打开").shown_in_minutes(1).await;
@@ -140,11 +145,9 @@ async fn a_new_version_waits_for_consent_and_one_that_does_not_start_gives_way()
     tablet.unlock(LIN_YUE).await;
     tablet.text("新版本没能打开，已换回上一版").shown().await;
     let mut eye = Eye::on(&tablet);
-    eye.look("98-fell-back").await;
+    eye.look("99-fell-back").await;
     tablet.button("知道了").tap().await;
     tablet.text("新版本没能打开").gone().await;
-    tablet.link("接待").tap().await;
-    tablet.button("登记来访").tap().await;
-    tablet.field("姓名").holds("周敏").await;
+    form_is_kept(&tablet).await;
     eye.found_all_in_order();
 }
