@@ -45,21 +45,25 @@ fn files_max() -> usize {
 #[derive(Debug, Clone)]
 pub struct Bounded<A> {
     inner: A,
-    open: Arc<Semaphore>,
-    is_full: Arc<AtomicBool>,
+    connections_max: usize,
+    left: Arc<Semaphore>,
+    is_told: Arc<AtomicBool>,
 }
 
 impl<A> Bounded<A> {
     #[must_use]
     pub fn new(inner: A, connections_max: usize) -> Self {
-        Self { inner, open: Arc::new(Semaphore::new(connections_max)), is_full: Arc::default() }
+        let left = Arc::new(Semaphore::new(connections_max));
+        Self { inner, connections_max, left, is_told: Arc::default() }
     }
 
     fn place(&self) -> io::Result<Arc<OwnedSemaphorePermit>> {
-        let place = self.open.clone().try_acquire_owned();
-        let was_full = self.is_full.swap(place.is_err(), Ordering::Relaxed);
-        if place.is_err() && !was_full {
+        let place = self.left.clone().try_acquire_owned();
+        // Told once, until it is long past: not at each of those who come and go at the limit.
+        if place.is_err() && !self.is_told.swap(true, Ordering::Relaxed) {
             tracing::warn!("no more connections are taken until others end; the limit of open files decides how many");
+        } else if self.left.available_permits() > self.connections_max / 2 {
+            self.is_told.store(false, Ordering::Relaxed);
         }
         place.map(Arc::new).map_err(|_| io::Error::other("as many connections as can be are open"))
     }
@@ -80,7 +84,7 @@ where
         Box::pin(async move {
             let place = place?;
             let (stream, inner) = accepted.await?;
-            Ok((stream, Placed { inner, place }))
+            Ok((stream, Placed { inner, _place: place }))
         })
     }
 }
@@ -89,8 +93,7 @@ where
 #[derive(Debug, Clone)]
 pub struct Placed<S> {
     inner: S,
-    #[expect(dead_code, reason = "held, not read")]
-    place: Arc<OwnedSemaphorePermit>,
+    _place: Arc<OwnedSemaphorePermit>,
 }
 
 impl<S: Service<R>, R> Service<R> for Placed<S> {
