@@ -188,16 +188,15 @@ impl Roster {
             let of_records = records.flat_map(|record| task::due_by(&record, until, &ground));
             let of_calendar = task::of_calendar(me.venue.id, now, &ground);
             let all = of_records.chain(of_calendar.into_iter().filter(|task| task.due_at <= until));
+            // Nobody is sent to what they may not open.
+            let may_open = |mine: &MyTask| {
+                lookup(RecordId::from_bytes(mine.task.subject)).is_none_or(|record| self.may_see(&record))
+            };
             all.filter(|task| now.since(task.due_at) < LISTED_FOR_DAYS * DAY_MS)
                 .map(|task| MyTask { state: task.state(now), task })
-                .filter(|mine| self.is_for_me(mine))
+                .filter(|mine| self.is_for_me(mine) && may_open(mine))
                 .collect()
         });
-        // Nobody is sent to what they may not open.
-        let may_open = |mine: &MyTask| {
-            self.record(RecordId::from_bytes(mine.task.subject)).is_none_or(|record| self.may_see(&record))
-        };
-        tasks.retain(may_open);
         tasks.sort_by_key(|mine| mine.task.due_at);
         tasks
     }

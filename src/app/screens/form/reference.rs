@@ -48,7 +48,8 @@ pub(super) fn records(
         let codes = key.with_value(|key| sheet.codes(key));
         codes.iter().filter_map(|code| code.parse().ok()).collect::<Vec<RecordId>>()
     });
-    let all = Memo::new(move |_| candidates(roster, kinds, whose(sheet)));
+    let person = Memo::new(move |_| whose(sheet));
+    let all = Memo::new(move |_| candidates(roster, kinds, person.get()));
     let found = Memo::new(move |_| {
         let typed = query.get();
         let left = |id: &RecordId| !chosen.with(|chosen| chosen.contains(id));
