@@ -71,6 +71,8 @@ async fn somebody_joins_books_plays_and_pays_offline_and_the_centre_gets_all_of_
     tablet.button("补填、改正").tap().await;
     move_to(&tablet, "羽毛球 2 号场").await;
     tablet.text("这个时段场地已被订").shown().await;
+    // What was told of the save before does not lie over it.
+    assert!(!tablet.status("已存在本机").is_there().await);
     eye.look("48-hour-taken").await;
     tablet.field("备注").fill("自带球拍").await;
     move_to(&tablet, "羽毛球 1 号场").await;

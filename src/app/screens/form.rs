@@ -339,6 +339,8 @@ pub fn PackForm(
             return;
         }
         failure.set(None);
+        // What was told of an earlier save would lie over what is said of this one.
+        toaster.dismiss();
         let filled = match draft.with_untracked(read) {
             Ok(filled) => filled,
             Err(_) => {
