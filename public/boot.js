@@ -24,7 +24,8 @@
   open.catch(() => {}); // the client asks again, and tells people what is wrong
 
   const reminders = { permission, subscribe, subscribed, unsubscribe };
-  const yingke = { open, updateReady: false, takeOver, fellBack: newerGaveWay(), forgetFallBack, ...reminders };
+  const updates = { updateReady: false, takeOver, fellBack: newerGaveWay(), forgetFallBack, makeRoom };
+  const yingke = { open, ...updates, ...reminders };
   globalThis.yingkeStores = stores;
   globalThis.yingke = yingke;
 
@@ -53,11 +54,20 @@
   // ---- Updates: installed in the background, taken over when the person agrees -----------------------------------
 
   async function watchForUpdates() {
-    const registration = await navigator.serviceWorker.register("/sw.js", { updateViaCache: "none" });
-    const tell = () => {
-      if (!registration.waiting || !navigator.serviceWorker.controller) return;
+    const worker = navigator.serviceWorker;
+    const offer = () => {
       yingke.updateReady = true;
       dispatchEvent(new Event("yingke-update"));
+    };
+    // Taken in another tab: this one goes on as it is until the person agrees here too.
+    let isTheFirst = !worker.controller;
+    worker.addEventListener("controllerchange", () => {
+      if (!isTheFirst) offer();
+      isTheFirst = false;
+    });
+    const registration = await worker.register("/sw.js", { updateViaCache: "none" });
+    const tell = () => {
+      if (registration.waiting && worker.controller) offer();
     };
     tell();
     registration.addEventListener("updatefound", () => {
@@ -73,14 +83,14 @@
     });
   }
 
-  // The person agreed: the waiting version takes over, and this page reloads once. Other tabs go on as they are.
+  // The person agreed: the waiting version takes over, and this page reloads once. Other tabs go on as they are. Where
+  // another tab was first, reloading is all there is to do.
   async function takeOver() {
     const registration = await navigator.serviceWorker.getRegistration();
-    if (!registration?.waiting) return false;
+    if (!registration?.waiting) return location.reload();
     forgetFallBack(); // the next one has its own start
     navigator.serviceWorker.addEventListener("controllerchange", () => location.reload(), { once: true });
     registration.waiting.postMessage({ type: "take-over" });
-    return true;
   }
 
   // ---- Reminders: what the endpoint has to say on a lock screen ---------------------------------------------------
@@ -187,21 +197,30 @@
 
   async function fellBack() {
     try {
-      const worker = navigator.serviceWorker?.controller;
       const before = Number(localStorage.getItem(failures) ?? 0);
       localStorage.setItem(failures, before + 1);
-      if (before !== 1 || !worker) return false;
-      const { port1, port2 } = new MessageChannel();
-      const answer = new Promise((resolve) => {
-        port1.onmessage = (event) => resolve(event.data === true);
-        setTimeout(resolve, 3000, false);
-      });
-      worker.postMessage({ type: "fall-back" }, [port2]);
-      if (!(await answer)) return false;
+      if (before !== 1 || !(await workerDid("fall-back"))) return false;
       localStorage.setItem(gaveWay, glue);
       return true;
     } catch {
       return false;
     }
+  }
+
+  // A save finds no room: the version that is not in use goes. Whether there was one.
+  function makeRoom() {
+    return workerDid("make-room").catch(() => false);
+  }
+
+  async function workerDid(type) {
+    const worker = navigator.serviceWorker?.controller;
+    if (!worker) return false;
+    const { port1, port2 } = new MessageChannel();
+    const answer = new Promise((resolve) => {
+      port1.onmessage = (event) => resolve(event.data === true);
+      setTimeout(resolve, 3000, false);
+    });
+    worker.postMessage({ type }, [port2]);
+    return answer;
   }
 })();

@@ -24,10 +24,9 @@ self.addEventListener("activate", (event) => {
 
 self.addEventListener("message", (event) => {
   if (event.data?.type === "take-over") self.skipWaiting();
-  if (event.data?.type === "fall-back") {
-    const done = fallBack();
-    event.waitUntil(done.then((did) => event.ports[0]?.postMessage(did)));
-  }
+  const wishes = { "fall-back": fallBack, "make-room": makeRoom };
+  const wish = wishes[event.data?.type];
+  if (wish) event.waitUntil(wish().then((did) => event.ports[0]?.postMessage(did)));
 });
 
 self.addEventListener("fetch", (event) => {
@@ -90,8 +89,17 @@ async function fill() {
 
 async function fallBack() {
   const names = await kept();
-  if (names[0] !== generation || names.length < 2) return false;
+  if (names[0] !== generation || names.length < 2 || !(await caches.has(PREFIX + names[1]))) return false;
   await keep([names[1], names[0]]);
+  return true;
+}
+
+// A save finds no room: the generation that is not in use goes. Whether there was one.
+async function makeRoom() {
+  const [inUse, ...rest] = await kept();
+  if (!rest.length) return false;
+  await dropAllBut([inUse]);
+  await keep([inUse]).catch(() => {}); // no room for this either
   return true;
 }
 
@@ -109,6 +117,10 @@ function kept() {
 async function keep(names) {
   keptNames = Promise.resolve(names);
   await (await caches.open(KEPT)).put("/", new Response(JSON.stringify(names)));
+  await dropAllBut(names);
+}
+
+async function dropAllBut(names) {
   const wanted = new Set(names.map((name) => PREFIX + name));
   for (const name of await caches.keys()) {
     if (name.startsWith(PREFIX) && !wanted.has(name)) await caches.delete(name);

@@ -30,9 +30,12 @@ use std::{
     borrow::Cow,
     cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
+    ops::ControlFlow,
+    pin::pin,
     rc::Rc,
 };
 
+use futures::future::{Either, select};
 use leptos::{prelude::*, task::spawn_local};
 use yingke_core::{
     audience::{Audience, Role},
@@ -61,7 +64,8 @@ use crate::browser::{
     journal::{Contents, OpenedBlock, TailSummary},
     signs,
     storage::{self, StorageFacts},
-    tabs, trace, updates,
+    tabs::{self, Leading},
+    trace, updates,
     vault::{DeviceFacts, Passkey, UnlockError},
 };
 
@@ -309,6 +313,8 @@ struct Inner {
 
 /// Silence from the endpoint's hints is checked this often.
 const IDLE_MS: i64 = 60_000;
+/// A write that another tab's lead forbids may be refused before this one hears that it was taken.
+const LOST_MS: i64 = 1_000;
 /// Changes let in before the page gets its turn again: a few milliseconds' worth.
 const SLICE_CHANGES: usize = 400;
 /// Accepted rows in the journal before a checkpoint is worth its writing.
@@ -942,10 +948,14 @@ impl Roster {
         let gives_numbers = Numbers::are_given_by(&change);
         let stamp = inner.stamper.borrow_mut().next(made_at.plus(clock_offset_ms));
         let ranked = Ranked::provisional(stamp, change);
-        let kept = match takes {
+        let append = async || match takes {
             None => browser.journal().append(&ranked).await.map(Ok),
             Some(use_record) => browser.journal().append_taking(&ranked, use_record).await,
         };
+        let mut kept = append().await;
+        if kept.is_err() && self.put_back().await {
+            kept = append().await;
+        }
         if gives_numbers {
             // Where another tab gave one of them meanwhile, the next try has others.
             self.read_numbers().await;
@@ -1058,9 +1068,7 @@ impl Roster {
 
     /// The newer version takes over; the page loads once, drafts are kept.
     pub fn take_update(self) {
-        spawn_local(async {
-            updates::take_over().await;
-        });
+        updates::take_over();
     }
 
     /// Whether a newer version did not start and gave way to this one, and nobody has read so yet.
@@ -1099,7 +1107,9 @@ impl Roster {
             self.minute.set(self.now());
             wake.wake();
         });
+        tabs::on_front(move || self.inner().browser.tabs().come_to_front());
         signs::on_update(move || self.update_ready.set(updates::update_ready()));
+        inner.browser.database().on_replaced(move || self.update_ready.set(true));
         inner.browser.tabs().on_written(move || spawn_local(self.read_from_other_tab()));
     }
 
@@ -1172,18 +1182,31 @@ impl Roster {
         }
     }
 
-    /// Syncs for as long as this tab leads; one tab at a time does.
+    /// Syncs whenever this tab leads; one tab at a time does.
     async fn sync_forever(self) {
         let inner = self.inner();
         let browser = &inner.browser;
-        let _leading = match browser.lead().await {
-            Ok(leading) => leading,
-            Err(why) => return self.status.update(|status| status.sync = SyncState::Storage { why }),
-        };
-        self.hear_number().await;
-        browser.http().listen_for_hints(inner.wake.clone());
-        // What cannot be dropped now is so the next time.
-        drop(browser.journal().tidy_pictures().await);
+        loop {
+            let leading = match browser.lead().await {
+                Ok(leading) => leading,
+                Err(why) => return self.status.update(|status| status.sync = SyncState::Storage { why }),
+            };
+            self.hear_number().await;
+            // What cannot be dropped now is so the next time.
+            drop(browser.journal().tidy_pictures().await);
+            // The hints have no end of their own, so no turn is left in the middle.
+            let turns = pin!(self.turns(&leading));
+            let Either::Left((end, _)) = select(turns, pin!(browser.http().listen_for_hints(&inner.wake))).await;
+            if end.is_break() {
+                return;
+            }
+        }
+    }
+
+    /// One turn after another, until another tab leads or there is no tablet any more.
+    async fn turns(self, leading: &Leading) -> ControlFlow<()> {
+        let inner = self.inner();
+        let browser = &inner.browser;
         let mut failures = 0;
         loop {
             let wait_until = match self.one_turn().await {
@@ -1211,13 +1234,16 @@ impl Roster {
                     }
                 },
                 Err(TurnError::Endpoint(Trouble::Revoked)) => match self.leave().await {
-                    Ok(()) => return,
+                    Ok(()) => return ControlFlow::Break(()),
                     Err(error) => {
                         trace::warn(&format!("this tablet was revoked and could not hand in: {error}"));
                         failures += 1;
                         self.failed(&TurnError::Endpoint(Trouble::Revoked), failures)
                     }
                 },
+                Err(_) if self.put_back().await => clock::now(),
+                // What came of a turn under another's lead says nothing of the network or the disk.
+                Err(TurnError::Journal(_)) if clock::within(LOST_MS, leading.lost()).await.is_some() => clock::now(),
                 Err(error) => {
                     failures += 1;
                     self.failed(&error, failures)
@@ -1225,9 +1251,13 @@ impl Roster {
             };
             if wait_until > clock::now() {
                 self.tidy_up().await;
-                inner.wake.until(wait_until).await;
+                select(pin!(inner.wake.until(wait_until)), pin!(leading.lost())).await;
             } else {
                 clock::breathe().await;
+            }
+            if leading.is_lost() {
+                self.status.update(|status| status.sync = SyncState::UpToDate);
+                return ControlFlow::Continue(());
             }
         }
     }

@@ -219,6 +219,17 @@ impl Tablet {
         tablet
     }
 
+    /// Out of the box, with a profile on whatever is made of its folder.
+    pub async fn on<D>(disk: impl FnOnce(&Path) -> D, name: &str, address: String) -> (Self, D) {
+        let mut made = None;
+        let browser = |profile: &Path| {
+            made = Some(disk(profile));
+            driver::chrome()
+        };
+        let tablet = Self::in_browser(name, address, browser).await;
+        (tablet, made.expect("it was made before the browser"))
+    }
+
     /// Out of the box, with every sync that its browser asks of the system in a file of its profile.
     pub async fn watched(name: &str, address: String) -> (Self, PathBuf) {
         let mut log = PathBuf::new();
@@ -310,9 +321,15 @@ impl Tablet {
             .await
             .expect("the browser starts");
         let page = Page::new(session, self.name.clone());
-        page.size(width, height).await;
-        page.go(&self.address).await;
         self.open = Some(Open { driver, page });
+        self.begin_tab().await;
+    }
+
+    /// The app's page, in the tab that is in front.
+    pub async fn begin_tab(&self) {
+        let (width, height) = self.size;
+        self.size(width, height).await;
+        self.go(&self.address).await;
     }
 
     /// The browser is ended as a person ends it.

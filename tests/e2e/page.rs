@@ -7,7 +7,11 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use fantoccini::{Client, elements::Element, wd::WebDriverCompatibleCommand};
+use fantoccini::{
+    Client,
+    elements::Element,
+    wd::{WebDriverCompatibleCommand, WindowHandle},
+};
 use serde_json::{Value as Json, json};
 use tokio::time::Instant;
 
@@ -201,6 +205,36 @@ impl Page {
         self.session.refresh().await.unwrap();
     }
 
+    /// The tab that is looked at.
+    pub async fn tab_in_front(&self) -> WindowHandle {
+        self.session.window().await.unwrap()
+    }
+
+    /// Another tab of the same browser, in front, with nothing in it yet.
+    pub async fn open_tab(&self) -> WindowHandle {
+        let tab = self.session.new_window(true).await.unwrap().handle;
+        self.turn_to(&tab).await;
+        tab
+    }
+
+    /// This tab comes to the front, as by a tap on it; one that was frozen goes on.
+    pub async fn turn_to(&self, tab: &WindowHandle) {
+        self.session.switch_to_window(tab.clone()).await.unwrap();
+        self.devtools("Page.bringToFront", json!({})).await;
+    }
+
+    /// The tab that is looked at is behind from now on, and nothing runs in it.
+    pub async fn freeze(&self) {
+        self.devtools("Page.setWebLifecycleState", json!({ "state": "frozen" })).await;
+    }
+
+    /// The process of the tab that is looked at ends: no goodbye, nothing finished. Another has to be turned to.
+    pub async fn crash(&self) {
+        let command = Raw::devtools("Page.crash", &json!({}));
+        let told = self.session.issue_cmd(command).await;
+        assert!(told.is_err_and(|error| error.to_string().contains("tab crashed")), "the tab lives on");
+    }
+
     /// The page's own width and height, in CSS pixels.
     pub async fn size(&self, width: u32, height: u32) {
         let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
@@ -297,12 +331,16 @@ impl Page {
     }
 
     pub async fn devtools(&self, method: &str, params: Json) -> Json {
-        self.command("goog/cdp/execute", json!({ "cmd": method, "params": params })).await
+        self.issue(Raw::devtools(method, &params)).await
     }
 
     async fn command(&self, path: &str, body: Json) -> Json {
-        let command = Raw { path: path.into(), body: body.to_string() };
-        self.session.issue_cmd(command).await.unwrap_or_else(|error| panic!("{}: {path}: {error}", self.tablet))
+        self.issue(Raw { path: path.into(), body: body.to_string() }).await
+    }
+
+    async fn issue(&self, command: Raw) -> Json {
+        let what = command.path.clone();
+        self.session.issue_cmd(command).await.unwrap_or_else(|error| panic!("{}: {what}: {error}", self.tablet))
     }
 
     /// Waits until something on the page changes. What shows without a change of its elements, such as the focus or the
@@ -517,6 +555,12 @@ impl Words<'_> {
 struct Raw {
     path: String,
     body: String,
+}
+
+impl Raw {
+    fn devtools(method: &str, params: &Json) -> Self {
+        Self { path: "goog/cdp/execute".into(), body: json!({ "cmd": method, "params": params }).to_string() }
+    }
 }
 
 impl WebDriverCompatibleCommand for Raw {

@@ -36,6 +36,11 @@ fn version(folder: &Path, name: &str, alter: impl FnOnce(&Path)) -> PathBuf {
     version
 }
 
+/// The same app under another name.
+pub fn second_version(folder: &Path) -> PathBuf {
+    version(folder, "second", |version| say(version, "2"))
+}
+
 /// What was packed before it is altered would be served in its place.
 fn is_packed(file: &str) -> bool {
     file.ends_with(".br") || file.ends_with(".gz")
@@ -90,7 +95,7 @@ async fn edition(tablet: &Tablet) -> String {
 
 /// Another version is at the endpoint, until the tablet offers it. The browser looks by itself when a page is opened, and
 /// the app once an hour.
-async fn comes(version: &Path, server: &mut Server, tablet: &Tablet) {
+pub async fn comes(version: &Path, server: &mut Server, tablet: &Tablet) {
     server.kill().await;
     server.serves(version);
     server.start().await;
@@ -108,7 +113,7 @@ async fn form_is_kept(tablet: &Tablet) {
 #[tokio::test]
 async fn a_new_version_waits_for_consent_and_one_that_does_not_start_gives_way() {
     let folder = tempfile::tempdir().unwrap();
-    let second = version(folder.path(), "second", |version| say(version, "2"));
+    let second = second_version(folder.path());
     let broken = version(folder.path(), "broken", |version| {
         say(version, "3");
         rename(version, "yingke-", ".wasm", |_| b"\0asm and then nothing".to_vec());
@@ -150,4 +155,27 @@ async fn a_new_version_waits_for_consent_and_one_that_does_not_start_gives_way()
     tablet.text("新版本没能打开").gone().await;
     form_is_kept(&tablet).await;
     eye.found_all_in_order();
+}
+
+#[tokio::test]
+async fn what_was_taken_in_one_tab_is_taken_in_another_by_reloading() {
+    let folder = tempfile::tempdir().unwrap();
+    let second = second_version(folder.path());
+    let mut server = Server::club().await;
+    let tablet = Tablet::of(LIN_YUE, "A-08", &server).await;
+    let first = tablet.tab_in_front().await;
+    let other = tablet.open_tab().await;
+    tablet.begin_tab().await;
+    tablet.unlock(LIN_YUE).await;
+    tablet.turn_to(&first).await;
+    comes(&second, &mut server, &tablet).await;
+    tablet.button("现在换上").tap().await;
+    tablet.text("先选自己").shown_in_minutes(1).await;
+    assert_eq!(edition(&tablet).await, "2");
+    tablet.turn_to(&other).await;
+    assert_eq!(edition(&tablet).await, "");
+    tablet.text("新版本已备好").shown().await;
+    tablet.button("现在换上").tap().await;
+    tablet.text("先选自己").shown_in_minutes(1).await;
+    assert_eq!(edition(&tablet).await, "2");
 }

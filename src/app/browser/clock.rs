@@ -3,7 +3,6 @@
 use std::{cell::RefCell, collections::VecDeque, rc::Rc};
 
 use futures::{
-    FutureExt,
     channel::oneshot,
     future::{Either, select},
 };
@@ -134,13 +133,23 @@ impl Wake {
 
     /// Done when somebody wakes it, or at `at`. One waits at a time.
     pub async fn until(&self, at: Millis) {
+        select(std::pin::pin!(self.called()), std::pin::pin!(wait_until(at))).await;
+        self.forget(); // whoever woke it in between is heard too: the caller looks for work now
+    }
+
+    /// Done when somebody wakes it. One waits at a time.
+    pub async fn called(&self) {
         if let WakeState::Called = self.state.replace(WakeState::Quiet) {
             return;
         }
         let (call, called) = oneshot::channel();
         self.state.replace(WakeState::Waiting(call));
-        select(std::pin::pin!(called.map(drop)), std::pin::pin!(wait_until(at))).await;
-        self.state.replace(WakeState::Quiet); // whoever woke it in between is heard too: the caller looks for work now
+        let _ = called.await; // who wakes it is there as long as it is
+    }
+
+    /// What woke it before counts no longer.
+    pub fn forget(&self) {
+        self.state.replace(WakeState::Quiet);
     }
 }
 

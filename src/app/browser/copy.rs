@@ -3,7 +3,8 @@
 //!
 //! Each tab has a worker and a file. The file follows the database: once a transaction is on the disk, what it did to
 //! the rows that are copied is added at the end, so no save waits for it. A look at the whole database begins the file
-//! anew, and brings it up to what other tabs wrote. A browser without such files goes on without a copy.
+//! anew, and brings it up to what other tabs wrote. What is in the file is in memory as well: a browser that takes the
+//! database from under an open page takes the files along, and one without such files has this copy only.
 
 mod file;
 mod mend;
@@ -74,7 +75,9 @@ struct Looking {
 struct File {
     owner: Owner,
     held: BTreeMap<Name, Held>,
-    bytes: usize,
+    bytes: Vec<u8>,
+    /// Whether all of it lies in the browser's file as well, if there is one.
+    is_written: bool,
 }
 
 /// A row as it stands in the file, told apart from another by its hash.
@@ -127,18 +130,31 @@ impl SecondCopy {
     /// # Errors
     /// [`AppendError`]; database and files are as they were.
     pub async fn heal(&self) -> Result<Mended, AppendError> {
-        let Some(opfs) = self.opfs() else { return Ok(Mended::default()) };
-        let files = clock::within(READ_WAIT_MS, opfs.read()).await;
-        let files = match files.unwrap_or_else(|| Err(OpfsError::silent())) {
-            Ok(files) => files,
-            Err(error) => {
-                trace::info(&format!("no second copy here: {error}"));
-                self.inner.state.borrow_mut().opfs = None;
-                return Ok(Mended::default());
+        let files = match self.opfs() {
+            Some(opfs) => {
+                let files = clock::within(READ_WAIT_MS, opfs.read()).await;
+                files.unwrap_or_else(|| Err(OpfsError::silent())).unwrap_or_else(|error| {
+                    trace::info(&format!("no second copy here: {error}"));
+                    self.inner.state.borrow_mut().opfs = None;
+                    Vec::new()
+                })
             }
+            None => Vec::new(),
         };
         let mended = mend::mend(&self.inner.database, &files).await?;
         self.inner.state.borrow_mut().healed = true;
+        Ok(mended)
+    }
+
+    /// Puts into a database that was begun anew what this tab holds in memory of the one before.
+    ///
+    /// # Errors
+    /// [`AppendError`]; the database is as it was.
+    pub async fn put_back(&self) -> Result<Mended, AppendError> {
+        let held = self.inner.state.borrow().file.as_ref().map(|file| file.bytes.clone());
+        let mended = mend::mend(&self.inner.database, held.as_slice()).await?;
+        // Whether the browser's file has gone too, nobody knows.
+        self.inner.state.borrow_mut().file.iter_mut().for_each(|file| file.is_written = false);
         Ok(mended)
     }
 
@@ -146,14 +162,14 @@ impl SecondCopy {
     #[must_use]
     pub fn is_behind(&self) -> bool {
         let state = self.inner.state.borrow();
-        state.healed && state.file.as_ref().is_none_or(File::is_outdated)
+        state.healed && state.file.as_ref().is_none_or(|file| !file.goes_on())
     }
 
     /// Brings the file to what the database holds now.
     pub async fn look(&self, journal: &BrowserJournal) {
         {
             let mut state = self.inner.state.borrow_mut();
-            if !state.healed || state.opfs.is_none() {
+            if !state.healed {
                 return;
             }
             if let Some(looking) = &mut state.looking {
@@ -207,7 +223,7 @@ impl SecondCopy {
 
     fn held(&self) -> BTreeMap<Name, Held> {
         let state = self.inner.state.borrow();
-        state.file.as_ref().filter(|file| !file.is_outdated()).map(|file| file.held.clone()).unwrap_or_default()
+        state.file.as_ref().filter(|file| file.goes_on()).map(|file| file.held.clone()).unwrap_or_default()
     }
 
     /// A transaction of this tab is on the disk.
@@ -222,8 +238,11 @@ impl SecondCopy {
         }
         let Some(file) = &mut state.file else { return };
         let bytes = file.take(written);
+        let is_written = file.is_written;
         drop(state);
-        self.append(bytes);
+        if is_written {
+            self.append(bytes);
+        }
     }
 
     /// The look has seen this. Whether it has to look again.
@@ -236,15 +255,15 @@ impl SecondCopy {
         match seen {
             Ok(_) if meanwhile.contains(&Written::Wiped) => {}
             Ok(Seen::Tablet { owner, rows, pictures }) => {
-                let goes_on = state.file.take().filter(|file| file.owner == owner && !file.is_outdated());
-                let is_new = goes_on.is_none();
+                let is_new = !state.file.as_ref().is_some_and(|file| file.owner == owner && file.goes_on());
                 if is_new && !pictures.is_empty() {
                     // The file that held them was given up meanwhile.
                     state.looking = Some(Looking { meanwhile, again: false });
                     return true;
                 }
+                let goes_on = state.file.take().filter(|_| !is_new);
                 let mut file = goes_on.unwrap_or_else(|| File::begun(owner));
-                let mut bytes = if is_new { owner.head() } else { Vec::new() };
+                let mut bytes = if is_new { file.bytes.clone() } else { Vec::new() };
                 let is_there = |name: &Name| rows.contains_key(name) || pictures.contains(name);
                 let gone: Vec<Written> =
                     file.held.keys().filter(|name| !is_there(name)).cloned().map(Written::Gone).collect();
@@ -263,7 +282,9 @@ impl SecondCopy {
             Ok(Seen::NoTablet) => {}
             Err(error) => {
                 trace::warn(&format!("the second copy does not follow: {error}"));
-                state.file = None;
+                state.file.iter_mut().for_each(|file| file.is_written = false);
+                // What this tab wrote meanwhile is on the disk.
+                state.file.iter_mut().for_each(|file| drop(file.take(meanwhile.clone())));
             }
         }
         again
@@ -287,7 +308,7 @@ impl SecondCopy {
         spawn_local(async move {
             if let Err(error) = written.await {
                 trace::warn(&format!("the second copy was not written: {error}"));
-                copy.inner.state.borrow_mut().file = None;
+                copy.inner.state.borrow_mut().file.iter_mut().for_each(|file| file.is_written = false);
             }
         });
     }
@@ -332,7 +353,7 @@ async fn see(tx: &Tx, tail: Vec<(u64, Vec<u8>)>, held: &BTreeMap<Name, Held>) ->
 
 impl File {
     fn begun(owner: Owner) -> Self {
-        Self { owner, held: BTreeMap::new(), bytes: 0 }
+        Self { owner, held: BTreeMap::new(), bytes: owner.head(), is_written: true }
     }
 
     /// What has to be added to the file for it to say this too.
@@ -358,12 +379,13 @@ impl File {
                 Written::Wiped => {}
             }
         }
-        self.bytes += out.len();
+        self.bytes.extend_from_slice(&out);
         out
     }
 
-    fn is_outdated(&self) -> bool {
+    /// Whether more may be added to it: it is not to be begun anew.
+    fn goes_on(&self) -> bool {
         let counts: usize = self.held.values().map(|held| held.bytes).sum();
-        self.bytes > 2 * counts + OUTDATED_BYTES_MAX
+        self.is_written && self.bytes.len() <= 2 * counts + OUTDATED_BYTES_MAX
     }
 }

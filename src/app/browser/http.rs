@@ -1,6 +1,6 @@
 //! The endpoint, by fetch: each fault of the network told apart by what a person can do about it.
 
-use std::{cell::Cell, rc::Rc};
+use std::{cell::Cell, convert::Infallible, rc::Rc};
 
 use serde::{Serialize, de::DeserializeOwned};
 use wasm_bindgen::{JsCast, JsValue};
@@ -328,22 +328,16 @@ impl HttpEndpoint {
         }
     }
 
-    /// Wakes at each hint that something is new, for as long as the page lives: for the tab that leads.
-    pub fn listen_for_hints(&self, wake: clock::Wake) {
-        let this = self.clone();
-        wasm_bindgen_futures::spawn_local(async move {
-            let mut failures = 0;
-            loop {
-                let hints = this.hints(|| {
-                    wake.wake();
-                });
-                match hints.await {
-                    Ok(()) => failures = 0, // the endpoint ended it in good order
-                    Err(_) => failures = u32::min(failures + 1, 100),
-                }
-                clock::wait_until(retry_at(clock::now(), failures.max(1), None, &mut Web)).await;
+    /// Wakes at each hint that something is new, for as long as this is waited for: by the tab that leads.
+    pub async fn listen_for_hints(&self, wake: &clock::Wake) -> Infallible {
+        let mut failures = 0;
+        loop {
+            match self.hints(|| wake.wake()).await {
+                Ok(()) => failures = 0, // the endpoint ended it in good order
+                Err(_) => failures = u32::min(failures + 1, 100),
             }
-        });
+            clock::wait_until(retry_at(clock::now(), failures.max(1), None, &mut Web)).await;
+        }
     }
 
     /// Calls back when the stream is open and at each hint, until it ends.

@@ -6,11 +6,12 @@
 
 use std::{
     cell::{Cell, RefCell},
-    pin::Pin,
-    rc::Rc,
+    pin::{Pin, pin},
+    rc::{Rc, Weak},
     task::{Context, Poll, Waker},
 };
 
+use futures::future::{Either, select};
 use js_sys::{Array, Uint8Array};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast, prelude::*};
@@ -21,7 +22,7 @@ use web_sys::{
 };
 use yingke_core::journal::AppendError;
 
-use super::{copy::Name, rows, storage, updates};
+use super::{copy::Name, rows, signs, storage, updates};
 
 /// What the app's database is called; the boot script opens it under the same name.
 pub const NAME: &str = "yingke";
@@ -110,8 +111,13 @@ fn meaning(name: &str, message: &str) -> StoreError {
     let detail = format!("{name}: {message}");
     match name {
         "QuotaExceededError" => StoreError::Full,
+        // Chromium on a disk that is full, whatever the quota.
+        _ if message.contains("NO_SPACE") => StoreError::Full,
         // Chromium and WebKit say UnknownError when the backing store failed, AbortError when they force it closed.
-        "InvalidStateError" | "UnknownError" | "AbortError" | "TimeoutError" => StoreError::Lost { detail },
+        // A transaction that they have aborted is no longer active when the next call comes.
+        "InvalidStateError" | "UnknownError" | "AbortError" | "TimeoutError" | "TransactionInactiveError" => {
+            StoreError::Lost { detail }
+        }
         "NotReadableError" | "NotFoundError" | "EncodingError" => StoreError::Damaged { detail },
         "DataError" if message.contains("read") => StoreError::Damaged { detail }, // a value's file is missing
         _ => StoreError::Aborted { detail },
@@ -146,6 +152,12 @@ struct Inner {
     name: String,
     connection: RefCell<Option<Connection>>,
     access: Cell<Access>,
+    /// Whether the last transaction found no room.
+    was_full: Cell<bool>,
+    /// Whether it was not there any more when it was to be opened again.
+    is_gone: Cell<bool>,
+    /// Transactions under way. A connection that the browser closes ends them, and Chromium tells them nothing of it.
+    under_way: RefCell<Vec<Weak<RefCell<End>>>>,
     /// Told when a newer version in another tab asked for the database: this page must be reloaded.
     on_replaced: RefCell<Option<Rc<dyn Fn()>>>,
     /// Told what each transaction wrote, once it is on the disk.
@@ -177,6 +189,9 @@ impl Database {
             name: name.to_owned(),
             connection: RefCell::new(None),
             access: Cell::new(Access::ReadWrite),
+            was_full: Cell::new(false),
+            is_gone: Cell::new(false),
+            under_way: RefCell::default(),
             on_replaced: RefCell::new(None),
             on_written: RefCell::new(None),
         };
@@ -196,7 +211,7 @@ impl Database {
         };
         let raw = match opened {
             Some(raw) => raw,
-            None => open_raw(&self.inner.name, None).await?,
+            None => open_raw(&self.inner.name, None, Missing::IsLaidOut).await?,
         };
         // A database without its first stores was never used: another script made it, or the laying out was cut off.
         let raw = if raw.object_store_names().contains(META) {
@@ -204,10 +219,31 @@ impl Database {
         } else {
             let version = raw.version() as u32 + 1;
             raw.close();
-            open_raw(&self.inner.name, Some(version)).await?
+            open_raw(&self.inner.name, Some(version), Missing::IsLaidOut).await?
         };
         self.adopt(raw);
-        self.check_format().await
+        self.check_format(Missing::IsLaidOut).await
+    }
+
+    /// Whether the browser has taken it away while this page was open.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.inner.is_gone.get()
+    }
+
+    /// Lays out an empty one in the place of one that is gone. It counts as gone until [`Database::is_back`].
+    ///
+    /// # Errors
+    /// [`OpenError`]
+    pub async fn begin_anew(&self) -> Result<(), OpenError> {
+        self.close();
+        self.adopt(open_raw(&self.inner.name, None, Missing::IsLaidOut).await?);
+        self.check_format(Missing::IsLaidOut).await
+    }
+
+    /// What was in the one that is gone is in here again.
+    pub fn is_back(&self) {
+        self.inner.is_gone.set(false);
     }
 
     /// What this version may do with it.
@@ -241,13 +277,13 @@ impl Database {
         }
         let version = self.inner.connection.borrow().as_ref().map_or(1.0, |open| open.raw.version()) as u32 + 1;
         self.close();
-        let raw = open_raw(&self.inner.name, Some(version)).await?;
+        let raw = open_raw(&self.inner.name, Some(version), Missing::IsLaidOut).await?;
         self.adopt(raw);
         Ok(())
     }
 
-    /// Calls back when a newer version of the app, in another tab, asked for the database. It has been closed: the
-    /// page should say so and reload.
+    /// Calls back when a newer version of the app, in another tab, asked for the database. It has been closed, and is opened
+    /// again for what is asked next, if this version may: the page should offer to reload.
     pub fn on_replaced(&self, call: impl Fn() + 'static) {
         *self.inner.on_replaced.borrow_mut() = Some(Rc::new(call));
     }
@@ -273,6 +309,11 @@ impl Database {
             if let Some(inner) = inner.upgrade() {
                 let lost = inner.connection.borrow_mut().take();
                 lost.into_iter().for_each(keep_until_later);
+                let under_way = inner.under_way.take();
+                under_way.iter().filter_map(Weak::upgrade).for_each(|end| {
+                    let closed = StoreError::Lost { detail: "the browser closed the connection".into() };
+                    End::come(&end, Err(closed));
+                });
             }
         });
         let inner = Rc::downgrade(&self.inner);
@@ -293,11 +334,15 @@ impl Database {
             Some(Connection { raw, _on_close: on_close, _on_version_change: on_version_change });
     }
 
-    /// Refuses a database that only newer versions can read; writes the first format into a new one.
-    async fn check_format(&self) -> Result<(), OpenError> {
+    /// Refuses a database that only newer versions can read; writes the first format into a new one, if there may be one.
+    async fn check_format(&self, missing: Missing) -> Result<(), OpenError> {
         let damaged = |error: AppendError| OpenError::Damaged { detail: error.to_string() };
         let found = self.read(&[META], async |tx| tx.get(META, FORMAT_ROW)?.bytes().await).await.map_err(damaged)?;
         let Some(found) = found else {
+            if missing == Missing::IsAnError {
+                self.close();
+                return Err(gone());
+            }
             return self.write(&[META], async |tx| put_format(tx)).await.map_err(damaged);
         };
         let found: Format = serde_json::from_slice(&found)
@@ -333,9 +378,6 @@ impl Database {
     }
 
     async fn transact(&self, stores: &[&str], mode: &str, work: &dyn Work) -> Result<(), AppendError> {
-        if mode == "readwrite" && self.access() == Access::ReadOnly {
-            return Err(AppendError::Aborted { detail: "a newer version of the app wrote here".into() });
-        }
         let error = match self.once(stores, mode, work).await {
             Ok(()) => return Ok(()),
             // Nothing of it happened, so it may be done again: once, on a new connection.
@@ -348,19 +390,39 @@ impl Database {
             }
             Err(error) => error,
         };
+        // On a full disk the database does not open any more, and says only that it does not.
+        let is_full = match &error {
+            StoreError::Full => true,
+            StoreError::Lost { .. } => self.inner.was_full.get(),
+            StoreError::Damaged { .. } | StoreError::Aborted { .. } => false,
+        };
+        self.inner.was_full.set(is_full);
         Err(match error {
-            StoreError::Full => AppendError::Full { free_bytes: storage::free_bytes().await },
-            StoreError::Lost { .. } => AppendError::Closed,
+            _ if is_full => AppendError::Full { free_bytes: storage::free_bytes().await },
+            StoreError::Full | StoreError::Lost { .. } => AppendError::Closed,
             StoreError::Damaged { detail } => AppendError::Damaged { detail },
             StoreError::Aborted { detail } => AppendError::Aborted { detail },
         })
     }
 
     async fn once(&self, stores: &[&str], mode: &str, work: &dyn Work) -> Result<(), StoreError> {
+        signs::going_on().await;
         let raw = self.connection().await?;
+        if mode == "readwrite" && self.access() == Access::ReadOnly {
+            return Err(StoreError::Aborted { detail: "a newer version of the app wrote here".into() });
+        }
         let on_written = self.inner.on_written.borrow().clone();
         let tx = Tx::begin(&raw, stores, mode, on_written.is_some())?;
-        match work.run(&tx).await {
+        {
+            let mut under_way = self.inner.under_way.borrow_mut();
+            under_way.retain(|end| end.strong_count() > 0);
+            under_way.push(Rc::downgrade(&tx.end));
+        }
+        let done = match select(work.run(&tx), pin!(tx.failed())).await {
+            Either::Left((done, _)) => done,
+            Either::Right((why, _)) => Err(why),
+        };
+        match done {
             Ok(()) => {
                 tx.commit();
                 tx.completed().await?;
@@ -368,6 +430,7 @@ impl Database {
                 if let Some(call) = on_written.filter(|_| !written.is_empty()) {
                     call(written);
                 }
+                self.inner.was_full.set(false);
                 Ok(())
             }
             Err(error) => {
@@ -381,15 +444,32 @@ impl Database {
         if let Some(open) = &*self.inner.connection.borrow() {
             return Ok(open.raw.clone());
         }
-        let raw =
-            open_raw(&self.inner.name, None).await.map_err(|error| StoreError::Lost { detail: error.to_string() })?;
-        if !raw.object_store_names().contains(META) {
-            // Somebody deleted it: an empty one in its place would hide that.
-            raw.close();
-            return Err(StoreError::Damaged { detail: "the database was deleted".into() });
-        }
-        self.adopt(raw.clone());
-        Ok(raw)
+        let opened = match open_raw(&self.inner.name, None, Missing::IsAnError).await {
+            Ok(raw) if raw.object_store_names().contains(META) => Ok(raw),
+            // Somebody else has begun to lay one out.
+            Ok(raw) => {
+                raw.close();
+                Err(gone())
+            }
+            Err(error) => Err(error),
+        };
+        let checked = match opened {
+            Ok(raw) => {
+                self.adopt(raw.clone());
+                // Whoever made us let go of the last one may have been a newer version.
+                Box::pin(self.check_format(Missing::IsAnError)).await.map(|()| raw)
+            }
+            Err(error) => Err(error),
+        };
+        checked.map_err(|error| {
+            self.inner.is_gone.set(self.is_gone() || error == gone());
+            let detail = error.to_string();
+            match error {
+                OpenError::Damaged { .. } => StoreError::Damaged { detail },
+                OpenError::WrittenLater { .. } => StoreError::Aborted { detail },
+                OpenError::Unavailable { .. } | OpenError::Blocked => StoreError::Lost { detail },
+            }
+        })
     }
 }
 
@@ -431,8 +511,20 @@ fn keep_until_later(open: Connection) {
     wasm_bindgen_futures::spawn_local(async move { drop(open) });
 }
 
-/// Opens a database as it is, or raised to a version. A new one is laid out.
-async fn open_raw(name: &str, version: Option<u32>) -> Result<IdbDatabase, OpenError> {
+fn gone() -> OpenError {
+    OpenError::Damaged { detail: "the database was deleted".into() }
+}
+
+/// What comes of a database that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    IsLaidOut,
+    /// Somebody deleted it, or the browser did: an empty one in its place would hide that.
+    IsAnError,
+}
+
+/// Opens a database as it is, or raised to a version.
+async fn open_raw(name: &str, version: Option<u32>, missing: Missing) -> Result<IdbDatabase, OpenError> {
     let unavailable = |detail: String| OpenError::Unavailable { detail };
     let factory = js_sys::Reflect::get(&js_sys::global(), &"indexedDB".into())
         .ok()
@@ -443,12 +535,14 @@ async fn open_raw(name: &str, version: Option<u32>) -> Result<IdbDatabase, OpenE
         None => factory.open(name),
     };
     let request: IdbOpenDbRequest = request.map_err(|error| unavailable(detail_of(&error)))?;
+    let is_missing = Rc::new(Cell::new(false));
     let lay_out = {
-        let request = request.clone();
-        Closure::<dyn FnMut(IdbVersionChangeEvent)>::new(move |_| {
+        let (request, is_missing) = (request.clone(), is_missing.clone());
+        Closure::<dyn FnMut(IdbVersionChangeEvent)>::new(move |event: IdbVersionChangeEvent| {
+            is_missing.set(missing == Missing::IsAnError && event.old_version() == 0.0);
             let database = request.result().ok().and_then(|raw| raw.dyn_into::<IdbDatabase>().ok());
             let done = database.map(|database| STEPS.iter().try_for_each(|step| step(&database)));
-            if !matches!(done, Some(Ok(()))) {
+            if is_missing.get() || !matches!(done, Some(Ok(()))) {
                 request.transaction().map(|transaction| transaction.abort());
             }
         })
@@ -462,6 +556,7 @@ async fn open_raw(name: &str, version: Option<u32>) -> Result<IdbDatabase, OpenE
     request.set_onblocked(Some(on_blocked.as_ref().unchecked_ref()));
     let opened = super::clock::within(OPEN_WAIT_MS, Reply::new(request.unchecked_into())).await;
     match opened {
+        _ if is_missing.get() => Err(gone()),
         Some(Ok(raw)) => raw.dyn_into().map_err(|_| unavailable("the browser gave something else".into())),
         Some(Err(StoreError::Damaged { detail })) => Err(OpenError::Damaged { detail }),
         Some(Err(StoreError::Full)) => Err(unavailable("no room".into())),
@@ -511,6 +606,15 @@ struct End {
     waker: Option<Waker>,
 }
 
+impl End {
+    /// The first word counts.
+    fn come(end: &RefCell<Self>, outcome: Result<(), StoreError>) {
+        let mut end = end.borrow_mut();
+        end.outcome.get_or_insert(outcome);
+        end.waker.take().into_iter().for_each(Waker::wake);
+    }
+}
+
 impl Tx {
     fn begin(database: &IdbDatabase, stores: &[&str], mode: &str, noting: bool) -> Result<Self, StoreError> {
         let names: Array = stores.iter().map(|name| JsValue::from_str(name)).collect();
@@ -523,11 +627,7 @@ impl Tx {
         let end = Rc::new(RefCell::new(End::default()));
         let listener = |outcome: fn(&IdbTransaction) -> Result<(), StoreError>| {
             let (raw, end) = (raw.clone(), end.clone());
-            Closure::<dyn FnMut()>::new(move || {
-                let mut end = end.borrow_mut();
-                end.outcome = Some(outcome(&raw));
-                end.waker.take().into_iter().for_each(Waker::wake);
-            })
+            Closure::<dyn FnMut()>::new(move || End::come(&end, outcome(&raw)))
         };
         let on_complete = listener(|_| Ok(()));
         let on_abort = listener(|raw| match raw.error() {
@@ -641,15 +741,21 @@ impl Tx {
     async fn completed(&self) -> Result<(), StoreError> {
         std::future::poll_fn(|context| {
             let mut end = self.end.borrow_mut();
-            match end.outcome.take() {
-                Some(outcome) => Poll::Ready(outcome),
-                None => {
-                    end.waker = Some(context.waker().clone());
-                    Poll::Pending
-                }
+            if let Some(outcome) = &end.outcome {
+                return Poll::Ready(outcome.clone());
             }
+            end.waker = Some(context.waker().clone());
+            Poll::Pending
         })
         .await
+    }
+
+    /// Done when it came to nothing, and why.
+    async fn failed(&self) -> StoreError {
+        match self.completed().await {
+            Err(why) => why,
+            Ok(()) => std::future::pending().await, // whoever works in it is about to hear that it is done
+        }
     }
 }
 

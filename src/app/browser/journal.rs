@@ -44,7 +44,8 @@ use super::{
     idb::{self, BLOBS, BLOCKS, Database, JOURNAL, META, Range, StoreError, TRAY, Tx, sequence_key},
     rows::{self, BlockKey, BlockRow, KeyOf, Kind, OwnRow, PageRow, Part, Row, RowError, State, TrayRow},
     seal::SealError,
-    vault::{Session, Vault},
+    updates,
+    vault::{self, Session, Vault},
 };
 
 const EPOCH_ROW: &str = "epoch";
@@ -481,6 +482,17 @@ impl BrowserJournal {
         Ok(())
     }
 
+    /// The database was begun anew: if this tab led, it says so in there.
+    ///
+    /// # Errors
+    /// [`AppendError`]
+    pub(super) async fn lead_again(&self) -> Result<(), AppendError> {
+        match self.leader.get() {
+            Some(_) => self.lead().await,
+            None => Ok(()),
+        }
+    }
+
     /// Writes what changed of the audiences that are open as blocks and trims what blocks now hold from the journal, as
     /// far as it was let into the replica. One transaction; long work before it is done in slices.
     ///
@@ -760,6 +772,13 @@ impl BrowserJournal {
 
     // ---- Inside: saving -------------------------------------------------------------------------------------
 
+    /// Drops what can be fetched again: pictures that others took, and the version of the app that is not in use. Whether
+    /// there was anything.
+    async fn make_room(&self) -> bool {
+        let dropped = self.database.write(&[BLOBS], async |tx| pictures::drop_fetched(tx).await).await;
+        updates::drop_version_aside().await || dropped.is_ok_and(|dropped| dropped > 0)
+    }
+
     /// Keeps a change, and with it a row of meta that may be written once; with that row there nothing is kept, and it is
     /// given.
     async fn append_once(
@@ -771,8 +790,8 @@ impl BrowserJournal {
         let beside = self.beside(change).await?;
         let gives_numbers = Numbers::are_given_by(&change.change);
         let stores = if beside.is_empty() { &[JOURNAL, META][..] } else { &[JOURNAL, META, BLOBS] };
-        let write = self.database.write(stores, async |tx| {
-            let wiped = tx.get(META, FAREWELL_ROW)?;
+        let work = async |tx: &Tx| {
+            let device = tx.get(META, vault::DEVICE_ROW)?;
             if let Some((key, value)) = once {
                 if let Some(before) = tx.get(META, key.as_str())?.bytes().await? {
                     return Ok(Err(before));
@@ -786,13 +805,18 @@ impl BrowserJournal {
             }
             let sequence = tx.add(JOURNAL, &row)?;
             beside.write(tx)?;
-            // Another tab handed in all there was, and this one had not heard of it: no tick for what nobody will send.
-            if wiped.bytes().await?.is_some() {
+            // Another tab handed in all there was, or the browser took it all away, and this one had not heard of it: no
+            // tick for what nobody will send.
+            if device.bytes().await?.is_none() {
                 return Err(StoreError::Aborted { detail: "this tablet was wiped".into() });
             }
             Ok(Ok(sequence.sequence().await?))
-        });
-        let sequence = match write.await? {
+        };
+        let written = match self.database.write(stores, &work).await {
+            Err(AppendError::Full { .. }) if self.make_room().await => self.database.write(stores, &work).await?,
+            written => written?,
+        };
+        let sequence = match written {
             Ok(sequence) => sequence,
             Err(before) => return Ok(Some(before)),
         };
@@ -997,7 +1021,7 @@ impl Journal for BrowserJournal {
     async fn begin_epoch(&self, epoch: &str) -> Result<(), AppendError> {
         let write = self.database.write(&[JOURNAL, BLOCKS, META, BLOBS], async |tx| {
             self.check_leader(tx).await?;
-            pictures::drop_fetched(tx).await?;
+            pictures::drop_fetched(tx).await?; // whom one shows may have been erased
             for key in tx.keys(META, &Range::Under(MARK_ROWS.into()))?.texts().await? {
                 tx.delete(META, key.as_str())?;
             }

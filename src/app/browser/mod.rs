@@ -103,6 +103,24 @@ impl Browser {
         Ok(mended)
     }
 
+    /// Puts back what this tab remembers of a database that the browser has taken away; what that was. What was pulled is
+    /// pulled again.
+    ///
+    /// # Errors
+    /// [`AppendError`]; it is still gone, or empty.
+    pub async fn put_back(&self) -> Result<Mended, AppendError> {
+        if let Err(error) = self.database.begin_anew().await {
+            return Err(AppendError::Damaged { detail: error.to_string() });
+        }
+        let mended = self.copy.put_back().await?;
+        self.journal.find_tail_anew();
+        self.vault.reload().await?;
+        self.journal.lead_again().await?;
+        self.database.is_back();
+        self.copy_anew().await;
+        Ok(mended)
+    }
+
     /// Brings the second copy to what the database holds.
     pub async fn copy_anew(&self) {
         self.copy.look(&self.journal).await;

@@ -1,5 +1,11 @@
 //! Signs that now is a good moment: the network is back, the page is looked at again, a newer version waits.
 
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
+
+use futures::channel::oneshot;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{EventTarget, VisibilityState};
 
@@ -70,6 +76,62 @@ pub fn on_touch(call: impl Fn() + 'static) {
     call.forget();
 }
 
+/// Calls back whenever the page gets the keyboard: of several in sight it is the one that is worked in. For good.
+pub fn on_focus(call: impl Fn() + 'static) {
+    let call = Closure::<dyn FnMut()>::new(call);
+    if let Some(window) = web_sys::window() {
+        let _ = window.add_event_listener_with_callback("focus", call.as_ref().unchecked_ref());
+    }
+    call.forget();
+}
+
+/// Done at once, but in a page that the browser has frozen only when it goes on.
+///
+/// Some of what comes from outside still runs in such a page, and the database's answers do not reach it: a transaction
+/// that it began would hold up all other tabs.
+pub async fn going_on() {
+    thread_local! {
+        static FREEZE: Rc<Freeze> = Freeze::watched();
+    }
+    let resumed = FREEZE.with(|freeze| {
+        let (resume, resumed) = oneshot::channel();
+        freeze.is_frozen.get().then(|| {
+            freeze.waiting.borrow_mut().push(resume);
+            resumed
+        })
+    });
+    if let Some(resumed) = resumed {
+        let _ = resumed.await; // it is there as long as the page is
+    }
+}
+
+#[derive(Default)]
+struct Freeze {
+    is_frozen: Cell<bool>,
+    waiting: RefCell<Vec<oneshot::Sender<()>>>,
+}
+
+impl Freeze {
+    fn watched() -> Rc<Self> {
+        let this = Rc::<Self>::default();
+        let Some(document) = web_sys::window().and_then(|window| window.document()) else { return this };
+        for (event, is_frozen) in [("freeze", true), ("resume", false)] {
+            let freeze = this.clone();
+            let call = Closure::<dyn FnMut()>::new(move || {
+                freeze.is_frozen.set(is_frozen);
+                if !is_frozen {
+                    for resume in freeze.waiting.take() {
+                        let _ = resume.send(()); // whoever waited may have ended
+                    }
+                }
+            });
+            let _ = document.add_event_listener_with_callback(event, call.as_ref().unchecked_ref());
+            call.forget();
+        }
+        this
+    }
+}
+
 /// Calls back whenever the browser sees its network come or go: whether it is there. For good.
 pub fn on_network(call: impl Fn(bool) + Clone + 'static) {
     std::mem::forget(signs(move |sign| match sign {
@@ -92,6 +154,13 @@ pub fn on_update(call: impl Fn() + Clone + 'static) {
 pub fn is_shown() -> bool {
     let document = web_sys::window().and_then(|window| window.document());
     document.is_none_or(|document| document.visibility_state() == VisibilityState::Visible)
+}
+
+/// Whether the page has the keyboard: one at a time does.
+#[must_use]
+pub fn has_focus() -> bool {
+    let document = web_sys::window().and_then(|window| window.document());
+    document.is_some_and(|document| document.has_focus().unwrap_or(false))
 }
 
 /// Whether the browser believes that there is a network. `false` can be relied on, `true` cannot.

@@ -1,13 +1,23 @@
 //! Several tabs, one journal: each hears what the others wrote, and one at a time syncs and checkpoints.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    pin::pin,
+    rc::Rc,
+};
 
-use futures::channel::oneshot;
+use futures::{
+    channel::oneshot,
+    future::{Either, select},
+};
 use wasm_bindgen::{JsCast, prelude::*};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{BroadcastChannel, MessageEvent};
 
-use super::signs::{Sign, signs};
+use super::{
+    clock::Wake,
+    signs::{self, Sign, signs},
+};
 
 /// What one tab tells the others: something was written. Never what: they read it themselves.
 const WRITTEN: &str = "written";
@@ -19,6 +29,8 @@ const LINE: &str = "yingke";
 pub struct Tabs {
     channel: Option<BroadcastChannel>,
     listener: RefCell<Option<Listener>>,
+    /// Called when this tab comes to the front: from then on it is the one to lead.
+    front: Wake,
 }
 
 type Listener = Closure<dyn FnMut(MessageEvent)>;
@@ -26,7 +38,12 @@ type Listener = Closure<dyn FnMut(MessageEvent)>;
 impl Tabs {
     #[must_use]
     pub fn new() -> Self {
-        Self { channel: BroadcastChannel::new(LINE).ok(), listener: RefCell::new(None) }
+        Self { channel: BroadcastChannel::new(LINE).ok(), listener: RefCell::new(None), front: Wake::default() }
+    }
+
+    /// This tab has come to the front.
+    pub fn come_to_front(&self) {
+        self.front.wake();
     }
 
     /// Tells the other tabs that the journal has changed.
@@ -49,9 +66,20 @@ impl Tabs {
         *self.listener.borrow_mut() = Some(listener);
     }
 
-    /// Done when the tab that led before has ended: [`lead`] with [`Claim::Wait`].
+    /// Done when this tab leads: at once when it comes to the front, or when the tab that led before has ended.
+    ///
+    /// Whoever works here is in front, and only their own unlock pulls what is theirs. Besides, a tab behind may be frozen,
+    /// and then neither syncs nor lets go.
     pub async fn lead(&self) -> Leading {
-        lead(Claim::Wait).await
+        // What called it while it led counts no longer: it may be behind again, or another in sight is worked in.
+        self.front.forget();
+        if signs::has_focus() {
+            self.front.wake();
+        }
+        match select(pin!(self.front.called()), pin!(lead(Claim::Wait))).await {
+            Either::Left(((), _)) => lead(Claim::Steal).await,
+            Either::Right((leading, _)) => leading,
+        }
     }
 }
 
@@ -78,6 +106,16 @@ pub fn on_wake_up(call: impl Fn() + Clone + 'static) {
     }));
 }
 
+/// Calls back when this tab comes to the front, or is the one of several in sight that is worked in. For good.
+pub fn on_front(call: impl Fn() + Clone + 'static) {
+    signs::on_focus(call.clone());
+    std::mem::forget(signs(move |sign| {
+        if sign == Sign::Shown {
+            call();
+        }
+    }));
+}
+
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(js_namespace = ["navigator", "locks"], js_name = request, catch)]
@@ -91,7 +129,7 @@ const LEADER: &str = "yingke-leader";
 pub enum Claim {
     /// When the tab before it ends.
     Wait,
-    /// Now: this tab is in front, and the leader has not been heard of, so it is frozen.
+    /// Now: this tab is in front.
     Steal,
 }
 
@@ -102,16 +140,26 @@ pub enum Claim {
 #[derive(Debug)]
 pub struct Leading {
     release: Option<js_sys::Function>,
-    lost: RefCell<Option<oneshot::Receiver<()>>>,
+    is_lost: Rc<Cell<bool>>,
+    told_lost: Wake,
 }
 
 impl Leading {
-    /// Done when another tab has taken the lead; never where the browser has no locks.
+    /// Without a lock, where every tab leads.
+    fn alone() -> Self {
+        Self { release: None, is_lost: Rc::default(), told_lost: Wake::default() }
+    }
+
+    /// Whether another tab has taken the lead; never where the browser has no locks.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.is_lost.get()
+    }
+
+    /// Done when another tab has taken the lead. One waits at a time.
     pub async fn lost(&self) {
-        let lost = self.lost.borrow_mut().take();
-        match lost {
-            Some(lost) => drop(lost.await),
-            None => futures::future::pending().await,
+        while !self.is_lost() {
+            self.told_lost.called().await;
         }
     }
 }
@@ -126,29 +174,34 @@ impl Drop for Leading {
 
 /// Done when this tab leads. Without Web Locks it leads at once, as all others do: the leader number decides.
 pub async fn lead(claim: Claim) -> Leading {
-    let (held_by_us, held) = oneshot::channel();
-    let (tell_lost, lost) = oneshot::channel();
+    let (held_by_us, held) = oneshot::channel::<js_sys::Function>();
     let held_by_us = Rc::new(RefCell::new(Some(held_by_us)));
     // The lock is held until the promise that its callback returns is settled.
     let on_held = Closure::once_into_js(move || {
         js_sys::Promise::new(&mut |release, _| {
-            if let Some(held_by_us) = held_by_us.borrow_mut().take() {
-                let _ = held_by_us.send(release);
+            if let Some(held_by_us) = held_by_us.borrow_mut().take()
+                && let Err(release) = held_by_us.send(release)
+            {
+                // Nobody waits for it any more: the next one has it.
+                let _ = release.call0(&JsValue::NULL);
             }
         })
     });
     let options = js_sys::Object::new();
     let _ = js_sys::Reflect::set(&options, &"steal".into(), &(claim == Claim::Steal).into());
-    let Ok(promise) = request_lock(LEADER, &options, on_held.unchecked_ref()) else {
-        return Leading { release: None, lost: RefCell::new(None) };
-    };
-    wasm_bindgen_futures::spawn_local(async move {
-        let _ = JsFuture::from(promise).await;
-        let _ = tell_lost.send(());
+    let Ok(promise) = request_lock(LEADER, &options, on_held.unchecked_ref()) else { return Leading::alone() };
+    let (is_lost, told_lost) = (Rc::new(Cell::new(false)), Wake::default());
+    wasm_bindgen_futures::spawn_local({
+        let (is_lost, told_lost) = (is_lost.clone(), told_lost.clone());
+        async move {
+            let _ = JsFuture::from(promise).await;
+            is_lost.set(true);
+            told_lost.wake();
+        }
     });
     match held.await {
-        Ok(release) => Leading { release: Some(release), lost: RefCell::new(Some(lost)) },
+        Ok(release) => Leading { release: Some(release), is_lost, told_lost },
         // The request was turned down, as some private modes do.
-        Err(oneshot::Canceled) => Leading { release: None, lost: RefCell::new(None) },
+        Err(oneshot::Canceled) => Leading::alone(),
     }
 }

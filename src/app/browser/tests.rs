@@ -10,7 +10,8 @@ use std::{
     rc::Rc,
 };
 
-use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use wasm_bindgen::JsValue;
+use wasm_bindgen_test::{console_log, wasm_bindgen_test, wasm_bindgen_test_configure};
 use yingke_core::{
     audience::Audience,
     blob::BlobHash,
@@ -33,17 +34,20 @@ use yingke_core::{
 
 use super::{
     chance::{Web, random},
+    clock,
     handover::{HandOver, HandOverError},
     idb::{BLOBS, BLOCKS, DRAFTS, Database, JOURNAL, META, OpenError, Range, StoreError, TRAY, sequence_key},
     journal::{BrowserJournal, Contents, Farewell, OpenedBlock},
     rows::{self, Row},
     seal::Key,
     storage::{self, Persistence},
+    tabs::{self, Claim, Tabs},
     unlock::{Hardness, WorkerError},
     vault::{Passkey, UnlockError, Vault},
 };
 
 mod copy;
+mod faults;
 
 wasm_bindgen_test_configure!(run_in_browser);
 
@@ -331,12 +335,15 @@ async fn where_a_browser_tells_nothing_of_its_storage_nothing_is_made_up() {
 #[wasm_bindgen_test]
 async fn a_database_of_a_later_version_is_left_alone() {
     let tablet = Tablet::enrolled("later").await;
+    let behind = Tablet::start(&tablet.name).await;
     let format = br#"{"readable_from":9,"writable_from":9}"#;
     tablet.database.write(&[META], async |tx| tx.put(META, "format", format)).await.unwrap();
     let before = tablet.bytes().await;
-    tablet.database.close();
     let again = Database::named(&tablet.name);
     assert_eq!(again.open().await, Err(OpenError::WrittenLater { readable_from: 9 }));
+    // Nor does a page that let go of it for the later version come back to it.
+    behind.database.close();
+    assert!(matches!(behind.vault.reload().await, Err(AppendError::Aborted { .. })));
     assert_eq!(tablet.bytes().await, before);
     let format = br#"{"readable_from":1,"writable_from":9}"#;
     tablet.database.write(&[META], async |tx| tx.put(META, "format", format)).await.unwrap();
@@ -621,6 +628,22 @@ async fn a_leader_that_wakes_up_late_writes_nothing() {
     assert!(second.journal.begin_push(1).await.is_ok());
     // Saving needs no lead.
     first.journal.append(&lead("甲")).await.unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn a_tab_that_comes_to_the_front_leads_and_the_one_before_hears_of_it() {
+    let behind = tabs::lead(Claim::Wait).await;
+    // A wait that was given up must not be given the lead afterwards, and keep it.
+    let given_up = clock::within(0, tabs::lead(Claim::Wait)).await;
+    assert!(given_up.is_none());
+    drop(behind);
+    let behind = tabs::lead(Claim::Wait).await;
+    assert!(!behind.is_lost());
+    let front = Tabs::new();
+    front.come_to_front();
+    let leading = front.lead().await;
+    behind.lost().await;
+    assert!(behind.is_lost() && !leading.is_lost());
 }
 
 // ---- Checkpoints --------------------------------------------------------------------------------------------

@@ -17,21 +17,21 @@ pub fn fell_back() -> bool {
 
 /// Somebody has read it.
 pub fn forget_fall_back() {
-    let forget = js_sys::Reflect::get(&boot(), &"forgetFallBack".into()).ok();
-    if let Some(forget) = forget.as_ref().and_then(|forget| forget.dyn_ref::<js_sys::Function>()) {
-        // What a browser does not remember it need not forget.
-        let _ = forget.call0(&JsValue::NULL);
-    }
+    let _ = call("forgetFallBack");
 }
 
-/// The person agreed: the waiting version takes over and the page reloads once. `false` if there is none.
+/// The person agreed: the waiting version takes over and the page reloads once; where another tab has taken it, the page
+/// reloads.
 ///
 /// Call it when no form is half filled in, or its draft is kept.
-pub async fn take_over() -> bool {
-    let Ok(take_over) = js_sys::Reflect::get(&boot(), &"takeOver".into()) else { return false };
-    let Some(take_over) = take_over.dyn_ref::<js_sys::Function>() else { return false };
-    let Ok(promise) = take_over.call0(&JsValue::NULL) else { return false };
-    JsFuture::from(js_sys::Promise::resolve(&promise)).await.is_ok_and(|took| took.is_truthy())
+pub fn take_over() {
+    let _ = call("takeOver");
+}
+
+/// Drops the version of the app that is kept besides the one in use; whether there was one.
+pub(super) async fn drop_version_aside() -> bool {
+    let Some(asked) = call("makeRoom") else { return false };
+    JsFuture::from(js_sys::Promise::resolve(&asked)).await.is_ok_and(|did| did.is_truthy())
 }
 
 /// Loads the page anew.
@@ -39,6 +39,12 @@ pub fn reload() {
     if let Some(window) = web_sys::window() {
         let _ = window.location().reload();
     }
+}
+
+/// Calls what the boot script has under this name. It says itself what goes wrong.
+fn call(name: &str) -> Option<JsValue> {
+    let function = js_sys::Reflect::get(&boot(), &name.into()).ok()?;
+    function.dyn_ref::<js_sys::Function>()?.call0(&JsValue::NULL).ok()
 }
 
 /// What the boot script (`public/boot.js`) left for the client.

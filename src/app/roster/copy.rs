@@ -46,6 +46,28 @@ impl Roster {
         inner.wake.wake();
     }
 
+    /// Puts back what the browser has taken away from under this page. Whether there is a database again where there was
+    /// none.
+    pub(super) async fn put_back(self) -> bool {
+        let inner = self.inner();
+        if !inner.browser.database().is_gone() {
+            return false;
+        }
+        let mended = match inner.browser.put_back().await {
+            Ok(mended) => mended,
+            Err(error) => {
+                trace::warn(&format!("the database is gone: {error}"));
+                return false;
+            }
+        };
+        trace::warn(&format!("the browser took the database away; {} unsent changes are back", mended.changes));
+        self.status.update(|status| status.mended = Some(mended));
+        self.read_again().await;
+        self.count_unsent().await;
+        inner.browser.tabs().tell_written();
+        true
+    }
+
     /// Writes the copy anew where following the database was not enough.
     pub(super) fn keep_copy_up(self) {
         let inner = self.inner();

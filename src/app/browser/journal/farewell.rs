@@ -126,12 +126,16 @@ impl BrowserJournal {
     /// [`AppendError`]
     pub async fn keep_farewell(&self, farewell: &Farewell) -> Result<(), AppendError> {
         let row = told(farewell);
+        if let Err(error) = self.database.begin_anew().await {
+            return Err(AppendError::Damaged { detail: error.to_string() });
+        }
         let write = self.database.write(&[META], async |tx| {
-            idb::put_format(tx)?;
             tx.delete(META, LAST_WORD_ROW)?;
             tx.put(META, FAREWELL_ROW, &row)
         });
-        write.await
+        write.await?;
+        self.database.is_back();
+        Ok(())
     }
 
     /// What is told of a wipe; `None` on a tablet that was not wiped, or that is to be enrolled again.

@@ -265,19 +265,21 @@ pub(super) async fn unsent(tx: &Tx) -> Result<Vec<BlobHash>, StoreError> {
     Ok(keys.iter().filter_map(|key| BlobHash::parse(key.strip_prefix(SEND_ROWS)?)).collect())
 }
 
-/// What others took is fetched again where it is looked at: whom it shows may have been erased. Own pictures stay.
-pub(super) async fn drop_fetched(tx: &Tx) -> Result<(), StoreError> {
+/// What others took is fetched again where it is looked at. Own pictures stay. How many have gone.
+pub(super) async fn drop_fetched(tx: &Tx) -> Result<usize, StoreError> {
     let mut own = BTreeSet::new();
     for rows in [SEND_ROWS, SENT_ROWS] {
         let keys = tx.keys(BLOBS, &Range::Under(rows.into()))?.texts().await?;
         own.extend(keys.iter().filter_map(|key| key.strip_prefix(rows)).map(str::to_owned));
     }
+    let mut dropped = 0;
     for key in tx.keys(BLOBS, &Range::Under(KEPT_ROWS.into()))?.texts().await? {
         if key.get(KEPT_ROWS.len()..KEPT_ROWS.len() + 64).is_none_or(|hash| !own.contains(hash)) {
             tx.delete(BLOBS, key.as_str())?;
+            dropped += 1;
         }
     }
-    Ok(())
+    Ok(dropped)
 }
 
 fn held_row(staff: StaffId, hash: BlobHash) -> String {

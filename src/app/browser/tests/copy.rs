@@ -487,6 +487,37 @@ async fn a_tablet_that_gets_another_number_keeps_its_work_and_its_copy() {
 }
 
 #[wasm_bindgen_test]
+async fn a_database_that_goes_from_under_an_open_page_comes_back_from_memory() {
+    // A browser that takes it away takes the files along.
+    let copied = Copied::with_worker(Tablet::enrolled("gone").await, "data:text/javascript,throw new Error()");
+    assert_eq!(copied.heal().await, Mended::default());
+    copied.look().await;
+    let Tablet { name, journal, database, vault } = &copied.tablet;
+    copied.tablet.unlock(1).await;
+    let mut unsent: Vec<Ranked> = (0..3).map(|number| lead(&format!("客{number}"))).collect();
+    for change in &unsent {
+        copied.save(change).await;
+    }
+    delete_database(name).await;
+    let (late, later) = (lead("丁"), lead("戊"));
+    assert!(matches!(journal.append(&late).await, Err(AppendError::Damaged { .. })));
+    assert!(database.is_gone());
+    // An empty one in its place takes nothing that nobody could send.
+    database.begin_anew().await.unwrap();
+    assert!(matches!(journal.append(&late).await, Err(AppendError::Aborted { .. })));
+    let mended = copied.copy.put_back().await.unwrap();
+    assert_eq!((mended.tablet, mended.changes, mended.refused), (true, 3, 0));
+    journal.find_tail_anew();
+    vault.reload().await.unwrap();
+    journal.append(&later).await.unwrap();
+    unsent.push(later);
+    let copied = copied.again().await;
+    copied.tablet.unlock(1).await;
+    let contents = copied.tablet.journal.read_all().await.unwrap();
+    assert_eq!((contents.tail, contents.damaged), (unsent, 0));
+}
+
+#[wasm_bindgen_test]
 async fn without_such_files_everything_goes_on_without_a_copy() {
     let tablet = Tablet::enrolled("no copy").await;
     let copy = SecondCopy::of(tablet.database.clone());
