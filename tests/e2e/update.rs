@@ -99,7 +99,10 @@ pub async fn comes(version: &Path, server: &mut Server, tablet: &Tablet) {
     server.kill().await;
     server.serves(version);
     server.start().await;
-    tablet.run("navigator.serviceWorker.getRegistration().then((it) => it.update()); return null", vec![]).await;
+    // What a server that is just starting does not answer is asked again.
+    let look = "const look = (it) => it.update().catch(() => setTimeout(look, 500, it));
+        navigator.serviceWorker.getRegistration().then(look);";
+    tablet.run(look, vec![]).await;
     tablet.text("新版本已备好").shown_in_minutes(1).await;
 }
 
