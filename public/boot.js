@@ -86,7 +86,7 @@
   // The person agreed: the waiting version takes over, and this page reloads once. Other tabs go on as they are. Where
   // another tab was first, reloading is all there is to do.
   async function takeOver() {
-    const registration = await navigator.serviceWorker.getRegistration();
+    const registration = await navigator.serviceWorker?.getRegistration();
     if (!registration?.waiting) return location.reload();
     forgetFallBack(); // the next one has its own start
     navigator.serviceWorker.addEventListener("controllerchange", () => location.reload(), { once: true });

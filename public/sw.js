@@ -98,8 +98,9 @@ async function fallBack() {
 async function makeRoom() {
   const [inUse, ...rest] = await kept();
   if (!rest.length) return false;
-  await dropAllBut([inUse]);
-  await keep([inUse]).catch(() => {}); // no room for this either
+  for (const name of rest) await caches.delete(PREFIX + name);
+  keptNames = Promise.resolve([inUse]);
+  await note([inUse]).catch(() => {}); // no room for this either: the cache that is not there is passed over
   return true;
 }
 
@@ -116,15 +117,15 @@ function kept() {
 
 async function keep(names) {
   keptNames = Promise.resolve(names);
-  await (await caches.open(KEPT)).put("/", new Response(JSON.stringify(names)));
-  await dropAllBut(names);
-}
-
-async function dropAllBut(names) {
+  await note(names);
   const wanted = new Set(names.map((name) => PREFIX + name));
   for (const name of await caches.keys()) {
     if (name.startsWith(PREFIX) && !wanted.has(name)) await caches.delete(name);
   }
+}
+
+async function note(names) {
+  await (await caches.open(KEPT)).put("/", new Response(JSON.stringify(names)));
 }
 
 function hashed(file) {

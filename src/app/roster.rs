@@ -305,6 +305,10 @@ struct Inner {
     persistence_asked: Cell<bool>,
     /// Pictures that the endpoint would refuse again, since the page was opened.
     pictures_refused: RefCell<BTreeSet<BlobHash>>,
+    /// Whether the loop that syncs is there.
+    syncing: Cell<bool>,
+    /// Whether a database that was taken away is being put back.
+    putting_back: Cell<bool>,
     /// How far the filling has come that is not at its end.
     filled: Cell<Option<Filled>>,
     /// Whether whoever is unlocked has stopped it.
@@ -347,6 +351,8 @@ impl Roster {
             passkey_made: RefCell::default(),
             persistence_asked: Cell::new(false),
             pictures_refused: RefCell::default(),
+            syncing: Cell::new(false),
+            putting_back: Cell::new(false),
             filled: Cell::new(None),
             filling_stopped: Cell::new(false),
         };
@@ -1186,20 +1192,34 @@ impl Roster {
     async fn sync_forever(self) {
         let inner = self.inner();
         let browser = &inner.browser;
+        if inner.syncing.replace(true) {
+            return;
+        }
+        let mut failures = 0;
         loop {
             let leading = match browser.lead().await {
                 Ok(leading) => leading,
-                Err(why) => return self.status.update(|status| status.sync = SyncState::Storage { why }),
+                Err(_) if self.put_back().await => continue,
+                Err(why) => {
+                    failures += 1;
+                    inner.wake.until(self.failed(&TurnError::Journal(why), failures)).await;
+                    continue;
+                }
             };
+            failures = 0;
             self.hear_number().await;
             // What cannot be dropped now is so the next time.
             drop(browser.journal().tidy_pictures().await);
             // The hints have no end of their own, so no turn is left in the middle.
             let turns = pin!(self.turns(&leading));
             let Either::Left((end, _)) = select(turns, pin!(browser.http().listen_for_hints(&inner.wake))).await;
+            browser.journal().follow();
+            browser.tabs().step_back();
             if end.is_break() {
-                return;
+                return inner.syncing.set(false);
             }
+            // Two that both believe to be in front do not take it from each other without a pause.
+            clock::wait(LOST_MS).await;
         }
     }
 
@@ -1246,6 +1266,10 @@ impl Roster {
                 Err(TurnError::Journal(_)) if clock::within(LOST_MS, leading.lost()).await.is_some() => clock::now(),
                 Err(error) => {
                     failures += 1;
+                    if matches!(error, TurnError::Journal(AppendError::Aborted { .. })) && leading.is_held() {
+                        // Another tab took the lead after this one had it, and said so before: this one's word is the last.
+                        drop(browser.journal().lead().await);
+                    }
                     self.failed(&error, failures)
                 }
             };

@@ -49,6 +49,21 @@ pub fn has_apt() -> bool {
     shell::on_path("apt-get").is_some()
 }
 
+/// Whether a small file system may be mounted here: tried on a folder of its own.
+pub fn may_mount() -> bool {
+    let folder = std::env::temp_dir().join(format!("yingke-mount-{}", std::process::id()));
+    let mount = |folder: &std::path::Path| {
+        shell::output(Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(folder))
+            .is_ok_and(|done| done.status.success())
+    };
+    let may = std::fs::create_dir(&folder).is_ok() && mount(&folder);
+    if may {
+        let _ = shell::output(Command::new("umount").arg(&folder));
+    }
+    let _ = std::fs::remove_dir(&folder);
+    may
+}
+
 /// Makes sure that the archive's list of packages is there; a fresh container has none.
 pub fn know(package: &str) -> Outcome<()> {
     if known(&[package]) {

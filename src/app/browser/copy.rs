@@ -60,6 +60,8 @@ struct State {
     healed: bool,
     file: Option<File>,
     looking: Option<Looking>,
+    /// When the database was begun anew that this tab has seen last: `None` for one that has always been there.
+    begun: Option<Vec<u8>>,
 }
 
 /// A look at the database that is under way.
@@ -150,9 +152,9 @@ impl SecondCopy {
     ///
     /// # Errors
     /// [`AppendError`]; the database is as it was.
-    pub async fn put_back(&self) -> Result<Mended, AppendError> {
+    pub async fn put_back(&self, fresh: &Database) -> Result<Mended, AppendError> {
         let held = self.inner.state.borrow().file.as_ref().map(|file| file.bytes.clone());
-        let mended = mend::mend(&self.inner.database, held.as_slice()).await?;
+        let mended = mend::mend(fresh, held.as_slice()).await?;
         // Whether the browser's file has gone too, nobody knows.
         self.inner.state.borrow_mut().file.iter_mut().for_each(|file| file.is_written = false);
         Ok(mended)
@@ -178,6 +180,9 @@ impl SecondCopy {
             }
             state.looking = Some(Looking::default());
         }
+        if let Err(error) = self.add_to_another().await {
+            trace::warn(&format!("what another tab has put back lacks what this one held: {error}"));
+        }
         loop {
             let held = self.held();
             let seen = journal.read_with_tail(&COPIED_STORES, async |tx, tail| see(tx, tail, &held).await).await;
@@ -186,6 +191,26 @@ impl SecondCopy {
                 break;
             }
         }
+    }
+
+    /// Where another tab has put the database back from its memory, what only this one held goes in too, before a look
+    /// believes that it was settled.
+    async fn add_to_another(&self) -> Result<(), AppendError> {
+        let database = &self.inner.database;
+        let begun = database.read(&[META], async |tx| tx.get(META, mend::BEGUN_ROW)?.bytes().await).await?;
+        let held = {
+            let mut state = self.inner.state.borrow_mut();
+            if state.begun == begun {
+                return Ok(());
+            }
+            let is_first = state.file.is_none();
+            state.begun = begun;
+            if is_first {
+                return Ok(());
+            }
+            state.file.as_ref().map(|file| file.bytes.clone())
+        };
+        mend::mend(database, held.as_slice()).await.map(drop)
     }
 
     /// Nothing stays: the tablet was wiped. Other tabs that live do the same when they hear of it.

@@ -156,9 +156,12 @@ struct Inner {
     was_full: Cell<bool>,
     /// Whether it was not there any more when it was to be opened again.
     is_gone: Cell<bool>,
-    /// Transactions under way. A connection that the browser closes ends them, and Chromium tells them nothing of it.
-    under_way: RefCell<Vec<Weak<RefCell<End>>>>,
-    /// Told when a newer version in another tab asked for the database: this page must be reloaded.
+    /// Transactions under way, each with the number of its connection. One that the browser closes ends them, and Chromium
+    /// tells them nothing of it.
+    under_way: RefCell<Vec<(u64, Weak<RefCell<End>>)>>,
+    /// Connections there have been.
+    connections: Cell<u64>,
+    /// Told when a newer version in another tab asked for the database: this page should offer to reload.
     on_replaced: RefCell<Option<Rc<dyn Fn()>>>,
     /// Told what each transaction wrote, once it is on the disk.
     on_written: RefCell<Option<OnWritten>>,
@@ -177,8 +180,9 @@ pub(super) enum Written {
 
 struct Connection {
     raw: IdbDatabase,
+    number: u64,
     _on_close: Closure<dyn FnMut()>,
-    _on_version_change: Closure<dyn FnMut()>,
+    _on_version_change: Closure<dyn FnMut(IdbVersionChangeEvent)>,
 }
 
 impl Database {
@@ -192,6 +196,7 @@ impl Database {
             was_full: Cell::new(false),
             is_gone: Cell::new(false),
             under_way: RefCell::default(),
+            connections: Cell::new(0),
             on_replaced: RefCell::new(None),
             on_written: RefCell::new(None),
         };
@@ -222,7 +227,7 @@ impl Database {
             open_raw(&self.inner.name, Some(version), Missing::IsLaidOut).await?
         };
         self.adopt(raw);
-        self.check_format(Missing::IsLaidOut).await
+        self.check_format().await
     }
 
     /// Whether the browser has taken it away while this page was open.
@@ -231,17 +236,18 @@ impl Database {
         self.inner.is_gone.get()
     }
 
-    /// Lays out an empty one in the place of one that is gone. It counts as gone until [`Database::is_back`].
+    /// An empty one in the place of one that is gone, of which nobody may make anything until it has a format: whoever
+    /// fills it writes that too, closes this handle, and says [`Database::is_back`].
     ///
     /// # Errors
     /// [`OpenError`]
-    pub async fn begin_anew(&self) -> Result<(), OpenError> {
-        self.close();
-        self.adopt(open_raw(&self.inner.name, None, Missing::IsLaidOut).await?);
-        self.check_format(Missing::IsLaidOut).await
+    pub async fn begun_anew(&self) -> Result<Self, OpenError> {
+        let fresh = Self::named(&self.inner.name);
+        fresh.adopt(open_raw(&self.inner.name, None, Missing::IsLaidOut).await?);
+        Ok(fresh)
     }
 
-    /// What was in the one that is gone is in here again.
+    /// What was in the one that is gone is there again.
     pub fn is_back(&self) {
         self.inner.is_gone.set(false);
     }
@@ -302,53 +308,58 @@ impl Database {
         }
     }
 
-    fn adopt(&self, raw: IdbDatabase) {
+    fn adopt(&self, raw: IdbDatabase) -> u64 {
+        let number = self.inner.connections.get() + 1;
+        self.inner.connections.set(number);
         let inner = Rc::downgrade(&self.inner);
         let on_close = Closure::<dyn FnMut()>::new(move || {
             // The browser closed it: its disk failed, or somebody cleared the site's data.
-            if let Some(inner) = inner.upgrade() {
-                let lost = inner.connection.borrow_mut().take();
-                lost.into_iter().for_each(keep_until_later);
-                let under_way = inner.under_way.take();
-                under_way.iter().filter_map(Weak::upgrade).for_each(|end| {
-                    let closed = StoreError::Lost { detail: "the browser closed the connection".into() };
-                    End::come(&end, Err(closed));
-                });
+            let Some(inner) = inner.upgrade() else { return };
+            inner.let_go_of(number).into_iter().for_each(keep_until_later);
+            let mut ended = Vec::new();
+            inner.under_way.borrow_mut().retain(|(of, end)| {
+                ended.extend(end.upgrade().filter(|_| *of == number));
+                *of != number
+            });
+            for end in ended {
+                End::come(&end, Err(StoreError::Lost { detail: "the browser closed the connection".into() }));
             }
         });
         let inner = Rc::downgrade(&self.inner);
-        let on_version_change = Closure::<dyn FnMut()>::new(move || {
-            let Some(inner) = inner.upgrade() else { return };
-            if let Some(open) = inner.connection.borrow_mut().take() {
-                open.raw.close();
-                keep_until_later(open);
-            }
-            let call = inner.on_replaced.borrow().clone();
-            if let Some(call) = call {
-                call();
-            }
-        });
+        let on_version_change =
+            Closure::<dyn FnMut(IdbVersionChangeEvent)>::new(move |event: IdbVersionChangeEvent| {
+                let Some(inner) = inner.upgrade() else { return };
+                if let Some(open) = inner.let_go_of(number) {
+                    open.raw.close();
+                    keep_until_later(open);
+                }
+                // One that is deleted has no new version.
+                let call = inner.on_replaced.borrow().clone().filter(|_| event.new_version().is_some());
+                if let Some(call) = call {
+                    call();
+                }
+            });
         raw.set_onclose(Some(on_close.as_ref().unchecked_ref()));
         raw.set_onversionchange(Some(on_version_change.as_ref().unchecked_ref()));
         *self.inner.connection.borrow_mut() =
-            Some(Connection { raw, _on_close: on_close, _on_version_change: on_version_change });
+            Some(Connection { raw, number, _on_close: on_close, _on_version_change: on_version_change });
+        number
     }
 
-    /// Refuses a database that only newer versions can read; writes the first format into a new one, if there may be one.
-    async fn check_format(&self, missing: Missing) -> Result<(), OpenError> {
+    /// Refuses a database that only newer versions can read; writes the first format into a new one.
+    async fn check_format(&self) -> Result<(), OpenError> {
         let damaged = |error: AppendError| OpenError::Damaged { detail: error.to_string() };
         let found = self.read(&[META], async |tx| tx.get(META, FORMAT_ROW)?.bytes().await).await.map_err(damaged)?;
-        let Some(found) = found else {
-            if missing == Missing::IsAnError {
-                self.close();
-                return Err(gone());
-            }
-            return self.write(&[META], async |tx| put_format(tx)).await.map_err(damaged);
-        };
-        let found: Format = serde_json::from_slice(&found)
+        match found {
+            None => self.write(&[META], async |tx| put_format(tx)).await.map_err(damaged),
+            Some(found) => self.go_by_format(&found).inspect_err(|_| self.close()),
+        }
+    }
+
+    fn go_by_format(&self, row: &[u8]) -> Result<(), OpenError> {
+        let found: Format = serde_json::from_slice(row)
             .map_err(|_| OpenError::Damaged { detail: "the row that says which versions may read".into() })?;
         if found.readable_from > FORMAT {
-            self.close();
             return Err(OpenError::WrittenLater { readable_from: found.readable_from });
         }
         self.inner.access.set(if found.writable_from > FORMAT { Access::ReadOnly } else { Access::ReadWrite });
@@ -381,13 +392,10 @@ impl Database {
         let error = match self.once(stores, mode, work).await {
             Ok(()) => return Ok(()),
             // Nothing of it happened, so it may be done again: once, on a new connection.
-            Err(StoreError::Lost { .. }) => {
-                self.close();
-                match self.once(stores, mode, work).await {
-                    Ok(()) => return Ok(()),
-                    Err(error) => error,
-                }
-            }
+            Err(StoreError::Lost { .. }) => match self.once(stores, mode, work).await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            },
             Err(error) => error,
         };
         // On a full disk the database does not open any more, and says only that it does not.
@@ -407,70 +415,105 @@ impl Database {
 
     async fn once(&self, stores: &[&str], mode: &str, work: &dyn Work) -> Result<(), StoreError> {
         signs::going_on().await;
-        let raw = self.connection().await?;
+        let (raw, number) = self.connection().await?;
         if mode == "readwrite" && self.access() == Access::ReadOnly {
             return Err(StoreError::Aborted { detail: "a newer version of the app wrote here".into() });
         }
+        let done = self.within(&raw, number, stores, mode, work).await;
+        if let Err(StoreError::Lost { .. }) = &done
+            && let Some(open) = self.inner.let_go_of(number)
+        {
+            open.raw.set_onclose(None);
+            open.raw.set_onversionchange(None);
+            open.raw.close();
+        }
+        if done.is_ok() {
+            self.inner.was_full.set(false);
+        }
+        done
+    }
+
+    async fn within(
+        &self,
+        raw: &IdbDatabase,
+        number: u64,
+        stores: &[&str],
+        mode: &str,
+        work: &dyn Work,
+    ) -> Result<(), StoreError> {
         let on_written = self.inner.on_written.borrow().clone();
-        let tx = Tx::begin(&raw, stores, mode, on_written.is_some())?;
+        let tx = Tx::begin(raw, stores, mode, on_written.is_some())?;
         {
             let mut under_way = self.inner.under_way.borrow_mut();
-            under_way.retain(|end| end.strong_count() > 0);
-            under_way.push(Rc::downgrade(&tx.end));
+            under_way.retain(|(_, end)| end.strong_count() > 0);
+            under_way.push((number, Rc::downgrade(&tx.end)));
         }
         let done = match select(work.run(&tx), pin!(tx.failed())).await {
             Either::Left((done, _)) => done,
             Either::Right((why, _)) => Err(why),
         };
-        match done {
-            Ok(()) => {
-                tx.commit();
-                tx.completed().await?;
-                let written = tx.written();
-                if let Some(call) = on_written.filter(|_| !written.is_empty()) {
-                    call(written);
-                }
-                self.inner.was_full.set(false);
-                Ok(())
-            }
-            Err(error) => {
-                tx.abort();
-                Err(error)
-            }
+        if let Err(error) = done {
+            tx.abort();
+            return Err(error);
         }
+        tx.commit();
+        tx.completed().await?;
+        let written = tx.written();
+        if let Some(call) = on_written.filter(|_| !written.is_empty()) {
+            call(written);
+        }
+        Ok(())
     }
 
-    async fn connection(&self) -> Result<IdbDatabase, StoreError> {
+    async fn connection(&self) -> Result<(IdbDatabase, u64), StoreError> {
         if let Some(open) = &*self.inner.connection.borrow() {
-            return Ok(open.raw.clone());
+            return Ok((open.raw.clone(), open.number));
         }
-        let opened = match open_raw(&self.inner.name, None, Missing::IsAnError).await {
-            Ok(raw) if raw.object_store_names().contains(META) => Ok(raw),
-            // Somebody else has begun to lay one out.
-            Ok(raw) => {
-                raw.close();
-                Err(gone())
-            }
+        let raw = match open_raw(&self.inner.name, None, Missing::IsAnError).await {
+            Ok(raw) => raw,
+            Err(OpenError::Damaged { .. }) => return Err(self.found_gone()),
+            Err(error) => return Err(StoreError::Lost { detail: error.to_string() }),
+        };
+        // Whoever made us let go of the last one may have been a newer version, or have begun to lay out another.
+        let checked = match format_in(&raw).await {
+            Ok(Some(row)) => self.go_by_format(&row).map_err(|error| StoreError::Aborted { detail: error.to_string() }),
+            Ok(None) => Err(self.found_gone()),
             Err(error) => Err(error),
         };
-        let checked = match opened {
-            Ok(raw) => {
-                self.adopt(raw.clone());
-                // Whoever made us let go of the last one may have been a newer version.
-                Box::pin(self.check_format(Missing::IsAnError)).await.map(|()| raw)
-            }
-            Err(error) => Err(error),
-        };
-        checked.map_err(|error| {
-            self.inner.is_gone.set(self.is_gone() || error == gone());
-            let detail = error.to_string();
-            match error {
-                OpenError::Damaged { .. } => StoreError::Damaged { detail },
-                OpenError::WrittenLater { .. } => StoreError::Aborted { detail },
-                OpenError::Unavailable { .. } | OpenError::Blocked => StoreError::Lost { detail },
-            }
-        })
+        if let Err(error) = checked {
+            raw.close();
+            return Err(error);
+        }
+        // Another call may have opened it meanwhile.
+        if let Some(open) = &*self.inner.connection.borrow() {
+            raw.close();
+            return Ok((open.raw.clone(), open.number));
+        }
+        let number = self.adopt(raw.clone());
+        Ok((raw, number))
     }
+
+    fn found_gone(&self) -> StoreError {
+        self.inner.is_gone.set(true);
+        StoreError::Damaged { detail: "the database was deleted".into() }
+    }
+}
+
+impl Inner {
+    /// The connection, if it is the one of this number. It is nobody's from here on.
+    fn let_go_of(&self, number: u64) -> Option<Connection> {
+        let mut connection = self.connection.borrow_mut();
+        if connection.as_ref().is_some_and(|open| open.number == number) { connection.take() } else { None }
+    }
+}
+
+/// The row that says which versions may read, in one transaction and one try. `None` where there is nothing yet.
+async fn format_in(raw: &IdbDatabase) -> Result<Option<Vec<u8>>, StoreError> {
+    if !raw.object_store_names().contains(META) {
+        return Ok(None);
+    }
+    let tx = Tx::begin(raw, &[META], "readonly", false)?;
+    tx.get(META, FORMAT_ROW)?.bytes().await
 }
 
 /// What is done within one transaction, whatever comes of it: so beginning, ending and doing it again is compiled once.
@@ -509,10 +552,6 @@ pub(super) fn put_format(tx: &Tx) -> Result<(), StoreError> {
 /// A closure must not be dropped while it runs, so the connection that holds it outlives the call.
 fn keep_until_later(open: Connection) {
     wasm_bindgen_futures::spawn_local(async move { drop(open) });
-}
-
-fn gone() -> OpenError {
-    OpenError::Damaged { detail: "the database was deleted".into() }
 }
 
 /// What comes of a database that is not there.
@@ -556,7 +595,7 @@ async fn open_raw(name: &str, version: Option<u32>, missing: Missing) -> Result<
     request.set_onblocked(Some(on_blocked.as_ref().unchecked_ref()));
     let opened = super::clock::within(OPEN_WAIT_MS, Reply::new(request.unchecked_into())).await;
     match opened {
-        _ if is_missing.get() => Err(gone()),
+        _ if is_missing.get() => Err(OpenError::Damaged { detail: "the database was deleted".into() }),
         Some(Ok(raw)) => raw.dyn_into().map_err(|_| unavailable("the browser gave something else".into())),
         Some(Err(StoreError::Damaged { detail })) => Err(OpenError::Damaged { detail }),
         Some(Err(StoreError::Full)) => Err(unavailable("no room".into())),
@@ -923,6 +962,7 @@ mod tests {
         assert_eq!(check("NotFoundError", ""), "damaged");
         assert_eq!(check("DataError", "The parameter is not a valid key."), "aborted");
         assert_eq!(check("ConstraintError", ""), "aborted");
-        assert_eq!(check("TransactionInactiveError", ""), "aborted");
+        assert_eq!(check("TransactionInactiveError", ""), "lost");
+        assert_eq!(check("UnknownError", "IO error: …/000003.log: FILE_ERROR_NO_SPACE"), "full");
     }
 }

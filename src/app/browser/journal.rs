@@ -51,7 +51,7 @@ use super::{
 const EPOCH_ROW: &str = "epoch";
 pub(super) const PUSH_COUNTER_ROW: &str = "push_counter";
 const CONTACT_ROW: &str = "contact";
-const LEADER_ROW: &str = "leader";
+pub(super) const LEADER_ROW: &str = "leader";
 pub(super) const CORRECTED_ROW: &str = "corrected";
 pub(super) const CHECKPOINT_ROW: &str = "checkpoint";
 pub(super) const NUMBERS_ROW: &str = "numbers";
@@ -212,6 +212,8 @@ pub struct BrowserJournal {
     accepted_since_checkpoint: Cell<usize>,
     /// While this tab leads: what the leader row must say.
     leader: Cell<Option<u64>>,
+    /// Whether it has heard of no other tab that leads.
+    leads: Cell<bool>,
     lacks_keys: Cell<bool>,
 }
 
@@ -230,6 +232,7 @@ impl BrowserJournal {
             damages: RefCell::default(),
             accepted_since_checkpoint: Cell::new(0),
             leader: Cell::new(None),
+            leads: Cell::new(false),
             lacks_keys: Cell::new(false),
         }
     }
@@ -479,7 +482,13 @@ impl BrowserJournal {
             Ok(next)
         });
         self.leader.set(Some(taken.await?));
+        self.leads.set(true);
         Ok(())
+    }
+
+    /// Another tab leads from here on.
+    pub fn follow(&self) {
+        self.leads.set(false);
     }
 
     /// The database was begun anew: if this tab led, it says so in there.
@@ -487,10 +496,7 @@ impl BrowserJournal {
     /// # Errors
     /// [`AppendError`]
     pub(super) async fn lead_again(&self) -> Result<(), AppendError> {
-        match self.leader.get() {
-            Some(_) => self.lead().await,
-            None => Ok(()),
-        }
+        if self.leads.get() { self.lead().await } else { Ok(()) }
     }
 
     /// Writes what changed of the audiences that are open as blocks and trims what blocks now hold from the journal, as
@@ -790,7 +796,16 @@ impl BrowserJournal {
         let beside = self.beside(change).await?;
         let gives_numbers = Numbers::are_given_by(&change.change);
         let stores = if beside.is_empty() { &[JOURNAL, META][..] } else { &[JOURNAL, META, BLOBS] };
+        let was_tried = Cell::new(false);
         let work = async |tx: &Tx| {
+            // What became of the first try nobody knows, if the connection was lost while it was committed.
+            if was_tried.replace(true) {
+                let rows = tx.all(JOURNAL, &Range::All)?.by_sequence().await?;
+                let is_it = |row: &[u8]| matches!(Row::read(row), Ok(Row::Own(own)) if own.id == change.change.id());
+                if let Some((sequence, _)) = rows.into_iter().rev().find(|(_, row)| is_it(row)) {
+                    return Ok(Ok(sequence));
+                }
+            }
             let device = tx.get(META, vault::DEVICE_ROW)?;
             if let Some((key, value)) = once {
                 if let Some(before) = tx.get(META, key.as_str())?.bytes().await? {

@@ -107,16 +107,18 @@ impl Browser {
     /// pulled again.
     ///
     /// # Errors
-    /// [`AppendError`]; it is still gone, or empty.
+    /// [`AppendError`]; it is still gone.
     pub async fn put_back(&self) -> Result<Mended, AppendError> {
-        if let Err(error) = self.database.begin_anew().await {
-            return Err(AppendError::Damaged { detail: error.to_string() });
-        }
-        let mended = self.copy.put_back().await?;
-        self.journal.find_tail_anew();
+        let damaged = |detail: String| AppendError::Damaged { detail };
+        let fresh = self.database.begun_anew().await.map_err(|error| damaged(error.to_string()))?;
+        let mended = self.copy.put_back(&fresh).await;
+        fresh.close();
+        let mended = mended?;
+        // Without a format, where nothing could be put back, this fails.
         self.vault.reload().await?;
-        self.journal.lead_again().await?;
         self.database.is_back();
+        self.journal.find_tail_anew();
+        self.journal.lead_again().await?;
         self.copy_anew().await;
         Ok(mended)
     }

@@ -12,7 +12,7 @@ use futures::{
 };
 use wasm_bindgen::{JsCast, prelude::*};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{BroadcastChannel, MessageEvent};
+use web_sys::{AbortController, BroadcastChannel, MessageEvent};
 
 use super::{
     clock::Wake,
@@ -46,6 +46,12 @@ impl Tabs {
         self.front.wake();
     }
 
+    /// Another tab has taken the lead from it. What called it to the front before counts no longer: it may be behind again,
+    /// or another in sight is worked in.
+    pub fn step_back(&self) {
+        self.front.forget();
+    }
+
     /// Tells the other tabs that the journal has changed.
     pub fn tell_written(&self) {
         if let Some(channel) = &self.channel {
@@ -71,8 +77,6 @@ impl Tabs {
     /// Whoever works here is in front, and only their own unlock pulls what is theirs. Besides, a tab behind may be frozen,
     /// and then neither syncs nor lets go.
     pub async fn lead(&self) -> Leading {
-        // What called it while it led counts no longer: it may be behind again, or another in sight is worked in.
-        self.front.forget();
         if signs::has_focus() {
             self.front.wake();
         }
@@ -110,7 +114,7 @@ pub fn on_wake_up(call: impl Fn() + Clone + 'static) {
 pub fn on_front(call: impl Fn() + Clone + 'static) {
     signs::on_focus(call.clone());
     std::mem::forget(signs(move |sign| {
-        if sign == Sign::Shown {
+        if sign == Sign::Shown && signs::is_shown() {
             call();
         }
     }));
@@ -156,6 +160,12 @@ impl Leading {
         self.is_lost.get()
     }
 
+    /// Whether the browser's lock is this tab's.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.release.is_some() && !self.is_lost()
+    }
+
     /// Done when another tab has taken the lead. One waits at a time.
     pub async fn lost(&self) {
         while !self.is_lost() {
@@ -177,24 +187,39 @@ pub async fn lead(claim: Claim) -> Leading {
     let (held_by_us, held) = oneshot::channel::<js_sys::Function>();
     let held_by_us = Rc::new(RefCell::new(Some(held_by_us)));
     // The lock is held until the promise that its callback returns is settled.
-    let on_held = Closure::once_into_js(move || {
-        js_sys::Promise::new(&mut |release, _| {
-            if let Some(held_by_us) = held_by_us.borrow_mut().take()
-                && let Err(release) = held_by_us.send(release)
-            {
-                // Nobody waits for it any more: the next one has it.
-                let _ = release.call0(&JsValue::NULL);
-            }
+    let on_held = {
+        let held_by_us = held_by_us.clone();
+        Closure::once_into_js(move || {
+            js_sys::Promise::new(&mut |release, _| {
+                if let Some(held_by_us) = held_by_us.borrow_mut().take()
+                    && let Err(release) = held_by_us.send(release)
+                {
+                    // Nobody waits for it any more: the next one has it.
+                    let _ = release.call0(&JsValue::NULL);
+                }
+            })
         })
-    });
+    };
     let options = js_sys::Object::new();
-    let _ = js_sys::Reflect::set(&options, &"steal".into(), &(claim == Claim::Steal).into());
+    let set = |name: &str, value: &JsValue| drop(js_sys::Reflect::set(&options, &name.into(), value));
+    let _given_up = match claim {
+        Claim::Steal => {
+            set("steal", &true.into());
+            None
+        }
+        Claim::Wait => AbortController::new().ok().map(|controller| {
+            set("signal", &controller.signal());
+            GivenUp(controller)
+        }),
+    };
     let Ok(promise) = request_lock(LEADER, &options, on_held.unchecked_ref()) else { return Leading::alone() };
     let (is_lost, told_lost) = (Rc::new(Cell::new(false)), Wake::default());
     wasm_bindgen_futures::spawn_local({
         let (is_lost, told_lost) = (is_lost.clone(), told_lost.clone());
         async move {
             let _ = JsFuture::from(promise).await;
+            // One that was turned down was never held.
+            drop(held_by_us.borrow_mut().take());
             is_lost.set(true);
             told_lost.wake();
         }
@@ -203,5 +228,14 @@ pub async fn lead(claim: Claim) -> Leading {
         Ok(release) => Leading { release: Some(release), is_lost, told_lost },
         // The request was turned down, as some private modes do.
         Err(oneshot::Canceled) => Leading::alone(),
+    }
+}
+
+/// Takes a request back that is still waiting; one that was granted it does nothing to.
+struct GivenUp(AbortController);
+
+impl Drop for GivenUp {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }

@@ -3,9 +3,12 @@
 use leptos::{prelude::*, task::spawn_local};
 
 use super::Roster;
-use crate::browser::{OpenError, trace};
+use crate::browser::{OpenError, clock, trace};
 
 pub use crate::browser::copy::Mended;
+
+/// Whoever else finds the database gone looks this often whether it is back.
+const PUTTING_BACK_LOOK_MS: i64 = 20;
 
 impl Roster {
     /// Opens the database; one that is damaged is healed first, where there is a copy.
@@ -50,10 +53,19 @@ impl Roster {
     /// none.
     pub(super) async fn put_back(self) -> bool {
         let inner = self.inner();
-        if !inner.browser.database().is_gone() {
+        let database = inner.browser.database();
+        if !database.is_gone() {
             return false;
         }
-        let mended = match inner.browser.put_back().await {
+        if inner.putting_back.replace(true) {
+            while inner.putting_back.get() {
+                clock::wait(PUTTING_BACK_LOOK_MS).await;
+            }
+            return !database.is_gone();
+        }
+        let put_back = inner.browser.put_back().await;
+        inner.putting_back.set(false);
+        let mended = match put_back {
             Ok(mended) => mended,
             Err(error) => {
                 trace::warn(&format!("the database is gone: {error}"));
@@ -61,7 +73,10 @@ impl Roster {
             }
         };
         trace::warn(&format!("the browser took the database away; {} unsent changes are back", mended.changes));
-        self.status.update(|status| status.mended = Some(mended));
+        if mended.is_told() {
+            self.status.update(|status| status.mended = Some(mended));
+        }
+        drop(self.read_tablet().await);
         self.read_again().await;
         self.count_unsent().await;
         inner.browser.tabs().tell_written();

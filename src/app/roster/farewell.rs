@@ -43,6 +43,8 @@ impl Roster {
             }
         };
         trace::warn(&format!("this tablet was revoked: {} changes handed in, and wiped", farewell.handed_in));
+        // Before the files go, and another tab puts back what it remembers.
+        browser.tabs().tell_written();
         settings::forget_all();
         // A browser that does not reach its push service may take for ever.
         spawn_local(reminders::unsubscribe());

@@ -11,14 +11,18 @@ use super::{
     file::{found, organisations},
 };
 use crate::browser::{
-    idb::{Database, JOURNAL, META, OpenError, Range, StoreError, Tx, sequence_key},
-    journal::{CHECKPOINT_ROW, FAREWELL_ROW, PUSH_COUNTER_ROW, number},
+    clock,
+    idb::{self, Database, JOURNAL, META, OpenError, Range, StoreError, Tx, sequence_key},
+    journal::{CHECKPOINT_ROW, FAREWELL_ROW, LEADER_ROW, PUSH_COUNTER_ROW, number},
     rows::{OwnRow, Row, RowError},
     vault,
 };
 
 /// Pushes that may have gone out since the copy was last written: a counter that falls back looks like another tablet's.
 const PUSHES_UNSEEN_MAX: u64 = 1_000;
+
+/// When a database was begun anew, in milliseconds; no such row where it has always been there.
+pub(super) const BEGUN_ROW: &str = "begun";
 
 /// What came back from the copy, and what did not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -94,10 +98,17 @@ pub(super) async fn mend(database: &Database, files: &[Vec<u8>]) -> Result<Mende
             rows += 1;
             changes += usize::from(is_change);
         }
-        // Every tab reads everything again.
-        let checkpoints = number(tx.get(META, CHECKPOINT_ROW)?.bytes().await?) + 1;
-        tx.put(META, CHECKPOINT_ROW, &checkpoints.to_be_bytes())?;
         let tablet = is_new && found.rows.contains_key(&Name::Meta(vault::DEVICE_ROW.into()));
+        // Every tab reads everything again. What counts up is above all that a tab may remember of the one before.
+        let now = clock::now().0.cast_unsigned();
+        let least = if is_new { now } else { 0 };
+        let checkpoints = (number(tx.get(META, CHECKPOINT_ROW)?.bytes().await?) + 1).max(least);
+        tx.put(META, CHECKPOINT_ROW, &checkpoints.to_be_bytes())?;
+        if is_new {
+            idb::put_format(tx)?;
+            tx.put(META, BEGUN_ROW, &now.to_be_bytes())?;
+            tx.put(META, LEADER_ROW, &now.to_be_bytes())?;
+        }
         Ok(Mended { tablet, rows, changes, refused: found.refused, ..mended })
     });
     write.await

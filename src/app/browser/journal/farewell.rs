@@ -126,14 +126,18 @@ impl BrowserJournal {
     /// [`AppendError`]
     pub async fn keep_farewell(&self, farewell: &Farewell) -> Result<(), AppendError> {
         let row = told(farewell);
-        if let Err(error) = self.database.begin_anew().await {
-            return Err(AppendError::Damaged { detail: error.to_string() });
-        }
-        let write = self.database.write(&[META], async |tx| {
+        let fresh = match self.database.begun_anew().await {
+            Ok(fresh) => fresh,
+            Err(error) => return Err(AppendError::Damaged { detail: error.to_string() }),
+        };
+        let write = fresh.write(&[META], async |tx| {
+            idb::put_format(tx)?;
             tx.delete(META, LAST_WORD_ROW)?;
             tx.put(META, FAREWELL_ROW, &row)
         });
-        write.await?;
+        let written = write.await;
+        fresh.close();
+        written?;
         self.database.is_back();
         Ok(())
     }

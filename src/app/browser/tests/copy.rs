@@ -502,11 +502,14 @@ async fn a_database_that_goes_from_under_an_open_page_comes_back_from_memory() {
     let (late, later) = (lead("丁"), lead("戊"));
     assert!(matches!(journal.append(&late).await, Err(AppendError::Damaged { .. })));
     assert!(database.is_gone());
-    // An empty one in its place takes nothing that nobody could send.
-    database.begin_anew().await.unwrap();
-    assert!(matches!(journal.append(&late).await, Err(AppendError::Aborted { .. })));
-    let mended = copied.copy.put_back().await.unwrap();
+    // An empty one in its place counts as none.
+    let fresh = database.begun_anew().await.unwrap();
+    assert!(matches!(journal.append(&late).await, Err(AppendError::Damaged { .. })));
+    assert!(matches!(vault.reload().await, Err(AppendError::Damaged { .. })));
+    let mended = copied.copy.put_back(&fresh).await.unwrap();
     assert_eq!((mended.tablet, mended.changes, mended.refused), (true, 3, 0));
+    fresh.close();
+    database.is_back();
     journal.find_tail_anew();
     vault.reload().await.unwrap();
     journal.append(&later).await.unwrap();
@@ -515,6 +518,31 @@ async fn a_database_that_goes_from_under_an_open_page_comes_back_from_memory() {
     copied.tablet.unlock(1).await;
     let contents = copied.tablet.journal.read_all().await.unwrap();
     assert_eq!((contents.tail, contents.damaged), (unsent, 0));
+}
+
+#[wasm_bindgen_test]
+async fn what_another_tab_put_back_from_an_older_memory_lacks_nothing_that_this_one_held() {
+    let no_files = "data:text/javascript,throw new Error()";
+    let behind = Copied::with_worker(Tablet::enrolled("two gone").await, no_files);
+    assert_eq!(behind.heal().await, Mended::default());
+    behind.tablet.unlock(1).await;
+    let (early, late) = (lead("甲"), lead("乙"));
+    behind.save(&early).await;
+    behind.look().await;
+    let front = Copied::with_worker(Tablet::start(&behind.tablet.name).await, no_files);
+    front.heal().await;
+    front.tablet.unlock(1).await;
+    front.look().await;
+    front.save(&late).await;
+    delete_database(&behind.tablet.name).await;
+    // The one that was behind has not heard of the later one when it puts back what it remembers.
+    let fresh = behind.tablet.database.begun_anew().await.unwrap();
+    assert_eq!(behind.copy.put_back(&fresh).await.unwrap().changes, 1);
+    fresh.close();
+    front.look().await;
+    let front = front.again().await;
+    front.tablet.unlock(1).await;
+    assert_eq!(front.tablet.journal.read_all().await.unwrap().tail, [early, late]);
 }
 
 #[wasm_bindgen_test]
