@@ -44,6 +44,8 @@ async fn papers_are_signed_taken_and_renewed_offline_and_reach_the_centre() {
     tablet.text("下一步").shown().await;
     tablet.button("首次响应").tap().await;
     tablet.status("首次响应：已存在本机").shown().await;
+    tablet.button("上报下一级").tap().await;
+    tablet.status("上报下一级：已存在本机").shown().await;
 
     server.start().await;
     tablet.button("全部已送达").shown_in_minutes(3).await;
@@ -52,7 +54,17 @@ async fn papers_are_signed_taken_and_renewed_offline_and_reach_the_centre() {
     other.link("办理").tap().await;
     other.button("意见与投诉").tap().await;
     other.button("淋浴水温忽冷忽热").tap().await;
-    other.text("已响应").shown().await;
+    other.text("已升级").shown().await;
+    // Of two answers either will do.
+    other.button("接手处理").tap().await;
+    other.status("接手处理：已存在本机").shown().await;
+    other.button("办结").tap().await;
+    other.button("办好").tap().await;
+    other.text("补上就能存").shown().await;
+    other.field("答复内容").fill("换了恒温阀，连测三次").await;
+    other.button("办好").tap().await;
+    other.status("办结：已存在本机").shown().await;
+    other.text("已解决").shown().await;
     // Whoever decided is in the log of those who read it, and so is what.
     other.place("/log").await;
     other.text("黄丽处理请假（").shown().await;

@@ -7,7 +7,7 @@ use yingke_core::{
     change::{Edit, Key},
     form::Draft,
     id::{RecordId, StaffId},
-    pack::{self, Field, FieldType, Form, Language, Required, Rule, Section},
+    pack::{self, Condition, Field, FieldType, Form, Language, Required, Rule, Section, Test},
     paper,
     record::Record,
     value::Value,
@@ -265,7 +265,7 @@ fn step_form(offer: &Offered) -> Form {
         .iter()
         .map(|field| {
             let mut field = (*field).clone();
-            field.required = Required::Yes;
+            field.required = wanted(offer, &field.key);
             // What must be agreed to before the step is agreed to here.
             let is_asked_yes =
                 offer.step.needs.iter().any(|call| &*call.name == "yes" && call.argument(0) == field.key.as_str());
@@ -292,6 +292,19 @@ fn step_form(offer: &Offered) -> Form {
     let title = offer.step.label.clone();
     let section = Section { key: "step".into(), title: title.clone(), text: None, columns: 1, fields };
     Form { id: "step".into(), title, record: "".into(), copies: 1, sections: vec![section] }
+}
+
+/// Whether a step wants one of its fields: of several of which any will do, as long as the others are empty.
+fn wanted(offer: &Offered, key: &Key) -> Required {
+    let any_of = offer.step.needs.iter().find(|call| &*call.name == "any_filled" && names(call, key));
+    let by_itself = offer.step.needs.iter().any(|call| &*call.name != "any_filled" && names(call, key));
+    let Some(any_of) = any_of.filter(|_| !by_itself) else { return Required::Yes };
+    let others = offer.asks.iter().map(|field| &field.key).filter(|other| *other != key && names(any_of, other));
+    Required::Unless(others.map(|other| Condition { field: other.clone(), test: Test::Filled }).collect())
+}
+
+fn names(call: &Call, key: &Key) -> bool {
+    call.arguments.iter().any(|argument| **argument == *key.as_str())
 }
 
 /// A sentence in every language.
