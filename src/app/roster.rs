@@ -18,6 +18,7 @@ mod idle;
 mod ladder;
 mod lead;
 mod lease;
+mod letters;
 mod numbers;
 mod packs;
 mod pass;
@@ -35,7 +36,10 @@ use std::{
     rc::Rc,
 };
 
-use futures::future::{Either, select};
+use futures::{
+    channel::oneshot,
+    future::{Either, select},
+};
 use leptos::{prelude::*, task::spawn_local};
 use yingke_core::{
     audience::{Audience, Role},
@@ -79,6 +83,7 @@ pub use handover::{HandOverError, HandedIn, Way};
 pub use house::HouseTrouble;
 pub use ladder::{Risk, Rung};
 pub use lead::Whose;
+pub use letters::WrittenDown;
 pub use pass::PassError;
 pub use passkey::PasskeyTrouble;
 pub use pictures::{PictureError, Seen};
@@ -170,6 +175,10 @@ pub struct Status {
     pub lease_over: bool,
     /// What came back from the second copy when the page was opened, if somebody has to hear of it.
     pub mended: Option<Mended>,
+    /// Guests who were written down with nobody unlocked, and wait for their authors.
+    pub letters: usize,
+    /// Who has unlocked here before, and so can write one down.
+    pub letter_boxes: BTreeSet<StaffId>,
 }
 
 impl Status {
@@ -198,6 +207,8 @@ impl Status {
             storage: None,
             lease_over: false,
             mended: None,
+            letters: 0,
+            letter_boxes: BTreeSet::new(),
         }
     }
 }
@@ -308,7 +319,7 @@ struct Inner {
     /// Whether the loop that syncs is there.
     syncing: Cell<bool>,
     /// Whether a database that was taken away is being put back.
-    putting_back: Cell<bool>,
+    putting_back: RefCell<Option<Vec<oneshot::Sender<()>>>>,
     /// How far the filling has come that is not at its end.
     filled: Cell<Option<Filled>>,
     /// Whether whoever is unlocked has stopped it.
@@ -352,7 +363,7 @@ impl Roster {
             persistence_asked: Cell::new(false),
             pictures_refused: RefCell::default(),
             syncing: Cell::new(false),
-            putting_back: Cell::new(false),
+            putting_back: RefCell::default(),
             filled: Cell::new(None),
             filling_stopped: Cell::new(false),
         };
@@ -521,6 +532,7 @@ impl Roster {
             (Err(error), _) | (_, Err(error)) => Err(error),
         };
         self.count_unsent().await;
+        self.count_letters().await;
         match opened {
             Ok(true) => {
                 self.door.set(Door::Locked);
@@ -744,7 +756,9 @@ impl Roster {
         clock::since_opening_ms()
     }
 
-    fn describe(self, staff: StaffId) -> Option<Me> {
+    /// Somebody who works, with their venue.
+    #[must_use]
+    pub fn describe(self, staff: StaffId) -> Option<Me> {
         let inner = self.inner();
         let directory = inner.directory.borrow();
         let directory = directory.as_ref()?;
@@ -917,6 +931,26 @@ impl Roster {
         self.save_once(form, edits, Some(use_record)).await
     }
 
+    /// What a change says of its making, now and here.
+    fn header(self, author: StaffId, form: &str) -> Result<Header, AppendError> {
+        let inner = self.inner();
+        let nobodys = || AppendError::Aborted { detail: "the tablet is not enrolled".into() };
+        let device = inner.device.borrow().as_ref().map(|device| device.number).ok_or_else(nobodys)?;
+        let organisation = inner.directory.borrow().as_ref().map(|directory| directory.organisation);
+        let made_at = clock::now();
+        let clock_offset_ms = self.status.with_untracked(|status| status.clock_offset_ms.unwrap_or(0));
+        Ok(Header {
+            id: ChangeId::new(made_at.plus(clock_offset_ms), &mut Web),
+            organisation: organisation.ok_or_else(nobodys)?,
+            author,
+            device,
+            made_at,
+            clock_offset_ms,
+            pack: self.pack().version,
+            form: form.into(),
+        })
+    }
+
     async fn save_once(
         self,
         form: &str,
@@ -928,22 +962,8 @@ impl Roster {
         let browser = &inner.browser;
         let me = self.me_now().ok_or_else(nobody)?.id;
         let author = self.actor_now().ok_or_else(nobody)?.id;
-        let device = inner.device.borrow().as_ref().map(|device| device.number).ok_or_else(nobody)?;
-        let organisation = inner.directory.borrow().as_ref().map(|directory| directory.organisation);
-        let organisation = organisation.ok_or_else(nobody)?;
-        let made_at = clock::now();
-        let clock_offset_ms = self.status.with_untracked(|status| status.clock_offset_ms.unwrap_or(0));
-        let header = Header {
-            id: ChangeId::new(made_at.plus(clock_offset_ms), &mut Web),
-            organisation,
-            author,
-            device,
-            made_at,
-            clock_offset_ms,
-            pack: self.pack().version,
-            form: form.into(),
-        };
-        let id = header.id;
+        let header = self.header(author, form)?;
+        let Header { id, made_at, clock_offset_ms, .. } = header;
         let names_pictures = edits.iter().any(|edit| !blob::named(edit).is_empty());
         let change = Change::new(header, edits, &mut Web);
         // The centre would refuse it later, when nobody has the form before them any more.
@@ -1136,6 +1156,7 @@ impl Roster {
             self.read_tray().await;
         }
         self.count_unsent().await;
+        self.count_letters().await;
         self.read_numbers().await;
         inner.wake.wake();
     }

@@ -83,7 +83,8 @@ pub fn lead_edits(filled: &Filled, scene: &Scene<'_>, ids: Ids<'_>) -> Vec<Edit>
     }
     let mut edit = Draw::new("person", ids(), audience);
     edit.put("owner", scene.me.to_string());
-    edit.put("source", "outing");
+    // The card is filled in at the desk too, before its author unlocks.
+    edit.put("source", if filled.get("outing").is_some() { "outing" } else { "walk_in" });
     edit.put("stage", "new");
     edit.captured(scene);
     edit.phone(filled, "mobile");

@@ -23,6 +23,7 @@ mod fill;
 mod house;
 mod lead;
 mod leads;
+mod letters;
 mod looks;
 mod lossy;
 mod outage;

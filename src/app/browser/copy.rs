@@ -199,18 +199,17 @@ impl SecondCopy {
         let database = &self.inner.database;
         let begun = database.read(&[META], async |tx| tx.get(META, mend::BEGUN_ROW)?.bytes().await).await?;
         let held = {
-            let mut state = self.inner.state.borrow_mut();
+            let state = self.inner.state.borrow();
             if state.begun == begun {
-                return Ok(());
-            }
-            let is_first = state.file.is_none();
-            state.begun = begun;
-            if is_first {
                 return Ok(());
             }
             state.file.as_ref().map(|file| file.bytes.clone())
         };
-        mend::mend(database, held.as_slice()).await.map(drop)
+        if held.is_some() {
+            mend::mend(database, held.as_slice()).await?;
+        }
+        self.inner.state.borrow_mut().begun = begun;
+        Ok(())
     }
 
     /// Nothing stays: the tablet was wiped. Other tabs that live do the same when they hear of it.
@@ -307,9 +306,10 @@ impl SecondCopy {
             Ok(Seen::NoTablet) => {}
             Err(error) => {
                 trace::warn(&format!("the second copy does not follow: {error}"));
-                state.file.iter_mut().for_each(|file| file.is_written = false);
-                // What this tab wrote meanwhile is on the disk.
-                state.file.iter_mut().for_each(|file| drop(file.take(meanwhile.clone())));
+                if let Some(file) = &mut state.file {
+                    file.is_written = false;
+                    drop(file.take(meanwhile)); // what this tab wrote meanwhile is on the disk
+                }
             }
         }
         again

@@ -53,6 +53,8 @@ pub enum SealError {
 
 /// What HKDF is told when a change is sealed to the organisation. The endpoint says the same.
 const RECOVERY_INFO: &[u8] = b"yingke sealed change 1";
+/// The same for what is put into a [`LetterBox`].
+const LETTER_INFO: &[u8] = b"yingke before unlocking 1";
 
 /// A key of AES-256-GCM that nobody can read out.
 #[derive(Clone)]
@@ -104,7 +106,8 @@ impl Key {
     }
 }
 
-/// Seals whole changes to the organisation's recovery key: with a sender's key of its own, made once per unlock.
+/// Seals to whoever has the secret of a point: the organisation's recovery key, or a letter box. With a sender's key of its
+/// own, made once per unlock.
 #[derive(Debug)]
 pub struct Recovery {
     sender: [u8; POINT_BYTES],
@@ -117,21 +120,22 @@ impl Recovery {
     /// # Errors
     /// [`SealError::Unavailable`], also for bytes that are no point.
     pub async fn new(organisation: &[u8]) -> Result<Self, SealError> {
-        Self::agree(organisation).await.map_err(|error| unavailable(&error))
+        Self::agree(organisation, RECOVERY_INFO).await.map_err(|error| unavailable(&error))
     }
 
-    async fn agree(organisation: &[u8]) -> Result<Self, JsValue> {
-        let curve = object(&[("name", "ECDH".into()), ("namedCurve", "P-256".into())]);
-        let pair = done(generate_key(&curve, false, &uses(&["deriveBits"]))).await?;
-        let half = |name: &str| Reflect::get(&pair, &name.into()).map(JsCast::unchecked_into::<CryptoKey>);
-        let point = Uint8Array::new(&done(export_key("raw", &half("publicKey")?)).await?).to_vec();
-        let sender = point.try_into().map_err(|_| JsValue::from_str("a point of another length"))?;
-        let organisation = done(import_key("raw", organisation, &curve, false, &uses(&[]))).await?;
-        let ecdh = object(&[("name", "ECDH".into()), ("public", organisation)]);
-        let mut shared = Uint8Array::new(&done(derive_bits(&ecdh, &half("privateKey")?, 256)).await?).to_vec();
-        let key = derived_key(&shared, RECOVERY_INFO, &["encrypt"]).await;
-        forget(&mut shared);
-        Ok(Self { sender, key: Key(key?) })
+    /// The same to a [`LetterBox`].
+    ///
+    /// # Errors
+    /// As [`Recovery::new`].
+    pub async fn to_letter_box(point: &[u8]) -> Result<Self, SealError> {
+        Self::agree(point, LETTER_INFO).await.map_err(|error| unavailable(&error))
+    }
+
+    async fn agree(point: &[u8], info: &[u8]) -> Result<Self, JsValue> {
+        let pair = done(generate_key(&curve(), false, &uses(&["deriveBits"]))).await?;
+        let sender = point_of(&pair).await?;
+        let key = agreed(&half(&pair, "privateKey")?, point, info, &["encrypt"]).await?;
+        Ok(Self { sender, key })
     }
 
     /// # Errors
@@ -139,6 +143,68 @@ impl Recovery {
     pub async fn seal(&self, plain: &[u8], bound_to: &[u8]) -> Result<RecoverySeal, SealError> {
         Ok(RecoverySeal { sender: self.sender, sealed: self.key.seal(plain, bound_to).await? })
     }
+}
+
+/// Everybody can put something in, by its point; only its secret opens.
+pub struct LetterBox {
+    pub point: [u8; POINT_BYTES],
+    /// PKCS #8. To be kept sealed, and overwritten when it is dropped.
+    pub secret: Vec<u8>,
+}
+
+impl Drop for LetterBox {
+    fn drop(&mut self) {
+        forget(&mut self.secret);
+    }
+}
+
+impl LetterBox {
+    /// # Errors
+    /// [`SealError::Unavailable`]
+    pub async fn new() -> Result<Self, SealError> {
+        Self::made().await.map_err(|error| unavailable(&error))
+    }
+
+    async fn made() -> Result<Self, JsValue> {
+        let pair = done(generate_key(&curve(), true, &uses(&["deriveBits"]))).await?;
+        let secret = Uint8Array::new(&done(export_key("pkcs8", &half(&pair, "privateKey")?)).await?).to_vec();
+        Ok(Self { point: point_of(&pair).await?, secret })
+    }
+
+    /// Opens a letter that was put in.
+    ///
+    /// # Errors
+    /// [`SealError::Broken`] for one that was put into another box, or altered.
+    pub async fn open(secret: &[u8], letter: &RecoverySeal, bound_to: &[u8]) -> Result<Vec<u8>, SealError> {
+        let imported = done(import_key("pkcs8", secret, &curve(), false, &uses(&["deriveBits"]))).await;
+        let secret = imported.map_err(|error| unavailable(&error))?.unchecked_into();
+        // A sender that is no point of the curve was altered.
+        let key = agreed(&secret, &letter.sender, LETTER_INFO, &["decrypt"]).await.map_err(|_| SealError::Broken)?;
+        key.open(&letter.sealed, bound_to).await
+    }
+}
+
+fn curve() -> JsValue {
+    object(&[("name", "ECDH".into()), ("namedCurve", "P-256".into())])
+}
+
+fn half(pair: &JsValue, name: &str) -> Result<CryptoKey, JsValue> {
+    Reflect::get(pair, &name.into()).map(JsCast::unchecked_into)
+}
+
+async fn point_of(pair: &JsValue) -> Result<[u8; POINT_BYTES], JsValue> {
+    let point = Uint8Array::new(&done(export_key("raw", &half(pair, "publicKey")?)).await?).to_vec();
+    point.try_into().map_err(|_| JsValue::from_str("a point of another length"))
+}
+
+/// The key that two who know each other's points agree on, for one purpose.
+async fn agreed(secret: &CryptoKey, point: &[u8], info: &[u8], for_uses: &[&str]) -> Result<Key, JsValue> {
+    let public = done(import_key("raw", point, &curve(), false, &uses(&[]))).await?;
+    let ecdh = object(&[("name", "ECDH".into()), ("public", public)]);
+    let mut shared = Uint8Array::new(&done(derive_bits(&ecdh, secret, 256)).await?).to_vec();
+    let key = derived_key(&shared, info, for_uses).await;
+    forget(&mut shared);
+    key.map(Key)
 }
 
 /// Overwrites bytes that nobody should find in memory later.

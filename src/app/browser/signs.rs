@@ -94,8 +94,8 @@ pub async fn going_on() {
         static FREEZE: Rc<Freeze> = Freeze::watched();
     }
     let resumed = FREEZE.with(|freeze| {
-        let (resume, resumed) = oneshot::channel();
         freeze.is_frozen.get().then(|| {
+            let (resume, resumed) = oneshot::channel();
             freeze.waiting.borrow_mut().push(resume);
             resumed
         })

@@ -29,7 +29,7 @@ use yingke_core::{
     stamp::Stamp,
     sync::{Accepted, News},
     time::Millis,
-    wire::v1::{Directory, Enrolled, Me, Refusal, SignedIn, StreamMark, base64_text},
+    wire::v1::{Directory, Enrolled, Me, PublishedPacks, Refusal, SignedIn, StreamMark, base64_text},
 };
 
 use super::{
@@ -43,11 +43,12 @@ use super::{
     storage::{self, Persistence},
     tabs::{self, Claim, Tabs},
     unlock::{Hardness, WorkerError},
-    vault::{Passkey, UnlockError, Vault},
+    vault::{Letter, Passkey, UnlockError, Vault},
 };
 
 mod copy;
 mod faults;
+mod letters;
 
 wasm_bindgen_test_configure!(run_in_browser);
 
@@ -1277,6 +1278,7 @@ async fn a_wipe_waits_for_what_was_saved_meanwhile_and_leaves_nothing() {
         handed_in: 3,
         receipt: "7F3A-91C2".into(),
         drafts: 1,
+        letters: 0,
         damaged: 0,
         pictures: 2,
         pictures_lost: 0,

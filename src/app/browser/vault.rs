@@ -5,8 +5,11 @@
 //! under a key that only their PIN gives. A PIN protects against people at the desk; against a copied profile only a
 //! long passphrase does.
 
+mod letters;
 mod passkey;
 
+pub use letters::Letter;
+pub(super) use letters::{BOX_ROWS, LETTER_ROWS};
 pub use passkey::Passkey;
 
 use std::{
@@ -149,6 +152,7 @@ struct Inner {
     approver: RefCell<Option<Rc<Session>>>,
     /// Of whom there are passkeys here.
     passkeys: RefCell<BTreeMap<StaffId, passkey::Held>>,
+    letter_boxes: RefCell<BTreeMap<StaffId, letters::BoxRow>>,
     /// What the PIN of whoever is unlocked gives, while they set up a passkey.
     confirmed: RefCell<Option<Rc<Confirmed>>>,
     /// Made once per unlock.
@@ -220,6 +224,7 @@ impl Vault {
                 session: RefCell::new(None),
                 approver: RefCell::new(None),
                 passkeys: RefCell::default(),
+                letter_boxes: RefCell::default(),
                 confirmed: RefCell::new(None),
                 recovery: RefCell::new(None),
                 may_try_ms: RefCell::new(BTreeMap::new()),
@@ -237,15 +242,18 @@ impl Vault {
             let directory = tx.get(META, DIRECTORY_ROW)?;
             let known = tx.keys(META, &Range::Under(STAFF_ROWS.into()))?;
             let passkeys = tx.all(META, &Range::Under(passkey::ROWS.into()))?;
-            Ok((device.bytes().await?, directory.bytes().await?, known.texts().await?, passkeys.by_text().await?))
+            let boxes = tx.all(META, &Range::Under(BOX_ROWS.into()))?;
+            let (device, directory) = (device.bytes().await?, directory.bytes().await?);
+            Ok((device, directory, known.texts().await?, passkeys.by_text().await?, boxes.by_text().await?))
         });
-        let (device, directory, known, passkeys) = read.await?;
+        let (device, directory, known, passkeys, boxes) = read.await?;
         *self.inner.device.borrow_mut() = device.as_deref().map(|row| parsed(row, DEVICE_ROW)).transpose()?;
         let directory = directory.as_deref().map(|row| parsed(row, DIRECTORY_ROW)).transpose()?;
         *self.inner.directory.borrow_mut() = directory.map(Rc::new);
         *self.inner.known.borrow_mut() =
             known.iter().filter_map(|key| key.strip_prefix(STAFF_ROWS)?.parse().ok()).collect();
         *self.inner.passkeys.borrow_mut() = passkeys.iter().filter_map(|(key, row)| passkey::read(key, row)).collect();
+        *self.inner.letter_boxes.borrow_mut() = boxes.iter().filter_map(|(key, row)| letters::read(key, row)).collect();
         Ok(())
     }
 

@@ -1,14 +1,12 @@
 //! The second copy of unsent work: what came back from it, and keeping it up.
 
+use futures::channel::oneshot;
 use leptos::{prelude::*, task::spawn_local};
 
 use super::Roster;
-use crate::browser::{OpenError, clock, trace};
+use crate::browser::{OpenError, trace};
 
 pub use crate::browser::copy::Mended;
-
-/// Whoever else finds the database gone looks this often whether it is back.
-const PUTTING_BACK_LOOK_MS: i64 = 20;
 
 impl Roster {
     /// Opens the database; one that is damaged is healed first, where there is a copy.
@@ -57,14 +55,18 @@ impl Roster {
         if !database.is_gone() {
             return false;
         }
-        if inner.putting_back.replace(true) {
-            while inner.putting_back.get() {
-                clock::wait(PUTTING_BACK_LOOK_MS).await;
-            }
+        let under_way = inner.putting_back.borrow_mut().as_mut().map(|waiting| {
+            let (done, is_done) = oneshot::channel::<()>();
+            waiting.push(done);
+            is_done
+        });
+        if let Some(is_done) = under_way {
+            let _ = is_done.await; // told by its end
             return !database.is_gone();
         }
+        inner.putting_back.replace(Some(Vec::new()));
         let put_back = inner.browser.put_back().await;
-        inner.putting_back.set(false);
+        inner.putting_back.take();
         let mended = match put_back {
             Ok(mended) => mended,
             Err(error) => {

@@ -34,6 +34,7 @@ impl Roster {
                 handed_in: work.changes.len(),
                 receipt,
                 drafts: work.drafts,
+                letters: work.letters,
                 damaged: work.damaged,
                 pictures,
                 pictures_lost,

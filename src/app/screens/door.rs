@@ -1,7 +1,10 @@
 //! The door: enrol the tablet, choose who one is, type the PIN.
 
+mod letters;
 mod pin;
 
+use letters::WriteDown;
+pub use letters::take_up;
 pub use pin::PinPad;
 
 use crate::view::prelude::*;
@@ -75,6 +78,17 @@ fn Doorpost() -> impl IntoView {
         <p class="unlock__time">{move || format::clock(roster.minute(), roster.utc_offset_minutes())}</p>
         <p class="unlock__quiet unlock__day">{move || format::long_day(w.get(), roster.today())}</p>
         <div class="unlock__notes" hidden=move || roster.tablet().0.is_empty()>
+            {move || {
+                let waiting = roster.status().letters;
+                (waiting > 0).then(|| {
+                    view! {
+                        <p class="unlock__note">
+                            <Glyph icon=Icon::People/>
+                            <span>{w.get().door_letters(waiting)}</span>
+                        </p>
+                    }
+                })
+            }}
             <p class="unlock__note">
                 {move || {
                     let icon = if online() { Icon::Online } else { Icon::Offline };
@@ -132,9 +146,31 @@ fn Unlock() -> impl IntoView {
             chosen.set(Some(only.clone()));
         }
     });
+    // A guest is written down, before anybody unlocks.
+    let writing = RwSignal::new(false);
+    let begin_or_end = move || {
+        let is_offered = roster.staff().iter().any(|staff| roster.writes_before_unlocking(staff.id));
+        is_offered.then(|| {
+            let (label, icon) = if writing.get() {
+                (Signal::derive(t!(w, letter_end)), Icon::Back)
+            } else {
+                (Signal::derive(t!(w, letter_begin)), Icon::Outing)
+            };
+            view! {
+                <Button label icon kind=ButtonKind::Quiet wide=true on_press=move |()| writing.update(|on| *on = !*on)/>
+            }
+        })
+    };
+    let pad = move || {
+        if writing.get() {
+            view! { <WriteDown chosen/> }
+        } else {
+            view! { <PinPad chosen choose=t!(w, pin_choose) let_in=|roster, staff, pin| Box::pin(roster.unlock(staff, pin)) passkey=true/> }
+        }
+    };
     view! {
         <UnlockLayout
-            door=slot(view! { <Doorpost/> })
+            door=slot(view! { <Doorpost/> {begin_or_end} })
             people=slot(
                 view! {
                     <CameBack/>
@@ -147,7 +183,7 @@ fn Unlock() -> impl IntoView {
                     />
                 },
             )
-            pin=slot(view! { <PinPad chosen choose=t!(w, pin_choose) let_in=|roster, staff, pin| Box::pin(roster.unlock(staff, pin)) passkey=true/> })
+            pin=slot(view! { {pad} })
         />
     }
 }
@@ -281,7 +317,7 @@ fn Enrol() -> impl IntoView {
 fn Wiped(farewell: Farewell) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
-    let Farewell { at, handed_in, receipt, drafts, damaged, pictures, pictures_lost } = farewell;
+    let Farewell { at, handed_in, receipt, drafts, letters, damaged, pictures, pictures_lost } = farewell;
     let told = move || {
         let words = w.get();
         let at = format::moment(words, at, roster.minute(), roster.utc_offset_minutes());
@@ -290,12 +326,21 @@ fn Wiped(farewell: Farewell) -> impl IntoView {
             count => words.wiped_handed_in(count),
         };
         let receipt = (handed_in > 0).then(|| words.wiped_receipt(&receipt, &at));
+        let letters = (letters > 0).then(|| words.wiped_letters(letters));
         let drafts = (drafts > 0).then(|| words.wiped_drafts(drafts));
         let damaged = (damaged > 0).then(|| words.wiped_damaged(damaged));
         let pictures = (pictures > 0).then(|| words.wiped_pictures(pictures));
         let pictures_lost = (pictures_lost > 0).then(|| words.wiped_pictures_lost(pictures_lost));
-        let lines =
-            [Some(handed), receipt, pictures, pictures_lost, drafts, damaged, Some(words.wiped_next().to_owned())];
+        let lines = [
+            Some(handed),
+            receipt,
+            pictures,
+            pictures_lost,
+            letters,
+            drafts,
+            damaged,
+            Some(words.wiped_next().to_owned()),
+        ];
         lines.into_iter().flatten().map(|line| view! { <p class="enrol__text">{line}</p> }).collect::<View>()
     };
     let begin = Callback::new(move |()| leptos::task::spawn_local(roster.begin_anew()));

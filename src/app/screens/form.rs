@@ -35,7 +35,7 @@ use yingke_core::{
     form::{Cards, Context, Draft, Filled, Problem, begin, check, check_sections, draft_of},
     id::RecordId,
     journal::AppendError,
-    pack::{Field as FormField, Form, Required},
+    pack::{Field as FormField, Form, Required, VenueKind},
     record::Record,
     undo::undo,
 };
@@ -145,6 +145,11 @@ fn told_apart(tell: impl FnOnce() + 'static) {
 /// Decides what a save writes, with who works here, when and where, and fresh ids.
 pub fn in_scene(roster: Roster, decide: impl FnOnce(&Scene<'_>, Ids<'_>) -> Vec<Edit>) -> Vec<Edit> {
     let Some(me) = roster.actor_now() else { return Vec::new() };
+    in_scene_of(roster, &me, decide)
+}
+
+/// The same with somebody who need not be unlocked.
+pub fn in_scene_of(roster: Roster, me: &Me, decide: impl FnOnce(&Scene<'_>, Ids<'_>) -> Vec<Edit>) -> Vec<Edit> {
     let staff = untrack(|| roster.staff());
     let role_of = |id| staff.iter().find(|staff| staff.id == id).map(|staff| staff.role);
     let scene = Scene {
@@ -153,7 +158,7 @@ pub fn in_scene(roster: Roster, decide: impl FnOnce(&Scene<'_>, Ids<'_>) -> Vec<
         venue: me.venue.id,
         me: me.id,
         role_of: &role_of,
-        pack: roster.pack(),
+        pack: roster.pack_of(VenueKind::from_key(&me.venue.pack)),
         paper_number: None,
     };
     decide(&scene, &mut || roster.new_id())

@@ -3,8 +3,8 @@
 use crate::view::prelude::*;
 
 use super::{
-    board, calls, courts, house, log, outing, paper, papers, parameters, passes, people, reception, settings, sync,
-    today, tour,
+    board, calls, courts, door, house, log, outing, paper, papers, parameters, passes, people, reception, settings,
+    sync, today, tour,
 };
 use crate::{
     roster::{Status, SyncState, use_roster},
@@ -35,6 +35,7 @@ fn Frame() -> impl IntoView {
     if roster.changed_hands() {
         route.replace("/");
     }
+    leptos::task::spawn_local(door::take_up(roster, w, toaster));
     let place = Memo::new(move |_| place_of(&route.path()));
     let current = Signal::derive(move || {
         let first = route.part(0).unwrap_or_default();

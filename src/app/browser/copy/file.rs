@@ -37,7 +37,8 @@ pub(super) const META_ROWS: [&str; 7] = [
     journal::PASS_NUMBER_ROW,
     journal::NUMBERS_ROW,
 ];
-pub(super) const META_ROWS_UNDER: [&str; 3] = [vault::STAFF_ROWS, vault::TRIES_ROWS, journal::PASS_TAKEN_ROWS];
+pub(super) const META_ROWS_UNDER: [&str; 5] =
+    [vault::STAFF_ROWS, vault::TRIES_ROWS, vault::BOX_ROWS, vault::LETTER_ROWS, journal::PASS_TAKEN_ROWS];
 
 /// Whose copy it is. A tablet that is enrolled again is another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +88,8 @@ impl Name {
                 let is_number = [journal::PUSH_COUNTER_ROW, journal::CORRECTED_ROW, journal::PASS_NUMBER_ROW];
                 if is_number.contains(&&**key) || key.starts_with(journal::PASS_TAKEN_ROWS) {
                     row.len() == 8
+                } else if key.starts_with(vault::LETTER_ROWS) {
+                    row.len() > POINT_BYTES + NONCE_BYTES
                 } else {
                     serde_json::from_slice::<serde::de::IgnoredAny>(row).is_ok()
                 }
@@ -245,7 +248,10 @@ mod tests {
 
     #[test]
     fn what_has_to_outlive_the_database_is_copied_and_nothing_else() {
-        for key in ["device", "directory", "staff:1", "tries:1", "push_counter", "pass_number", "pass:1", "format"] {
+        let of_people = ["staff:1", "tries:1", "letter_box:1", "letter:1:2"];
+        for key in
+            ["device", "directory", "push_counter", "pass_number", "pass:1", "format"].into_iter().chain(of_people)
+        {
             assert!(Name::of(META, key.into()).is_some(), "{key}");
         }
         for key in ["leader", "mark:desk:1", "kept:1:2", "known_phones", "contact", "farewell", "last_word", "epoch"] {

@@ -9,6 +9,7 @@ use super::{BrowserJournal, pictures, sealed_change};
 use crate::browser::{
     idb::{self, BLOBS, DRAFTS, JOURNAL, META, Range, STORES, StoreError, TRAY, Tx},
     rows::{self, OwnRow, Row, TrayRow},
+    vault::LETTER_ROWS,
 };
 
 pub(in crate::browser) const FAREWELL_ROW: &str = "farewell";
@@ -25,6 +26,9 @@ pub struct Farewell {
     pub receipt: String,
     /// Forms that were half filled in, and went.
     pub drafts: usize,
+    /// What was written down while nobody was unlocked, and nobody opened since.
+    #[serde(default)]
+    pub letters: usize,
     /// Changes that were damaged, so that nobody could have opened them.
     pub damaged: usize,
     /// Pictures that were handed in with them.
@@ -41,6 +45,7 @@ pub struct UnsentWork {
     /// Of the tail and the tray, in the form that only the endpoint opens.
     pub changes: Vec<SealedChange>,
     pub drafts: usize,
+    pub letters: usize,
     pub damaged: usize,
     /// Handed in by themselves, before the changes.
     pub pictures: Vec<BlobHash>,
@@ -60,13 +65,15 @@ impl BrowserJournal {
     /// # Errors
     /// [`AppendError`]
     pub async fn unsent_work(&self) -> Result<UnsentWork, AppendError> {
-        let read = self.database.read(&[JOURNAL, TRAY, DRAFTS, BLOBS], async |tx| {
+        let read = self.database.read(&[JOURNAL, TRAY, DRAFTS, BLOBS, META], async |tx| {
             let drafts = tx.keys(DRAFTS, &Range::All)?;
+            let letters = tx.keys(META, &Range::Under(LETTER_ROWS.into()))?;
             let (tail, tray) = unsent_rows(tx).await?;
-            Ok((tail, tray, drafts.texts().await?.len(), pictures::unsent(tx).await?))
+            let (drafts, letters) = (drafts.texts().await?.len(), letters.texts().await?.len());
+            Ok((tail, tray, drafts, letters, pictures::unsent(tx).await?))
         });
-        let (tail, tray, drafts, pictures) = read.await?;
-        let mut work = UnsentWork { drafts, pictures, ..UnsentWork::default() };
+        let (tail, tray, drafts, letters, pictures) = read.await?;
+        let mut work = UnsentWork { drafts, letters, pictures, ..UnsentWork::default() };
         for (sequence, bytes) in tail {
             work.places.rows.insert(sequence);
             let own = Row::read(&bytes).ok().and_then(|row| if let Row::Own(own) = row { Some(own) } else { None });

@@ -404,6 +404,7 @@ async fn a_wipe_takes_the_copy_along_and_nothing_comes_back() {
         handed_in: 1,
         receipt: "7F3A-91C2".into(),
         drafts: 0,
+        letters: 0,
         damaged: 0,
         pictures: 0,
         pictures_lost: 0,

@@ -157,7 +157,10 @@ async fn left(tablet: &Tablet) -> Vec<String> {
     let mut left = Vec::new();
     for store in STORES {
         for (key, row) in keyed_rows(tablet, store).await {
-            let key = key.as_string().unwrap_or_default();
+            let mut key = key.as_string().unwrap_or_default();
+            if key.starts_with("letter:") {
+                key.truncate("letter:".len()); // what follows is a time, and chance
+            }
             // A count as it is; the kind of a row, and of an own one its state. What comes after is chance.
             let told = match row.len() {
                 _ if store == BLOBS => 0,
@@ -247,7 +250,75 @@ fn acts() -> Vec<(&'static str, Act)> {
         act!("first unlock", |t, _r, _b| async {
             t.vault.first_unlock(fixture::staff(2), &signed_in(2), pin(2)).await
         }),
+        act!("let a second person in", |t, _r, _b| async {
+            t.vault.admit(fixture::staff(2), pin(2)).await.map_err(storage)
+        }),
+        act!("let one in for the first time", |t, _r, _b| async {
+            t.vault.first_admit(fixture::staff(2), &signed_in(2), pin(2)).await
+        }),
+        act!("renew", |t, _r, _b| async { t.vault.renew(fixture::staff(1), &signed_in(1), pin(1)).await }),
+        act!("add keys", |t, _r, _b| async { t.vault.add_keys(&more_keys()).await.map_err(storage) }),
+        act!("drop keys", |t, _r, _b| async { t.vault.drop_keys(&[own(1)]).await.map_err(storage) }),
+        act!("set up a passkey", |t, _r, _b| async {
+            t.vault.confirm_pin(fixture::staff(1), pin(1)).await.map_err(storage)?;
+            let passkey = Passkey { credential: vec![1; 16], salt: vec![2; 32] };
+            t.vault.keep_passkey(passkey, vec![3; 32]).await.map_err(storage)
+        }),
+        act!("packs", |t, _r, _b| t.vault.packs()),
+        act!("keep packs", |t, _r, _b| async {
+            t.vault.keep_packs(&PublishedPacks { mark: "1".into(), edition: 1, packs: Vec::new() }).await
+        }),
+        act!("give a letter box", |t, _r, _b| t.vault.keep_letter_box()),
+        act!("put a letter in", |t, _r, _b| async {
+            t.vault.keep_letter_box().await?;
+            t.vault.put_letter(fixture::staff(1), b"a letter").await
+        }),
+        act!("letters that wait", |t, _r, _b| t.vault.letters_waiting()),
+        act!("letters", |t, _r, _b| t.vault.letters()),
+        act!("drop a letter", |t, _r, _b| async {
+            t.vault.drop_letter(&Letter { key: "letter:1".into(), text: Vec::new() }).await
+        }),
+        act!("bring back what was discarded", |t, _r, b| async {
+            let (key, row) = &b.rows[TRAY][0];
+            let id = key.as_string().and_then(|id| id.parse().ok()).expect("the tray has the ids of changes");
+            t.journal.put_in_tray(id, row).await
+        }),
+        act!("fetch what is damaged again", |t, _r, b| async {
+            let block = b.rows[BLOCKS][0].0.as_string().unwrap();
+            t.journal.fetch_again(vec![OpenedBlock::damage(block, &codec::CodecError::Damaged("a test"))]).await
+        }),
+        act!("lead again", |t, _r, _b| async {
+            t.journal.lead().await?;
+            t.journal.lead_again().await
+        }),
+        act!("send a picture again", |t, _r, b| t.journal.send_again(b.picture)),
+        act!("a picture as it is sent", |t, _r, b| t.journal.picture_to_send(b.picture)),
+        act!("wipe", |t, _r, _b| async {
+            let work = t.journal.unsent_work().await?;
+            t.journal.wipe(&work, &told()).await
+        }),
+        act!("the last word", |t, _r, _b| t.journal.last_word()),
+        act!("drop the farewell", |t, _r, _b| t.journal.drop_farewell()),
     ]
+}
+
+/// What whoever is unlocked is given when an audience comes into being.
+fn more_keys() -> Me {
+    let keys = BTreeMap::from([(desk(), base64_text(&[9; 32]))]);
+    Me { device: DeviceNumber(7), staff: Some(fixture::staff(1)), keys, server_time: fixture::NOW }
+}
+
+fn told() -> Farewell {
+    Farewell {
+        at: fixture::NOW,
+        handed_in: 0,
+        receipt: String::new(),
+        drafts: 0,
+        letters: 0,
+        damaged: 0,
+        pictures: 0,
+        pictures_lost: 0,
+    }
 }
 
 #[wasm_bindgen_test]

@@ -791,7 +791,7 @@ fn element(target: Option<web_sys::EventTarget>) -> Option<web_sys::Element> {
     target?.dyn_into().ok()
 }
 
-fn takes_text(target: Option<web_sys::EventTarget>) -> bool {
+pub fn takes_text(target: Option<web_sys::EventTarget>) -> bool {
     element(target).is_some_and(|element| matches!(element.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT"))
 }
 
@@ -800,7 +800,7 @@ fn is_chosen_by_key(target: Option<web_sys::EventTarget>) -> bool {
     element(target).is_some_and(|element| element.matches("a:focus-visible, button:focus-visible").unwrap_or(false))
 }
 
-fn phone_words(words: Words, error: PhoneError) -> String {
+pub fn phone_words(words: Words, error: PhoneError) -> String {
     match error {
         PhoneError::Empty => words.capture_number_needed().into(),
         PhoneError::TooShort { missing } => words.capture_number_missing(missing),

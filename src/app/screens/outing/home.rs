@@ -94,11 +94,11 @@ pub fn OutingHome() -> impl IntoView {
     }
 }
 
-/// How far today's own outing has come, for the screen of the day.
-pub fn today_ring(roster: Roster, words: Words) -> Option<View> {
+/// The outing that I am on, or go to today. Subscribes to outings.
+pub fn outing_today(roster: Roster) -> Option<RecordId> {
     let me = roster.me()?.id.to_string();
     let today = roster.today();
-    let outing = roster.ask(&["outing"], |replica| {
+    roster.ask(&["outing"], |replica| {
         let is_mine = |id: &RecordId| {
             replica.record(*id).is_some_and(|record| {
                 record.get("outing_date").and_then(|value| value.as_day()) == Some(today)
@@ -107,7 +107,12 @@ pub fn today_ring(roster: Roster, words: Words) -> Option<View> {
             })
         };
         replica.outings().take(OUTINGS_MAX).find(is_mine)
-    })?;
+    })
+}
+
+/// How far today's own outing has come, for the screen of the day.
+pub fn today_ring(roster: Roster, words: Words) -> Option<View> {
+    let outing = outing_today(roster)?;
     let (count, goal) = (records::tally(roster, outing).all(), records::goal(roster));
     Some(view! {
         <Section title=words.today_outing().to_owned() ruled=false>
