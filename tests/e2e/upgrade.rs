@@ -25,12 +25,8 @@ use crate::{
     page::Page,
 };
 
-const PEOPLE: usize = 10_000;
-const UNSENT: usize = 200;
 /// They come once there is network again: more than what a checkpoint waits for.
 const MORE_PEOPLE: usize = 600;
-const KILLS_OFFLINE: usize = 3;
-const KILLS_ONLINE: usize = 5;
 /// Looks at the page before it is killed: they take some milliseconds each.
 const LOOKS_MAX: u64 = 200;
 
@@ -123,9 +119,17 @@ impl Keys {
     }
 }
 
-/// Lays out what today's app has written as the first one did: blocks of codec 1, whose keys do not say how many records
-/// they hold, under format 1. The store that came last is missing. Gives the number of records.
-async fn as_the_first_app_left_it(page: &Page, keys: &Keys) -> usize {
+/// Apps of before, by how they laid out blocks of codec 1 under format 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Earlier {
+    /// The keys do not say how many records a block holds, and the store that came last is missing.
+    First,
+    /// They do, as today's.
+    Between,
+}
+
+/// Lays out what today's app has written as an earlier one did. Gives the number of records.
+async fn as_left_by(app: Earlier, page: &Page, keys: &Keys) -> usize {
     let mut replicas: BTreeMap<Audience, Replica> = BTreeMap::new();
     for (key, row) in rows(page, "blocks").await {
         let (audience, plain) = keys.open(&BASE64_STANDARD.decode(row).unwrap());
@@ -139,22 +143,27 @@ async fn as_the_first_app_left_it(page: &Page, keys: &Keys) -> usize {
         for (place, part) in records.chunks(FIRST_BLOCK_RECORDS).enumerate() {
             let plain = codec::block_bytes(part.iter());
             let row = keys.seal(blocks.len() as u8 + 1, audience, &plain);
-            blocks.insert(format!("{audience}#{:010}", place + 1), BASE64_STANDARD.encode(row));
+            let key = match app {
+                Earlier::First => format!("{audience}#{:010}", place + 1),
+                Earlier::Between => format!("{audience}#{:010}={}", place + 1, part.len()),
+            };
+            blocks.insert(key, BASE64_STANDARD.encode(row));
         }
     }
     let work = "const before = await opened();
         const version = before.version + 1;
         before.close();
-        const database = await opened(version, (event) => event.target.result.deleteObjectStore('blobs'));
+        const database = await opened(version, (event) => given.without && event.target.result.deleteObjectStore(given.without));
         const tx = database.transaction(['blocks', 'meta'], 'readwrite', { durability: 'strict' });
         const [blocks, meta] = [tx.objectStore('blocks'), tx.objectStore('meta')];
         blocks.clear();
-        for (const [key, row] of Object.entries(given)) blocks.put(bytes(row), key);
+        for (const [key, row] of Object.entries(given.blocks)) blocks.put(bytes(row), key);
         meta.put(new TextEncoder().encode('{\"readable_from\":1,\"writable_from\":1}'), 'format');
         await new Promise((resolve, reject) => Object.assign(tx, { oncomplete: resolve, onabort: reject }));
         database.close();
         return 'done';";
-    assert_eq!(in_database(page, work, json!(blocks)).await, "done");
+    let without = (app == Earlier::First).then_some("blobs");
+    assert_eq!(in_database(page, work, json!({ "blocks": blocks, "without": without })).await, "done");
     count
 }
 
@@ -194,9 +203,20 @@ async fn is_killed(tablet: &mut Tablet, chance: &mut Seeded) {
 
 #[tokio::test]
 async fn what_the_first_app_kept_is_all_there_however_often_todays_is_killed_over_it() {
+    is_all_there(Earlier::First, 10_000, 200, (3, 5)).await;
+}
+
+#[tokio::test]
+async fn what_a_later_app_kept_is_all_there_too() {
+    is_all_there(Earlier::Between, 1_000, 20, (1, 1)).await;
+}
+
+/// What an app left of so many people, with so many changes unsent, once today's was killed over it so often offline and so
+/// often online.
+async fn is_all_there(app: Earlier, people: usize, unsent: usize, kills: (usize, usize)) {
     let mut chance = Seeded::new(20_261_128);
     let mut server = Server::club().await;
-    import(&server, 0, PEOPLE).await;
+    import(&server, 0, people).await;
     let mut tablet = Tablet::new("U-01", server.address()).await;
     Keys::listen(&tablet).await;
     tablet.enrol(&server).await;
@@ -208,27 +228,27 @@ async fn what_the_first_app_kept_is_all_there_however_often_todays_is_killed_ove
     tablet.until("nothing becomes blocks", blocks).await;
     server.kill().await;
     leads::begin_outing(&tablet).await;
-    for place in 1..UNSENT {
+    for place in 1..unsent {
         let lead = Lead::in_a_hurry(&format!("139{:08}", 57_120_000 + 7 * place));
         leads::capture_fast(&tablet, &lead).await;
         leads::ticked(&tablet, &lead).await;
     }
     tablet.go(&format!("{}{BESIDE}", server.address())).await;
-    let count = as_the_first_app_left_it(&tablet, &keys).await;
-    assert!(count >= PEOPLE, "{count} records lie in blocks");
+    let count = as_left_by(app, &tablet, &keys).await;
+    assert!(count >= people, "{count} records lie in blocks");
     tablet.end().await;
 
     // Without network: the layout's missing step is taken, and the blocks of then are read.
-    for _ in 0..KILLS_OFFLINE {
+    for _ in 0..kills.0 {
         is_killed(&mut tablet, &mut chance).await;
     }
     tablet.open().await;
     tablet.unlock(LI_WEI).await;
     tablet.link("客户").tap().await;
-    let everyone = PEOPLE + UNSENT - 1;
+    let everyone = people + unsent - 1;
     tablet.text(&format!("共{everyone}位")).shown_in_minutes(1).await;
     tablet.place("/sync").await;
-    tablet.text(&format!("{UNSENT}条")).shown().await;
+    tablet.text(&format!("{unsent}条")).shown().await;
     assert!(
         format(&tablet).await.contains("\"readable_from\":1"),
         "nothing was written that the first app cannot read"
@@ -237,8 +257,8 @@ async fn what_the_first_app_kept_is_all_there_however_often_todays_is_killed_ove
 
     // With it: what was unsent goes out, and a checkpoint writes blocks of today.
     server.start().await;
-    import(&server, PEOPLE, MORE_PEOPLE).await;
-    for _ in 0..KILLS_ONLINE {
+    import(&server, people, MORE_PEOPLE).await;
+    for _ in 0..kills.1 {
         is_killed(&mut tablet, &mut chance).await;
     }
     tablet.open().await;
@@ -248,7 +268,7 @@ async fn what_the_first_app_kept_is_all_there_however_often_todays_is_killed_ove
     tablet.text(&format!("共{}位", everyone + MORE_PEOPLE)).shown_in_minutes(1).await;
     let raised = async || format(&tablet).await.contains("\"readable_from\":2").then_some(());
     tablet.until("the format is still the first", raised).await;
-    assert_eq!(server.verified_changes().await, PEOPLE + MORE_PEOPLE + UNSENT);
+    assert_eq!(server.verified_changes().await, people + MORE_PEOPLE + unsent);
     tablet.kill().await;
     server.kill().await;
     tablet.open().await;
