@@ -636,6 +636,26 @@ impl Roster {
         }
     }
 
+    /// Whoever works here chooses another PIN, or a passphrase, by the one that they have. Needs the endpoint.
+    ///
+    /// # Errors
+    /// [`DoorError`]; what opens stays what it was.
+    pub async fn change_pin(self, pin: String, new: String) -> Result<(), DoorError> {
+        let inner = self.inner();
+        let Some(me) = self.me_now() else { return Ok(()) };
+        let changed = inner.browser.http().change_pin(me.id, &pin, &new).await;
+        let signed_in = changed.map_err(|trouble| match trouble {
+            Trouble::SignIn => DoorError::WrongPin { wait_ms: 0 },
+            trouble => DoorError::Trouble(trouble),
+        })?;
+        self.heard(signed_in.server_time);
+        inner.browser.vault().renew(me.id, &signed_in, &new).await.map_err(DoorError::Storage)?;
+        inner.signed_out.set(None);
+        self.tell_passkeys();
+        inner.wake.wake();
+        Ok(())
+    }
+
     /// A credential that has run out, or soon will, is renewed behind an unlock, while the PIN is at hand.
     fn renew_soon(self, staff: StaffId, pin: String) {
         const RENEW_BEFORE_MS: i64 = 7 * DAY_MS;

@@ -746,8 +746,10 @@ fn name_of(typed: &str) -> Result<String, AdminError> {
 fn pin_of(given: Option<String>) -> Result<String, AdminError> {
     match given {
         None => Ok(keys::new_pin()),
-        Some(pin) if keys::is_pin(&pin) => Ok(pin),
-        Some(_) => Err(asked("a PIN has six digits, not all the same and not in a row")),
+        Some(pin) if keys::is_pin_or_passphrase(&pin) => Ok(pin),
+        Some(_) => Err(asked(
+            "a PIN has six digits, not all the same and not in a row; a passphrase has 12 to 128 characters, five of them different",
+        )),
     }
 }
 

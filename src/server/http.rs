@@ -45,9 +45,9 @@ use yingke_core::{
     id::{OrganisationId, StaffId},
     time::{DAY_MS, Millis},
     wire::v1::{
-        Answer, BLOCKS, BODY_BYTES_MAX, BlobKept, Directory, Enrol, Enrolled, HandIn, HandedIn, HouseAsk, HouseDeed,
-        HouseDone, Me, PUSH_CHANGES_MAX, PublishedPacks, Push, Remind, Reminders as Reminding, Renumber, SignIn,
-        SignedIn, Staff, Tablets, VERSION, Verdict, base64_text,
+        Answer, BLOCKS, BODY_BYTES_MAX, BlobKept, ChangePin, Directory, Enrol, Enrolled, HandIn, HandedIn, HouseAsk,
+        HouseDeed, HouseDone, Me, PUSH_CHANGES_MAX, PublishedPacks, Push, Remind, Reminders as Reminding, Renumber,
+        SignIn, SignedIn, Staff, Tablets, VERSION, Verdict, base64_text,
     },
 };
 
@@ -320,6 +320,9 @@ routes! {
         .gives::<Enrolled>().or(&[409]);
     post "/v1/sign-in" sign_in, About::new("A person's first unlock on a tablet, or a renewal. Wrong PINs cost a wait \
         that grows.").by(Who::Tablet).takes::<SignIn>().gives::<SignedIn>().or(&[403, 429]);
+    post "/v1/pin" change_pin, About::new("Somebody who knows their PIN chooses another, or a passphrase, and is signed in \
+        with it; their other tablets ask for it at the next contact. 422 for one that is none. Wrong PINs cost a wait that \
+        grows.").by(Who::Tablet).takes::<ChangePin>().gives::<SignedIn>().or(&[403, 422, 429]);
     post "/v1/sign-out" sign_out, About::new("Takes the person's token back.").by(Who::Person).gives_nothing();
     get "/v1/me" me, About::new("Whom the tokens belong to, and the keys of audiences that came into being since.")
         .by(Who::TabletOrPerson).gives::<Me>();
@@ -593,23 +596,58 @@ async fn sign_in(
     State(app): State<App>,
     Message(asked): Message<SignIn>,
 ) -> Result<Json<SignedIn>, Problem> {
+    let house = app.register.house(device.0.organisation).await?;
+    let person = with_pin(&app, &device.0, &house, address, asked.staff, asked.pin).await?;
+    signed_in(&app, &device.0, &house, person).await.map(Json)
+}
+
+async fn change_pin(
+    device: Device,
+    Address(address): Address,
+    State(app): State<App>,
+    Message(asked): Message<ChangePin>,
+) -> Result<Json<SignedIn>, Problem> {
+    let house = app.register.house(device.0.organisation).await?;
+    let person = with_pin(&app, &device.0, &house, address, asked.staff, asked.pin).await?;
+    if !keys::is_pin_or_passphrase(&asked.new) {
+        return Err(Problem::no_pin());
+    }
+    let hash = pin_hash_of(&app, asked.new).await?;
+    app.register.set_pin(device.0.organisation, person.id, &hash).await?;
+    tracing::info!(by = %person.id, "{} chose another PIN", person.id);
+    signed_in(&app, &device.0, &house, person).await.map(Json)
+}
+
+/// Somebody who works at the tablet's venue, by their PIN. A wrong one costs the next try a wait.
+async fn with_pin<'a>(
+    app: &App,
+    device: &register::Device,
+    house: &'a House,
+    address: IpAddr,
+    staff: StaffId,
+    pin: String,
+) -> Result<&'a Staff, Problem> {
     let now = app.now();
-    let device = device.0;
-    let account = (device.organisation, asked.staff);
+    let account = (device.organisation, staff);
     app.address_tries.begin(&address, now).map_err(Problem::wait)?;
     app.pin_tries.begin(&account, now).map_err(Problem::wait)?;
-    let house = app.register.house(device.organisation).await?;
-    let person = house.active(asked.staff).filter(|person| person.venue == device.venue);
+    let person = house.active(staff).filter(|person| person.venue == device.venue);
     let hash = match person {
         Some(person) => app.register.pin_hash(device.organisation, person.id).await?,
         None => None,
     };
-    if !is_pin_of(&app, hash, asked.pin).await {
+    if !is_pin_of(app, hash, pin).await {
         return Err(Problem::pin());
     }
     let person = person.ok_or_else(Problem::pin)?;
     app.pin_tries.succeeded(&account);
     app.address_tries.succeeded(&address);
+    Ok(person)
+}
+
+/// A token for somebody on a tablet, and the keys of what they hold.
+async fn signed_in(app: &App, device: &register::Device, house: &House, person: &Staff) -> Result<SignedIn, Problem> {
+    let now = app.now();
     let (token, token_hash) = keys::new_token();
     let expires_at = now.plus(PERSON_TOKEN_MS);
     let kept = PersonToken { staff: person.id, device: device.number, expires_at };
@@ -617,20 +655,27 @@ async fn sign_in(
     let secrets = app.register.secrets(device.organisation).await?;
     let written = app.ledger.heads(device.organisation).await?;
     let held = house.held(person, written.keys());
-    Ok(Json(SignedIn {
+    Ok(SignedIn {
         token,
         expires_at,
         keys: secrets.audience_keys(device.origin, held.iter()),
         own_key: base64_text(&secrets.own_key(device.origin, person.id)),
         passes: Some(secrets.pass_keys(device.organisation, device.number)),
         server_time: now,
-    }))
+    })
 }
 
 /// Slow by design, so it is done beside the handlers, a few at a time.
 async fn is_pin_of(app: &App, hash: Option<String>, pin: String) -> bool {
     let Ok(_turn) = app.pins.acquire().await else { return false };
     tokio::task::spawn_blocking(move || keys::is_pin_of(hash.as_deref(), &pin)).await.unwrap_or(false)
+}
+
+/// Slow by design as well.
+async fn pin_hash_of(app: &App, pin: String) -> Result<String, Problem> {
+    let _turn = app.pins.acquire().await;
+    let hashed = tokio::task::spawn_blocking(move || keys::pin_hash(&pin)).await;
+    hashed.map_err(|_| LedgerError::Later { detail: "the PIN was not reckoned".into() }.into())
 }
 
 async fn sign_out(device: Device, person: Person, State(app): State<App>) -> Result<StatusCode, Problem> {

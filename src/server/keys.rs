@@ -87,6 +87,21 @@ pub fn is_pin(text: &str) -> bool {
     text.len() == PIN_DIGITS && text.bytes().all(|c| c.is_ascii_digit()) && ![-1, 0, 1].into_iter().any(steps)
 }
 
+/// Characters of a passphrase, by which a copied profile cannot be tried open as by a PIN.
+pub const PASSPHRASE_CHARS: std::ops::RangeInclusive<usize> = 12..=128;
+
+/// What somebody may unlock with: a PIN, or a passphrase of so many characters, of which enough differ.
+#[must_use]
+pub fn is_pin_or_passphrase(text: &str) -> bool {
+    const DIFFERENT_MIN: usize = 5;
+    let different: std::collections::BTreeSet<char> = text.chars().collect();
+    let is_passphrase = PASSPHRASE_CHARS.contains(&text.chars().count())
+        && different.len() >= DIFFERENT_MIN
+        && text.trim() == text
+        && !text.chars().any(char::is_control);
+    is_pin(text) || is_passphrase
+}
+
 #[must_use]
 pub fn new_pin() -> String {
     loop {
@@ -267,6 +282,14 @@ mod tests {
             assert!(!is_pin(text), "{text}");
         }
         assert!(is_pin(&new_pin()));
+        let too_long = "abcdefg".repeat(19);
+        for text in ["", "12345", "111111", "eleven char", "aaaaaaaaaaaa", " twelve chars", "a\ttwelve char", &too_long]
+        {
+            assert!(!is_pin_or_passphrase(text), "{text}");
+        }
+        for text in ["260711", "twelve chars", "松风亭下看月亮升起来了吗"] {
+            assert!(is_pin_or_passphrase(text), "{text}");
+        }
         assert_eq!(code_digits("2026 1122").as_deref(), Some("20261122"));
         assert_eq!(code_digits("2026-1122").as_deref(), Some("20261122"));
         for text in ["", "2026112", "2026112x", "202611220"] {

@@ -73,6 +73,13 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "pin", "that name and PIN do not go together here")
     }
 
+    /// What somebody wants to unlock with from now on.
+    #[must_use]
+    pub fn no_pin() -> Self {
+        let words = "a PIN has six digits, not all the same and not in a row; a passphrase has 12 to 128 characters";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "no_pin", words)
+    }
+
     #[must_use]
     pub fn code() -> Self {
         Self::new(StatusCode::FORBIDDEN, "code", "that code is unknown, used up or too old")

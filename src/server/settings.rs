@@ -340,7 +340,7 @@ pub enum Staff {
         /// The venue's name
         #[arg(long)]
         venue: String,
-        /// Six digits, not all the same and not in a row; drawn by chance if not given
+        /// Six digits, not all the same and not in a row, or a passphrase of 12 characters or more; drawn by chance if not given
         #[arg(long)]
         pin: Option<String>,
     },
@@ -377,7 +377,7 @@ pub enum Staff {
         data: Data,
         /// Name or id
         who: String,
-        /// Six digits, not all the same and not in a row; drawn by chance if not given
+        /// Six digits, not all the same and not in a row, or a passphrase of 12 characters or more; drawn by chance if not given
         #[arg(long)]
         pin: Option<String>,
     },
@@ -387,7 +387,7 @@ pub enum Staff {
         data: Data,
         /// Name or id
         who: String,
-        /// Six digits, not all the same and not in a row; drawn by chance if not given
+        /// Six digits, not all the same and not in a row, or a passphrase of 12 characters or more; drawn by chance if not given
         #[arg(long)]
         pin: Option<String>,
     },

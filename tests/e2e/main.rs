@@ -34,6 +34,7 @@ mod papers;
 mod passes;
 mod passkey;
 mod pictures;
+mod pins;
 mod reminders;
 mod room;
 mod same;

@@ -194,6 +194,7 @@ async fn enrolment_and_sign_in_refuse_what_they_cannot_read() {
         ("/v1/enrol", r#"{"version":1,"code":"20261122","name":"a\nb"}"#.into()),
         ("/v1/sign-in", r#"{"version":1,"staff":"x","pin":"260711"}"#.into()),
         ("/v1/sign-in", format!(r#"{{"version":1,"staff":"{staff}"}}"#)),
+        ("/v1/pin", format!(r#"{{"version":1,"staff":"{staff}","pin":"260711"}}"#)),
     ] {
         let headers = [JSON, ("authorization", bearer.as_str())];
         let reply = world::send(world.address, "POST", path, &headers, body.as_bytes()).await.unwrap();

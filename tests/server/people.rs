@@ -5,7 +5,7 @@ use yingke_core::{
     fixture,
     phone::PhoneNumber,
     time::{DAY_MS, MINUTE_MS},
-    wire::v1::{Directory, Enrol, Me, SignedIn, VERSION, base64_bytes},
+    wire::v1::{ChangePin, Directory, Enrol, Me, SignedIn, VERSION, base64_bytes},
 };
 use yingke_server::keys;
 
@@ -147,6 +147,37 @@ async fn a_new_pin_signs_out_everywhere() {
     assert_eq!(tablet.get("/v1/me").await.problem(), (401, "person".into()));
     assert_eq!(tablet.try_sign_in(fixture::staff(1), PIN).await.status, 403);
     assert_eq!(tablet.try_sign_in(fixture::staff(1), "112233").await.status, 200);
+}
+
+#[tokio::test]
+async fn somebody_chooses_another_pin_or_a_passphrase_by_the_one_that_they_have() {
+    let world = World::new().await;
+    let (mut tablet, other) = (world.tablet_of(1).await, world.tablet_of(1).await);
+    let lin = fixture::staff(1);
+    let change = async |tablet: &world::Tablet, pin: &str, new: &str| {
+        let asked = ChangePin { version: VERSION, staff: lin, pin: pin.into(), new: new.into() };
+        world::post(world.address, "/v1/pin", &[("authorization", &tablet.bearer())], &asked).await.unwrap()
+    };
+    const PASSPHRASE: &str = "松风亭下看月亮升起来了吗";
+    for new in ["", "123456", "11111", "eleven char", "aaaaaaaaaaaaaaa"] {
+        assert_eq!(change(&tablet, PIN, new).await.problem(), (422, "no_pin".into()), "{new}");
+    }
+    assert_eq!(change(&tablet, "000001", PASSPHRASE).await.problem(), (403, "pin".into()));
+    assert_eq!(other.get("/v1/me").await.status, 200, "nothing has changed so far");
+    let reply = change(&tablet, PIN, PASSPHRASE).await;
+    assert_eq!(reply.status, 200);
+    tablet.signed_in = Some(reply.json());
+    assert_eq!(tablet.get("/v1/me").await.status, 200);
+    assert_eq!(other.get("/v1/me").await.problem(), (401, "person".into()), "it is asked for elsewhere");
+    assert_eq!(other.try_sign_in(lin, PIN).await.status, 403);
+    assert_eq!(other.try_sign_in(lin, PASSPHRASE).await.status, 200);
+    // Nobody tries PINs here without the wait.
+    let mut refused = 0;
+    while change(&tablet, "000002", "260711").await.status == 403 {
+        refused += 1;
+        assert!(refused < 20, "guesses cost nothing");
+    }
+    assert_eq!(change(&tablet, PASSPHRASE, "260711").await.status, 429);
 }
 
 #[tokio::test]

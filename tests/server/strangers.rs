@@ -9,8 +9,8 @@ use yingke_core::{
     pack::Language,
     time::Millis,
     wire::v1::{
-        Answer, BlobKept, Block, Enrol, Enrolled, HouseAsk, HouseDeed, Push, Remind, Reminders, Renumber, SignIn,
-        SignedIn, Staff, StreamMark, Tablets, VERSION, Verdict, WireChange, base64_text,
+        Answer, BlobKept, Block, ChangePin, Enrol, Enrolled, HouseAsk, HouseDeed, Push, Remind, Reminders, Renumber,
+        SignIn, SignedIn, Staff, StreamMark, Tablets, VERSION, Verdict, WireChange, base64_text,
     },
 };
 use yingke_server::{
@@ -112,6 +112,10 @@ async fn a_strangers_credentials_reach_nothing_by_any_route() {
             "/v1/sign-in" => {
                 serde_json::to_vec(&SignIn { version: VERSION, staff: fixture::staff(1), pin: PIN.into() }).unwrap()
             }
+            "/v1/pin" => {
+                let (staff, pin, new) = (fixture::staff(1), PIN.into(), "849201".into());
+                serde_json::to_vec(&ChangePin { version: VERSION, staff, pin, new }).unwrap()
+            }
             // A tablet of ours, by the manager of theirs.
             "/v1/house" => {
                 let deed = HouseDeed::RevokeTablet { number: ours.device() };
@@ -141,7 +145,7 @@ async fn a_strangers_credentials_reach_nothing_by_any_route() {
             }
             // Ahead of its own counter; what ours have pushed says nothing about it.
             "/v1/renumber" => assert_eq!(reply.problem(), (409, "not_cloned".into())),
-            "/v1/sign-in" => assert_eq!(reply.problem(), (403, "pin".into())),
+            "/v1/sign-in" | "/v1/pin" => assert_eq!(reply.problem(), (403, "pin".into())),
             "/v1/known-phones" => {
                 let filter = yingke_core::filter::Filter::read_with_key(&reply.body).unwrap();
                 let phone = yingke_core::phone::PhoneNumber::from_e164("+8613800138000").unwrap();

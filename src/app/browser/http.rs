@@ -14,9 +14,9 @@ use yingke_core::{
     id::StaffId,
     sync::{Blocks, Endpoint, Trouble, retry_at},
     wire::v1::{
-        Answer, BLOCKS, BlobKept, Block, Directory, Enrol, Enrolled, HandIn, HandedIn, HouseAsk, HouseDeed, HouseDone,
-        KnownTablet, Me, Problem, PublishedPacks, Push, Remind, Reminders, Renumber, SealedChange, SignIn, SignedIn,
-        Tablets, VERSION,
+        Answer, BLOCKS, BlobKept, Block, ChangePin, Directory, Enrol, Enrolled, HandIn, HandedIn, HouseAsk, HouseDeed,
+        HouseDone, KnownTablet, Me, Problem, PublishedPacks, Push, Remind, Reminders, Renumber, SealedChange, SignIn,
+        SignedIn, Tablets, VERSION,
     },
 };
 
@@ -189,6 +189,15 @@ impl HttpEndpoint {
     /// [`Trouble`]
     pub async fn sign_in(&self, staff: StaffId, pin: &str) -> Result<SignedIn, Trouble> {
         self.post("/v1/sign-in", &SignIn { version: VERSION, staff, pin: pin.into() }, As::Tablet).await
+    }
+
+    /// Somebody chooses another PIN, or a passphrase, by the one that they have.
+    ///
+    /// # Errors
+    /// [`Trouble`]; [`Trouble::SignIn`] for a wrong one, [`Trouble::NotUnderstood`] for a new one that is none.
+    pub async fn change_pin(&self, staff: StaffId, pin: &str, new: &str) -> Result<SignedIn, Trouble> {
+        let asked = ChangePin { version: VERSION, staff, pin: pin.into(), new: new.into() };
+        self.post("/v1/pin", &asked, As::Tablet).await
     }
 
     /// # Errors

@@ -50,7 +50,7 @@ impl Roster {
     }
 
     /// Shows who has a passkey now.
-    fn tell_passkeys(self) {
+    pub(super) fn tell_passkeys(self) {
         let holders = self.inner().browser.vault().passkey_holders();
         self.passkeys.update(|shown| {
             if let Some(shown) = shown {

@@ -1,6 +1,7 @@
 //! More: sync, language, how the screen is lit, what unlocks, what reminds, and what this tablet is.
 
 mod passkey;
+mod pin;
 mod reminders;
 
 use crate::route::use_route;
@@ -8,7 +9,7 @@ use crate::view::prelude::*;
 
 use yingke_core::{pack::edition_of, permit::HouseWork};
 
-use self::{passkey::PasskeyRow, reminders::RemindersRow};
+use self::{passkey::PasskeyRow, pin::PinRow, reminders::RemindersRow};
 use super::shell::Pill;
 use crate::{
     roster::use_roster,
@@ -91,6 +92,7 @@ pub fn More() -> impl IntoView {
                 face=slot(view! { <Glyph icon=Icon::Lock/> })
                 on_open=lock
             />
+            <PinRow/>
             <PasskeyRow/>
             <RemindersRow/>
             <Section title=t!(w, place_settings)>

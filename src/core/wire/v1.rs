@@ -461,6 +461,18 @@ pub struct SignIn {
     pub pin: String,
 }
 
+/// `POST /v1/pin`, with the device's token: somebody chooses another PIN, or a passphrase. Answered as a sign-in with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
+pub struct ChangePin {
+    pub version: u32,
+    pub staff: StaffId,
+    /// As it is now.
+    pub pin: String,
+    /// Six digits, or 12 to 128 characters.
+    pub new: String,
+}
+
 /// What a person's unlock opens on this tablet. Sealed in the vault as soon as it arrives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]

@@ -11,13 +11,14 @@ use crate::{
     format,
     roster::{Door, DoorError, Roster, use_roster},
     t,
-    ui::{Button, ButtonKind, Corner, Icon, Key, Keypad, PinDots, Text},
+    ui::{Button, ButtonKind, Corner, Field, FieldKind, Icon, Key, Keypad, PinDots, Text, focus_on},
     view::prelude::*,
     words::use_words,
 };
 
 /// Digits of a PIN.
 const PIN_DIGITS: usize = 6;
+const PHRASE_ID: &str = "passphrase";
 
 /// What a PIN opens: the tablet, or the way in for a second person.
 pub type LetIn = fn(Roster, StaffId, String) -> Pin<Box<dyn Future<Output = Result<(), DoorError>>>>;
@@ -126,8 +127,30 @@ pub fn PinPad(
         let has_one = passkey && chosen.get().is_some_and(|staff| roster.has_passkey(staff.id));
         has_one.then(|| view! { <Button label=t!(w, passkey_unlock) icon=Icon::Finger kind=ButtonKind::Quiet on_press=by_passkey/> })
     };
+    // A passphrase is typed in the place of the digits.
+    let by_passphrase = RwSignal::new(false);
+    let phrase = RwSignal::new(String::new());
+    let try_phrase = Callback::new(move |()| {
+        let Some(staff) = chosen.get_untracked() else { return };
+        let waits = wait_until.get_untracked().is_some_and(|until| until > roster.now());
+        let typed = phrase.get_untracked();
+        if !typed.is_empty() && !busy.get_untracked() && !waits {
+            phrase.set(String::new());
+            try_now(staff.id, typed);
+        }
+    });
+    let turn = Callback::new(move |()| {
+        pin.set(String::new());
+        phrase.set(String::new());
+        problem.set(None);
+        by_passphrase.update(|on| *on = !*on);
+        if by_passphrase.get_untracked() {
+            focus_on(PHRASE_ID);
+        }
+    });
     let keys = window_event_listener(ev::keydown, move |event| {
-        if !event.ctrl_key()
+        if !by_passphrase.get_untracked()
+            && !event.ctrl_key()
             && !event.meta_key()
             && let Some(key) = Key::of_keyboard(&event.key())
         {
@@ -154,24 +177,50 @@ pub fn PinPad(
         let left_ms = wait_until.get()?.since(now.get());
         Some(w.get().pin_wait_left(format::countdown(w.get(), left_ms)))
     };
+    let said = move || {
+        view! {
+            <p class="unlock__told">
+                <span role="status">{told}</span> <span role="timer">{wait_left}</span>
+            </p>
+        }
+    };
+    let pad = move || {
+        if by_passphrase.get() {
+            return view! {
+                {said()}
+                <Field
+                    id=PHRASE_ID
+                    label=t!(w, passphrase)
+                    value=phrase
+                    on_input=move |typed| { problem.set(None); phrase.set(typed); }
+                    on_enter=try_phrase
+                    kind=FieldKind::Secret
+                />
+                <Button label=t!(w, passphrase_unlock) kind=ButtonKind::Primary on_press=try_phrase wide=true/>
+            };
+        }
+        view! {
+            <PinDots
+                total=PIN_DIGITS
+                filled=Signal::derive(move || pin.get().len())
+                label=move || w.get().pin_label(pin.get().len())
+                refused=Signal::derive(move || matches!(problem.get(), Some(DoorError::WrongPin { .. })))
+            />
+            {said()}
+            <Keypad
+                on_key=press
+                clear_label=t!(w, clear)
+                erase_label=t!(w, erase_digit)
+                start=Corner::Empty
+                label=prompt
+            />
+        }
+    };
+    let turn_words = move || if by_passphrase.get() { w.get().passphrase_back() } else { w.get().passphrase_use() };
     view! {
         <h2 class="unlock__title">{prompt}</h2>
-        <PinDots
-            total=PIN_DIGITS
-            filled=Signal::derive(move || pin.get().len())
-            label=move || w.get().pin_label(pin.get().len())
-            refused=Signal::derive(move || matches!(problem.get(), Some(DoorError::WrongPin { .. })))
-        />
-        <p class="unlock__told">
-            <span role="status">{told}</span> <span role="timer">{wait_left}</span>
-        </p>
-        <Keypad
-            on_key=press
-            clear_label=t!(w, clear)
-            erase_label=t!(w, erase_digit)
-            start=Corner::Empty
-            label=prompt
-        />
+        {pad}
         {passkey}
+        <Button label=move || turn_words().to_owned() kind=ButtonKind::Text on_press=turn/>
     }
 }
