@@ -194,6 +194,7 @@ impl Tablet {
                 venues: Vec::new(),
                 staff: Vec::new(),
             },
+            before: None,
         };
         self.inner.vault.keep_device(&enrolled).await.map_err(told)?;
         self.inner.vault.first_unlock(fixture::staff(1), &signed_in, PIN).await.map_err(told)?;

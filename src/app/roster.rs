@@ -57,7 +57,7 @@ use yingke_core::{
     stamp::Stamper,
     sync::{Filled, News, Trouble, TurnError, retry_at, turn},
     time::{DAY_MS, Day, Millis},
-    wire::v1::{Directory, Refusal, SignedIn, Staff, Venue},
+    wire::v1::{Directory, KnownTablet, Refusal, SignedIn, Staff, Venue},
 };
 
 use crate::browser::{
@@ -179,6 +179,8 @@ pub struct Status {
     pub letters: usize,
     /// Who has unlocked here before, and so can write one down.
     pub letter_boxes: BTreeSet<StaffId>,
+    /// The tablet that the endpoint knew by this one's name before it was enrolled just now.
+    pub before: Option<KnownTablet>,
 }
 
 impl Status {
@@ -209,6 +211,7 @@ impl Status {
             mended: None,
             letters: 0,
             letter_boxes: BTreeSet::new(),
+            before: None,
         }
     }
 }
@@ -573,6 +576,7 @@ impl Roster {
         self.fetch_packs().await;
         self.copy_anew();
         browser.tabs().tell_written();
+        self.status.update(|status| status.before = enrolled.before);
         self.door.set(Door::Locked);
         spawn_local(self.sync_forever());
         Ok(())

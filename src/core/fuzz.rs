@@ -119,6 +119,7 @@ fn what_comes_over_the_wire() {
             at: None,
             corrected: None,
             numbers: None,
+            unsent: Some(3),
         };
         let mut bytes = serde_json::to_vec(&push).unwrap();
         altered(u, &mut bytes)?;

@@ -66,6 +66,8 @@ pub struct Outgoing {
     pub corrected: Option<Stamp>,
     /// Where few card numbers are left.
     pub numbers: Option<NumbersWanted>,
+    /// Changes that stay here when this has gone out: the rest of the tail, and what is in the tray.
+    pub unsent: u32,
 }
 
 /// How long a device keeps its own changes after the endpoint has accepted them. An endpoint that is restored from a
@@ -77,6 +79,12 @@ pub const KEPT_FOR_RESTORE_MS: i64 = 30 * DAY_MS;
 #[must_use]
 pub fn is_kept_for_restore(accepted_at: Millis, heard: Millis) -> bool {
     heard.since(accepted_at) < KEPT_FOR_RESTORE_MS
+}
+
+/// So many, as a push says it.
+#[must_use]
+pub fn count_of(changes: usize) -> u32 {
+    u32::try_from(changes).unwrap_or(u32::MAX)
 }
 
 /// Why an answer is not taken in that comes from another epoch than the one that is read: its ranks and numbers mean

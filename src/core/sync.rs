@@ -159,6 +159,7 @@ fn push(outgoing: &Outgoing, at: Option<Cut>) -> Push {
         at,
         corrected: outgoing.corrected,
         numbers: outgoing.numbers.clone(),
+        unsent: Some(outgoing.unsent),
     };
     for change in &outgoing.tail {
         match change {

@@ -336,8 +336,11 @@ pub async fn device(command: settings::Device, now: Millis) -> Result<String, Ad
                 let revoked = device.revoked_at.map_or(String::new(), |at| format!(", revoked {}{wiped}", when(at)));
                 let venue = venue.map_or("?", |venue| venue.name.as_str());
                 let copy = device.copy_of.map_or(String::new(), |origin| format!(", a copy of {}", origin.0));
+                let unsent = device.unsent.map_or(String::new(), |unsent| {
+                    format!(", at least {} unsent at {}", unsent.changes, when(unsent.at))
+                });
                 let (number, seen) = (device.number.0, when(device.seen_at));
-                format!("{number} {} {venue}{copy}, last seen {seen}{revoked}\n", device.name)
+                format!("{number} {} {venue}{copy}, last seen {seen}{unsent}{revoked}\n", device.name)
             };
             Ok(devices.iter().map(line).collect())
         }

@@ -56,6 +56,8 @@ pub struct Push {
     corrected: Option<Stamp>,
     #[serde(default)]
     numbers: Option<NumbersWanted>,
+    #[serde(default)]
+    pub unsent: Option<u32>,
 }
 
 impl fmt::Debug for Push {

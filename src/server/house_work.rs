@@ -2,7 +2,7 @@
 //! line, within what their post may do.
 
 use yingke_core::{
-    id::{OrganisationId, StaffId},
+    id::{OrganisationId, StaffId, VenueId},
     permit::{HouseWork, does_house_work, stands_above},
     time::{DAY_MS, Millis},
     wire::v1::{HouseDeed, HouseDone, KnownTablet, Staff, Tablets},
@@ -13,7 +13,7 @@ use crate::{
     house::House,
     keys,
     ledger::LedgerError,
-    register::{DeviceRow, Register},
+    register::{Device, DeviceRow, Register},
 };
 
 /// A code that is given out from a tablet is used within the day.
@@ -47,14 +47,24 @@ impl From<LedgerError> for NotDone {
 /// [`NotDone`]
 pub async fn tablets(register: &dyn Register, house: &House, me: &Staff, now: Millis) -> Result<Tablets, NotDone> {
     may(me, HouseWork::EnrolTablets)?;
-    let tablets = of_venue(register, house.organisation, me).await?.into_iter().map(|tablet| KnownTablet {
-        number: tablet.number,
-        name: tablet.name,
-        enrolled_at: tablet.enrolled_at,
-        seen_at: tablet.seen_at,
-        revoked_at: tablet.revoked_at,
+    let tablets = of_venue(register, house.organisation, me.venue).await?;
+    Ok(Tablets { tablets: tablets.into_iter().map(KnownTablet::from).collect(), server_time: now })
+}
+
+/// The tablet that a new one takes the place of by its name: of those that were here since their enrolment, the last heard of.
+/// One that was shut out hands in what it holds, and is no loss.
+///
+/// # Errors
+/// [`LedgerError`]
+pub async fn namesake(register: &dyn Register, new: &Device) -> Result<Option<KnownTablet>, LedgerError> {
+    let mut known = of_venue(register, new.organisation, new.venue).await?;
+    known.retain(|tablet| {
+        tablet.number != new.number
+            && tablet.name == new.name
+            && tablet.revoked_at.is_none()
+            && tablet.seen_at > tablet.enrolled_at
     });
-    Ok(Tablets { tablets: tablets.collect(), server_time: now })
+    Ok(known.into_iter().max_by_key(|tablet| tablet.seen_at).map(KnownTablet::from))
 }
 
 /// Does one thing, whole or not at all.
@@ -114,7 +124,7 @@ pub async fn run(
         }
         HouseDeed::RevokeTablet { number } => {
             may(me, HouseWork::RevokeTablet)?;
-            let known = of_venue(register, organisation, me).await?;
+            let known = of_venue(register, organisation, me.venue).await?;
             if !known.iter().any(|tablet| tablet.number == number) {
                 return Err(NotDone::Unknown);
             }
@@ -152,10 +162,10 @@ fn of_my_venue<'a>(house: &'a House, me: &Staff) -> impl Iterator<Item = &'a Sta
 async fn of_venue(
     register: &dyn Register,
     organisation: OrganisationId,
-    me: &Staff,
+    venue: VenueId,
 ) -> Result<Vec<DeviceRow>, LedgerError> {
     let mut tablets = register.devices(organisation).await?;
-    tablets.retain(|tablet| tablet.venue == me.venue);
+    tablets.retain(|tablet| tablet.venue == venue);
     tablets.sort_by_key(|tablet| tablet.number);
     Ok(tablets)
 }

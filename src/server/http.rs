@@ -43,11 +43,12 @@ use tower_http::{
 };
 use yingke_core::{
     id::{OrganisationId, StaffId},
+    journal::count_of,
     time::{DAY_MS, Millis},
     wire::v1::{
         Answer, BLOCKS, BODY_BYTES_MAX, BlobKept, ChangePin, Directory, Enrol, Enrolled, HandIn, HandedIn, HouseAsk,
-        HouseDeed, HouseDone, Me, PUSH_CHANGES_MAX, PublishedPacks, Push, Remind, Reminders as Reminding, Renumber,
-        SignIn, SignedIn, Staff, Tablets, VERSION, Verdict, base64_text,
+        HouseDeed, HouseDone, KnownTablet, Me, PUSH_CHANGES_MAX, PublishedPacks, Push, Remind, Reminders as Reminding,
+        Renumber, SignIn, SignedIn, Staff, Tablets, VERSION, Verdict, base64_text,
     },
 };
 
@@ -313,7 +314,8 @@ routes! {
     get "/v1/events" events, About::new("Server-sent events: `{\"number\": N}` whenever there is something new, and a \
         comment now and then. A hint may be late or lost; the pull is the truth.").by(Who::Tablet).streams();
     post "/v1/enrol" enrol, About::new("A tablet presents the code that a supervisor was given, and gets its number and \
-        token.").takes::<Enrol>().gives::<Enrolled>().or(&[403, 429]);
+        token; and hears of the one that was known by its name at the venue, with what that one had not sent.")
+        .takes::<Enrol>().gives::<Enrolled>().or(&[403, 429]);
     post "/v1/renumber" renumber, About::new("A tablet whose push was answered with `cloned` gets a number and a token of \
         its own. What it has made stays as it is, and people's tokens and keys on it stay good. 409 for one that is not \
         behind what was pushed in its name, or of which there are too many copies.").by(Who::Tablet).takes::<Renumber>()
@@ -419,9 +421,17 @@ async fn exchange_with(
     let (house, secrets) = (app.register.house(organisation).await?, app.register.secrets(organisation).await?);
     let versions = Versions { directory: house.directory().version, known_phones: app.known.version(organisation) };
     let caller = Caller { device, person };
+    let unsent = push.unsent;
     let begun = Instant::now();
     let answer = exchange::run(&*app.ledger, &house, &secrets, caller, push, versions, app.now()).await?;
     app.metrics.synced(&answer, begun.elapsed());
+    // What was not taken stays there too.
+    let not_taken = answer.verdicts.iter().filter(|verdict| !matches!(verdict, Verdict::Accepted { .. })).count();
+    let unsent = unsent.map(|unsent| unsent.saturating_add(count_of(not_taken)));
+    // What was taken is taken, whether it can be noted or not who was here.
+    if let Err(error) = app.register.note_contact(device, unsent, app.now()).await {
+        tracing::warn!(%error, device = device.number.0, "that device {} was here is not noted: {error}", device.number.0);
+    }
     let new = answer.verdicts.iter().filter_map(|verdict| match verdict {
         Verdict::Accepted { number, had: false, .. } => Some(*number),
         _ => None,
@@ -552,7 +562,8 @@ async fn enrol(
     let device = enrolled.ok_or_else(Problem::code)?;
     app.code_tries.succeeded(&address);
     tracing::info!(device = device.number.0, "enrolled device {}", device.number.0);
-    enrolled_as(&app, device, token, now).await
+    let before = house_work::namesake(&*app.register, &device).await?;
+    enrolled_as(&app, device, token, before, now).await
 }
 
 /// Two tablets with one number would give out the same numbers: the one that is behind goes on under another.
@@ -567,7 +578,7 @@ async fn renumber(
     let device = renumbered.ok_or_else(Problem::not_cloned)?;
     let (number, copied) = (device.number.0, before.number.0);
     tracing::warn!(device = number, copied, "a copy of device {copied} goes on as device {number}");
-    enrolled_as(&app, device, token, now).await
+    enrolled_as(&app, device, token, None, now).await
 }
 
 /// What a tablet is told of itself.
@@ -575,6 +586,7 @@ async fn enrolled_as(
     app: &App,
     device: register::Device,
     token: String,
+    before: Option<KnownTablet>,
     now: Millis,
 ) -> Result<Json<Enrolled>, Problem> {
     let house = app.register.house(device.organisation).await?;
@@ -587,6 +599,7 @@ async fn enrolled_as(
         epoch: app.ledger.epoch(device.organisation).await?,
         server_time: now,
         directory: house.directory(),
+        before,
     }))
 }
 

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use yingke_core::{
     id::{ChangeId, DeviceNumber, OrganisationId, StaffId, VenueId},
-    time::Millis,
-    wire::v1::{Staff, Venue},
+    time::{MINUTE_MS, Millis},
+    wire::v1::{KnownTablet, Staff, Unsent, Venue},
 };
 
 use crate::{
@@ -53,7 +53,19 @@ pub struct DeviceRow {
     pub wiped_at: Option<Millis>,
     /// The tablet that it was copied from.
     pub copy_of: Option<DeviceNumber>,
+    /// `None` also once it has handed all of it in.
+    pub unsent: Option<Unsent>,
 }
+
+impl From<DeviceRow> for KnownTablet {
+    fn from(row: DeviceRow) -> Self {
+        let DeviceRow { number, name, enrolled_at, seen_at, revoked_at, unsent, .. } = row;
+        Self { number, name, enrolled_at, seen_at, revoked_at, unsent }
+    }
+}
+
+/// How old the note of a tablet's last contact may be: one that asks all day and has nothing costs a write now and then only.
+pub const CONTACT_MS: i64 = 5 * MINUTE_MS;
 
 /// What a person's token stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,6 +140,9 @@ pub trait Register: Send + Sync + std::fmt::Debug {
     ) -> Result<Option<Device>, LedgerError>;
     async fn bearer(&self, token_hash: [u8; 32]) -> Result<Bearer, LedgerError>;
     async fn devices(&self, organisation: OrganisationId) -> Result<Vec<DeviceRow>, LedgerError>;
+    /// Notes that a tablet was here, and what it says that it has not sent. What is noted already, and no older than
+    /// [`CONTACT_MS`], costs no write.
+    async fn note_contact(&self, device: &Device, unsent: Option<u32>, now: Millis) -> Result<(), LedgerError>;
     /// `false` if there is no such tablet, or it was revoked before. Nobody is reminded on it any more.
     async fn revoke(
         &self,

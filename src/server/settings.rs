@@ -409,7 +409,7 @@ pub enum Device {
         #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=366))]
         days: u32,
     },
-    /// Say which tablets there are, and when each was here last
+    /// Say which tablets there are, when each was here last, and how much it had not sent then at least
     List {
         #[command(flatten)]
         data: Data,

@@ -1,4 +1,5 @@
-//! A tablet that was shut out: what is unsent is handed in sealed, then nothing is left that opens, and it says so.
+//! A tablet that was shut out: what is unsent is handed in sealed, then nothing is left that opens, and it says so. And one
+//! whose storage was cleared: what is lost is said.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +7,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::json;
 
 use crate::{
-    house::{LIN_YUE, Server, Tablet, VENUE},
+    house::{LI_WEI, LIN_YUE, Server, Tablet, VENUE, WU_SHAN},
     leads::{self, Lead},
 };
 
@@ -135,4 +136,49 @@ async fn a_locked_tablet_that_cannot_hand_in_keeps_everything_until_it_can() {
     // The outing and the lead.
     tablet.text("还没发送的2条记录").shown().await;
     assert!(server.run(&["device", "handed-in"]).await.contains("2 handed in"));
+}
+
+#[tokio::test]
+async fn a_tablet_whose_storage_was_cleared_says_what_may_be_lost() {
+    let mut server = Server::club().await;
+    let tablet = Tablet::of(LI_WEI, "M-01", &server).await;
+    tablet.button("全部已送达").shown().await;
+    // One change comes back refused and waits on the tablet: he was given another post by mistake.
+    server.kill().await;
+    server.run(&["staff", "role", LI_WEI.name, "--role", "consultant"]).await;
+    tablet.place("/desk/parameters").await;
+    tablet.button("投诉回复的小时数").tap().await;
+    tablet.field("改成").fill("12").await;
+    tablet.button("保存").tap().await;
+    tablet.status("投诉回复的小时数：12").shown().await;
+    server.start().await;
+    tablet.button("要重新登录").shown_in_minutes(2).await;
+    tablet.lock(LI_WEI).await;
+    tablet.unlock(LI_WEI).await;
+    tablet.place("/sync").await;
+    tablet.status("中心没收下1条").shown_in_minutes(2).await;
+    // And what is saved from here on the endpoint never hears of.
+    server.kill().await;
+    leads::begin_outing(&tablet).await;
+    capture(&tablet, "13805713311").await;
+
+    // Where the app runs it puts back what is unsent; the browser clears what nobody has open.
+    tablet.go("about:blank").await;
+    let everything = json!({ "origin": server.address(), "storageTypes": "all" });
+    tablet.devtools("Storage.clearDataForOrigin", everything).await;
+    server.start().await;
+    tablet.begin_tab().await;
+    tablet.enrol(&server).await;
+    tablet.text("中心记得叫M-01的平板").shown().await;
+    tablet.text("最后联系时，至少还有1条没送到。如果就是这台，那些可能已经丢失。").shown().await;
+    tablet.text("存过交接文件的，在任何一台平板的“同步”页收下").shown().await;
+
+    let listed = server.run(&["device", "list"]).await;
+    assert!(listed.lines().next().unwrap().contains(", at least 1 unsent at 20"), "{listed}");
+    tablet.unlock(WU_SHAN).await;
+    tablet.link("更多").tap().await;
+    tablet.button("同事与平板").tap().await;
+    tablet.tab("平板").tap().await;
+    tablet.tap_first("[role=list] button", &["M-01", "至少1条未送，"], &[]).await;
+    tablet.text("还没送到").shown().await;
 }

@@ -48,6 +48,7 @@ async fn a_body_that_is_wrong_in_any_way_is_answered_with_a_problem() {
         ("version of text", json(good.replacen("\"version\":1", "\"version\":\"1\"", 1)), (400, "version")),
         ("no counter", json(r#"{"version":1}"#.into()), (400, "malformed")),
         ("a negative counter", json(r#"{"version":1,"push_counter":-1}"#.into()), (400, "malformed")),
+        ("less than nothing unsent", json(r#"{"version":1,"push_counter":1,"unsent":-1}"#.into()), (400, "malformed")),
         ("changes of text", json(r#"{"version":1,"push_counter":1,"changes":"x"}"#.into()), (400, "malformed")),
         ("a mark of text", json(r#"{"version":1,"push_counter":1,"since":{"x":"y"}}"#.into()), (400, "malformed")),
         ("deep", json(format!("{{\"version\":1,\"push_counter\":1,\"x\":{}", "[".repeat(100_000))), (400, "malformed")),

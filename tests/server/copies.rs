@@ -8,7 +8,7 @@ use yingke_core::{
     id::{ChangeId, RecordId},
     journal::Journal,
     sync::{Trouble, TurnError},
-    wire::v1::{Directory, Verdict, WireChange},
+    wire::v1::{Directory, Push, Verdict, WireChange},
 };
 use yingke_server::settings::Data;
 
@@ -62,6 +62,7 @@ async fn a_copy_made_under_load_is_one_moment_and_comes_back_whole() {
     let (_child, address) = serve(&place.data).await;
     let (tablet, own) = writer(address).await;
     let before = push(&tablet, &own, 1, 20).await;
+    tablet.push(&Push { unsent: Some(4), ..world::push(1, Vec::new()) }).await;
     let secret = place.path().join("passphrase");
     fs::write(&secret, "松风体育的备份都放在这里面\n第二行\n").unwrap();
     let file = place.path().join("one.backup").display().to_string();
@@ -88,6 +89,8 @@ async fn a_copy_made_under_load_is_one_moment_and_comes_back_whole() {
     assert!(refused(&["restore", &file], &elsewhere.data).await.contains("passphrase"));
     let told = done(&[&["restore", &file], sealed.as_slice()].concat(), &elsewhere.data).await;
     assert!(told.contains("all agree") && told.contains("new epoch"), "{told}");
+    let listed = done(&["device", "list"], &elsewhere.data).await;
+    assert!(listed.lines().any(|line| line.contains(", at least 4 unsent at 20")), "{listed}");
     let (all, restored) = (ids(&place.data).await, ids(&elsewhere.data).await);
     assert!(restored.is_subset(&all) && before.iter().all(|id| restored.contains(id)));
     refused(&[&["restore", &file], sealed.as_slice()].concat(), &elsewhere.data).await;

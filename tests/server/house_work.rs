@@ -4,12 +4,12 @@ use yingke_core::{
     audience::Role,
     fixture,
     id::{DeviceNumber, StaffId},
-    time::DAY_MS,
-    wire::v1::{Enrol, Enrolled, HouseAsk, HouseDeed, HouseDone, Staff, Tablets, VERSION},
+    time::{DAY_MS, MINUTE_MS},
+    wire::v1::{Enrol, Enrolled, HouseAsk, HouseDeed, HouseDone, KnownTablet, Push, Staff, Tablets, Unsent, VERSION},
 };
-use yingke_server::keys;
+use yingke_server::{keys, register::CONTACT_MS};
 
-use crate::world::{self, PIN, Reply, Tablet, World};
+use crate::world::{self, PIN, Reply, Tablet, World, push};
 
 const MANAGER: u8 = 6;
 const SUPERVISOR: u8 = 7;
@@ -102,6 +102,103 @@ async fn a_code_from_a_tablet_enrols_at_its_own_venue_for_a_day() {
     for uses in [0, 51] {
         refused(&supervisor, HouseDeed::NewCode { uses }, 400, "malformed").await;
     }
+}
+
+/// A tablet, as those who look after it see it.
+async fn seen(manager: &Tablet, tablet: &Tablet) -> KnownTablet {
+    let listed: Tablets = manager.get("/v1/tablets").await.json();
+    listed.tablets.into_iter().find(|known| known.number == tablet.device()).unwrap()
+}
+
+/// It syncs, has nothing to bring, and says what it keeps.
+async fn says(tablet: &Tablet, unsent: Option<u32>) {
+    tablet.push(&Push { unsent, ..push(9, Vec::new()) }).await;
+}
+
+#[tokio::test]
+async fn those_who_look_after_a_tablet_see_when_it_was_here_and_what_it_had_not_sent() {
+    let world = world().await;
+    let (manager, tablet) = (world.tablet_of(MANAGER).await, world.tablet_of(CONSULTANT).await);
+    assert_eq!(seen(&manager, &tablet).await.unsent, None);
+    world.pass(DAY_MS);
+    says(&tablet, Some(3)).await;
+    let noted = KnownTablet { seen_at: world.now(), ..seen(&manager, &tablet).await };
+    assert_eq!(noted.unsent, Some(Unsent { changes: 3, at: world.now() }));
+    assert_eq!(seen(&manager, &tablet).await, noted);
+    // What is noted already costs no write, until it has grown old.
+    world.pass(CONTACT_MS - 1);
+    says(&tablet, Some(3)).await;
+    assert_eq!(seen(&manager, &tablet).await, noted);
+    world.pass(1);
+    says(&tablet, Some(3)).await;
+    assert_eq!(seen(&manager, &tablet).await.unsent, Some(Unsent { changes: 3, at: world.now() }));
+    world.pass(1);
+    says(&tablet, Some(0)).await;
+    let sent = seen(&manager, &tablet).await;
+    assert_eq!((sent.seen_at, sent.unsent), (world.now(), Some(Unsent { changes: 0, at: world.now() })));
+    // An app of before does not say; what is known of it stands.
+    world.pass(CONTACT_MS);
+    says(&tablet, None).await;
+    assert_eq!(seen(&manager, &tablet).await, KnownTablet { seen_at: world.now(), ..sent });
+}
+
+#[tokio::test]
+async fn a_turn_says_what_it_leaves_behind() {
+    let world = world().await;
+    let (manager, tablet) = (world.tablet_of(MANAGER).await, world.tablet_of(CONSULTANT).await);
+    // The second is refused, and waits for its author.
+    for audience in [world.own(CONSULTANT), world.own(ELSEWHERE)] {
+        tablet.save(CONSULTANT, &audience, tablet.new_record(world.now()), world.now(), &[("name", "李娜")]).await;
+    }
+    for _ in 0..2 {
+        tablet.turn().await.unwrap();
+        assert_eq!(seen(&manager, &tablet).await.unsent, Some(Unsent { changes: 1, at: world.now() }));
+    }
+}
+
+#[tokio::test]
+async fn a_tablet_that_is_enrolled_again_hears_what_the_one_before_it_had_not_sent() {
+    let world = world().await;
+    let before = async |name: &str| {
+        let asked = Enrol { version: VERSION, code: world::CODE.into(), name: name.into() };
+        let enrolled: Enrolled = world::post(world.address, "/v1/enrol", &[], &asked).await.unwrap().json();
+        enrolled.before
+    };
+    let first = world.tablet().await;
+    assert_eq!(first.enrolled.before, None);
+    // One whose answer was lost was never here.
+    world.pass(MINUTE_MS);
+    assert_eq!(before("A-01").await, None);
+    says(&first, Some(2)).await;
+    let known = KnownTablet {
+        number: first.device(),
+        name: "A-01".into(),
+        enrolled_at: world.now().plus(-MINUTE_MS),
+        seen_at: world.now(),
+        revoked_at: None,
+        unsent: Some(Unsent { changes: 2, at: world.now() }),
+    };
+    world.pass(DAY_MS);
+    assert_eq!(before(" A-01 ").await, Some(known.clone()));
+    assert_eq!(before("A-02").await, None);
+    // The last one that was here counts.
+    let second = world.tablet().await;
+    assert_eq!(second.enrolled.before, Some(known));
+    world.pass(1);
+    says(&second, Some(0)).await;
+    assert_eq!(before("A-01").await.map(|tablet| tablet.number), Some(second.device()));
+    // One that was shut out hands in what it has; the one before it may be the same as ever.
+    let manager = world.tablet_of(MANAGER).await;
+    done(&manager, HouseDeed::RevokeTablet { number: second.device() }).await;
+    assert_eq!(before("A-01").await.map(|tablet| tablet.number), Some(first.device()));
+    // At another venue it is another's name.
+    world
+        .ledger
+        .add_code(world.organisation(), world.elsewhere, keys::code_hash("20261133"), 1, world.now().plus(1))
+        .await
+        .unwrap();
+    let elsewhere = Tablet::enrol_with(world.address, "20261133").await;
+    assert_eq!(elsewhere.enrolled.before, None);
 }
 
 #[tokio::test]

@@ -93,6 +93,7 @@ async fn a_strangers_credentials_reach_nothing_by_any_route() {
         at: None,
         corrected: None,
         numbers: None,
+        unsent: None,
     };
     // The third tablet of ours reminds as the first of theirs does not.
     let ours_reminded: Vec<_> = ours.headers().into_iter().chain([(JSON.0.into(), JSON.1.into())]).collect();

@@ -254,6 +254,7 @@ pub fn push(push_counter: u64, changes: Vec<WireChange>) -> Push {
         at: None,
         corrected: None,
         numbers: None,
+        unsent: None,
     }
 }
 

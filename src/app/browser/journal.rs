@@ -28,7 +28,7 @@ use yingke_core::{
     change::{Change, Ranked},
     codec,
     id::{ChangeId, OrganisationId, StaffId},
-    journal::{AppendError, Journal, OTHER_EPOCH, Outgoing, TailChange, is_kept_for_restore},
+    journal::{AppendError, Journal, OTHER_EPOCH, Outgoing, TailChange, count_of, is_kept_for_restore},
     number::Numbers,
     replica::{Chunk, Extent, Replica},
     stamp::Stamp,
@@ -902,7 +902,7 @@ impl Journal for BrowserJournal {
     }
 
     async fn begin_push(&self, changes_max: usize) -> Result<Outgoing, AppendError> {
-        let write = self.database.write(&[JOURNAL, META], async |tx| {
+        let write = self.database.write(&[JOURNAL, TRAY, META], async |tx| {
             self.check_leader(tx).await?;
             let push_counter = number(tx.get(META, PUSH_COUNTER_ROW)?.bytes().await?) + 1;
             tx.put(META, PUSH_COUNTER_ROW, &push_counter.to_be_bytes())?;
@@ -910,14 +910,16 @@ impl Journal for BrowserJournal {
             let corrected = tx.get(META, CORRECTED_ROW)?;
             let numbers = tx.get(META, NUMBERS_ROW)?;
             let marks = tx.all(META, &Range::Under(MARK_ROWS.into()))?;
+            let tray = tx.keys(TRAY, &Range::All)?;
             let epoch = epoch.bytes().await?;
             let corrected = corrected.bytes().await?.map(|bytes| Stamp::from_number(number(Some(bytes))));
             let numbers = numbers_of(numbers.bytes().await?);
             let marks = marks.by_text().await?;
+            let refused = tray.texts().await?.len();
             let found = self.find_tail(tx, changes_max, PUSH_BYTES_MAX).await?;
-            Ok((push_counter, epoch, corrected, numbers, marks, found))
+            Ok((push_counter, epoch, corrected, numbers, marks, refused, found))
         });
-        let (push_counter, epoch, corrected, numbers, marks, found) = write.await?;
+        let (push_counter, epoch, corrected, numbers, marks, refused, found) = write.await?;
         self.note_found(&found);
         let read: BTreeMap<Audience, StreamMark> = marks
             .iter()
@@ -930,10 +932,12 @@ impl Journal for BrowserJournal {
         self.asked_since.borrow_mut().clone_from(&since);
         let opener = Opener { session: self.vault.session(), organisation: self.vault.organisation() };
         let tail = join_all(found.rows.iter().map(|(_, row, _)| opener.outgoing(row))).await;
+        let tail: Vec<TailChange> = tail.into_iter().flatten().collect();
         Ok(Outgoing {
             epoch: epoch.and_then(|epoch| String::from_utf8(epoch).ok()),
             push_counter,
-            tail: tail.into_iter().flatten().collect(),
+            unsent: count_of(found.all.len() - tail.len() + refused),
+            tail,
             more: found.more,
             since,
             corrected,

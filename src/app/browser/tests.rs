@@ -141,6 +141,7 @@ fn enrolled() -> Enrolled {
             venues: Vec::new(),
             staff: Vec::new(),
         },
+        before: None,
     }
 }
 

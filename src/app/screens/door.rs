@@ -107,13 +107,26 @@ fn Doorpost() -> impl IntoView {
     }
 }
 
-/// What came back from the second copy when the page was opened.
+/// What came back from the second copy when the page was opened; and what may be lost of a tablet that was enrolled again.
 #[component]
 pub fn CameBack() -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
     let mended = Memo::new(move |_| roster.status().mended);
-    move || {
+    let before = Memo::new(move |_| roster.status().before);
+    let lost = move || {
+        let before = before.get()?;
+        let told = move || {
+            let words = w.get();
+            let when = |at| format::moment(words, at, roster.minute(), roster.utc_offset_minutes());
+            match before.unsent.filter(|unsent| unsent.changes > 0) {
+                Some(unsent) => words.before_unsent(&before.name, when(unsent.at), unsent.changes),
+                None => words.before_sent(&before.name, when(before.seen_at)),
+            }
+        };
+        Some(view! { <Banner tone=Tone::Unsent icon=Icon::Warn text=told second=t!(w, before_do)/> })
+    };
+    let back = move || {
         let mended = mended.get()?;
         let told = move || {
             let words = w.get();
@@ -129,7 +142,8 @@ pub fn CameBack() -> impl IntoView {
             refused => w.get().mended_refused(refused),
         };
         Some(view! { <Banner tone=Tone::Unsent icon=Icon::Info text=told second=refused/> })
-    }
+    };
+    view! { {back} {lost} }
 }
 
 #[component]

@@ -9,7 +9,7 @@ use yingke_core::{
     permit::{HouseWork, stands_above},
     sync::Trouble,
     time::Millis,
-    wire::v1::{HouseDeed, HouseDone, KnownTablet, Staff},
+    wire::v1::{HouseDeed, HouseDone, KnownTablet, Staff, Unsent},
 };
 
 use super::{door::role_word, people::GiveSheet, shell::Pill};
@@ -152,8 +152,11 @@ fn TabletList(open: RwSignal<Option<Open>>, asked: RwSignal<u32>) -> impl IntoVi
     let row = move |tablet: KnownTablet| {
         let (name, number) = (tablet.name.clone(), tablet.number);
         let (seen_at, revoked_at) = (tablet.seen_at, tablet.revoked_at);
-        let second =
-            Signal::derive(move || vec![seen_text(w.get(), seen_at, roster.minute(), roster.utc_offset_minutes())]);
+        let unsent = tablet.unsent.filter(|unsent| unsent.changes > 0);
+        let second = Signal::derive(move || {
+            let seen = seen_text(w.get(), seen_at, roster.minute(), roster.utc_offset_minutes());
+            [seen].into_iter().chain(unsent.map(|unsent| unsent_text(w.get(), roster, unsent))).collect()
+        });
         let end = slot(move || {
             let tag = |tone, text: &str| Some(view! { <Tag tone text=text.to_owned()/> });
             if revoked_at.is_some() {
@@ -196,6 +199,11 @@ fn TabletList(open: RwSignal<Option<Open>>, asked: RwSignal<u32>) -> impl IntoVi
 
 fn seen_text(words: Words, seen_at: Millis, now: Millis, offset_minutes: i32) -> String {
     words.house_seen(format::moment(words, seen_at, now, offset_minutes))
+}
+
+fn unsent_text(words: Words, roster: Roster, unsent: Unsent) -> String {
+    let when = format::moment(words, unsent.at, roster.minute(), roster.utc_offset_minutes());
+    words.house_unsent(unsent.changes, when)
 }
 
 /// How one thing stands that was asked of the centre.
@@ -463,7 +471,7 @@ fn OneTablet(tablet: KnownTablet, on_close: Callback<()>) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
     let asking = Asking::new();
-    let KnownTablet { number, name, enrolled_at, seen_at, revoked_at } = tablet;
+    let KnownTablet { number, name, enrolled_at, seen_at, revoked_at, unsent } = tablet;
     let title = name.clone();
     let when = move |at: Millis| format::moment(w.get(), at, roster.minute(), roster.utc_offset_minutes());
     let revoke = Callback::new(move |()| {
@@ -495,6 +503,9 @@ fn OneTablet(tablet: KnownTablet, on_close: Callback<()>) -> impl IntoView {
                 <dl class="fact-list fact-list--close">
                     <FactRow label=t!(w, house_number)>{number.0.to_string()}</FactRow>
                     <FactRow label=t!(w, house_seen_at)>{move || when(seen_at)}</FactRow>
+                    {unsent.map(|unsent| view! {
+                        <FactRow label=t!(w, house_unsent_label)>{move || unsent_text(w.get(), roster, unsent)}</FactRow>
+                    })}
                     <FactRow label=t!(w, house_enrolled_at)>{move || when(enrolled_at)}</FactRow>
                     {revoked_at.map(|at| view! { <FactRow label=t!(w, house_revoked)>{move || when(at)}</FactRow> })}
                 </dl>

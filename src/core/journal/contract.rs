@@ -82,6 +82,7 @@ macro_rules! journal_contract {
             few_card_numbers_are_asked_for_more
             a_stamp_that_was_set_forward_is_told_from_then_on
             an_answer_of_another_epoch_is_not_taken_in
+            what_does_not_go_out_is_counted
         }
     };
 }
@@ -397,6 +398,25 @@ pub async fn a_papers_number_that_another_tab_gave_is_not_kept_twice(tab: impl T
     assert_eq!(other.count_unsent().await, 1);
     other.save(&agreement(2, "A1025", &next_numbers(&other).await.1)).await;
     assert_eq!(other.count_unsent().await, 2);
+}
+
+/// The rest of the tail, and what was refused and nobody has sent again.
+pub async fn what_does_not_go_out_is_counted(tab: impl Tab) {
+    tab.open().await;
+    let counted = async |changes_max| {
+        let outgoing = tab.journal().begin_push(changes_max).await.expect("a journal that is well gives what goes out");
+        (outgoing.tail.len(), outgoing.more, outgoing.unsent)
+    };
+    assert_eq!(counted(2).await, (0, false, 0));
+    let changes = [1, 2, 3].map(lead);
+    for change in &changes {
+        tab.save(change).await;
+    }
+    assert_eq!(counted(2).await, (2, true, 1));
+    let [kept, refused, _] = &changes;
+    let refusal = vec![(refused.change.id(), Refusal::UnknownAuthor)];
+    tab.take_in(&News { refused: refusal, ..news("e1", &[kept], &[], 1) }).await;
+    assert_eq!(counted(2).await, (1, false, 1));
 }
 
 pub async fn few_card_numbers_are_asked_for_more(tab: impl Tab) {

@@ -22,7 +22,7 @@ use crate::{
     audience::Audience,
     change::Ranked,
     id::{ChangeId, DeviceNumber, StaffId},
-    journal::is_kept_for_restore,
+    journal::{count_of, is_kept_for_restore},
     number::Numbers,
     probe,
     record::Record,
@@ -693,14 +693,16 @@ impl Journal for MemoryJournal {
                 }
             }
             self.asked_since.borrow_mut().clone_from(&since);
+            let staying = lies.tail().skip(changes_max).count();
             Ok(Outgoing {
                 epoch: lies.epoch.clone(),
                 push_counter: lies.push_counter,
                 tail: lies.tail().take(changes_max).map(|(_, row)| self.outgoing(row)).collect(),
-                more: lies.tail().nth(changes_max).is_some(),
+                more: staying > 0,
                 since,
                 corrected: lies.corrected,
                 numbers: lies.numbers.wanted(),
+                unsent: count_of(staying + lies.tray.len()),
             })
         });
         write.await

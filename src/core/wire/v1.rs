@@ -192,6 +192,10 @@ pub struct Push {
     /// Asks for more card numbers, whoever is unlocked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub numbers: Option<NumbersWanted>,
+    /// Changes that stay on the device besides those of this push and that the endpoint does not have: the rest of the tail,
+    /// and what was refused and waits for its author.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsent: Option<u32>,
 }
 
 /// A device has few card numbers left. Asked twice with the same `to`, the same are given again.
@@ -440,6 +444,9 @@ pub struct Enrolled {
     pub epoch: String,
     pub server_time: Millis,
     pub directory: Directory,
+    /// A tablet that was known by this name at this venue before: the same one perhaps, with its storage cleared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<KnownTablet>,
 }
 
 /// `POST /v1/renumber`, with the token of a tablet that is a copy of another: it gets a number and a token of its own, as
@@ -563,6 +570,17 @@ pub struct KnownTablet {
     pub seen_at: Millis,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<Millis>,
+    /// Absent where the tablet has never said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsent: Option<Unsent>,
+}
+
+/// What a tablet said last of what the endpoint does not have. It may have saved more since, so this much at least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
+pub struct Unsent {
+    pub changes: u32,
+    pub at: Millis,
 }
 
 /// `GET /v1/tablets`: those of the person's venue, by number.
@@ -936,6 +954,7 @@ mod tests {
             at: Some(Cut::of(&marks)),
             corrected: None,
             numbers: None,
+            unsent: None,
         };
         expect![[r#"{"version":1,"epoch":"e1","push_counter":9,"at":{"number":7,"sum":5593658130210750617}}"#]]
             .assert_eq(&serde_json::to_string(&push).unwrap());
@@ -963,6 +982,32 @@ mod tests {
         let answer = r#"{"version":1,"epoch":"e1","server_time":0,"verdicts":[],"directory":"","known_phones":""}"#;
         assert_eq!(serde_json::from_str::<Answer>(answer).unwrap().numbers, None);
         assert_eq!(serde_json::from_str::<Push>(r#"{"version":1,"push_counter":9}"#).unwrap().numbers, None);
+    }
+
+    #[test]
+    fn what_stays_unsent_on_the_wire() {
+        let read = |text: &str| serde_json::from_str::<Push>(text);
+        let push = read(r#"{"version":1,"push_counter":9,"unsent":3}"#).unwrap();
+        assert_eq!(push.unsent, Some(3));
+        expect![[r#"{"version":1,"push_counter":9,"unsent":3}"#]].assert_eq(&serde_json::to_string(&push).unwrap());
+        // A tablet of before does not say.
+        assert_eq!(read(r#"{"version":1,"push_counter":9}"#).unwrap().unsent, None);
+        for none in ["-1", "0.5", "4294967296", "\"3\""] {
+            assert!(read(&format!(r#"{{"version":1,"push_counter":9,"unsent":{none}}}"#)).is_err(), "{none}");
+        }
+        let mut tablet = KnownTablet {
+            number: DeviceNumber(7),
+            name: "A-07".into(),
+            enrolled_at: fixture::NOW,
+            seen_at: fixture::NOW,
+            revoked_at: None,
+            unsent: Some(Unsent { changes: 3, at: fixture::NOW }),
+        };
+        expect![[r#"{"number":7,"name":"A-07","enrolled_at":1795312800000,"seen_at":1795312800000,"unsent":{"changes":3,"at":1795312800000}}"#]]
+            .assert_eq(&serde_json::to_string(&tablet).unwrap());
+        tablet.unsent = None;
+        let of_before = r#"{"number":7,"name":"A-07","enrolled_at":1795312800000,"seen_at":1795312800000}"#;
+        assert_eq!(serde_json::from_str::<KnownTablet>(of_before).unwrap(), tablet);
     }
 
     #[test]
@@ -997,6 +1042,7 @@ mod tests {
             at: None,
             corrected: Some(Stamp::at(fixture::NOW)),
             numbers: None,
+            unsent: None,
         };
         expect![[r#"{"version":1,"push_counter":9,"since":{"desk:01000000000000000000000001":{"number":7,"count":1,"digest":18070275420242535299}},"corrected":"01a200fb5100-0000"}"#]].assert_eq(&serde_json::to_string(&push).unwrap());
         let page = Page { streams: marks, more: true, ..Page::default() };
@@ -1039,6 +1085,7 @@ mod tests {
                 at: u.arbitrary::<bool>()?.then_some(Cut { number: u.arbitrary()?, sum: u.arbitrary()? }),
                 corrected: None,
                 numbers: None,
+                unsent: Some(2),
             };
             let mut bytes = serde_json::to_vec(&push).unwrap();
             for _ in 0..u.int_in_range(1..=4)? {

@@ -62,6 +62,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/postgres/010_reminders.sql"),
     include_str!("migrations/postgres/011_packs.sql"),
     include_str!("migrations/postgres/012_staff_before.sql"),
+    include_str!("migrations/postgres/013_unsent.sql"),
 ];
 /// Connections of one process: batches of one organisation wait for each other in any case.
 const CONNECTIONS_MAX: u32 = 16;

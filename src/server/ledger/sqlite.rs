@@ -57,6 +57,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/sqlite/011_reminders.sql"),
     include_str!("migrations/sqlite/012_packs.sql"),
     include_str!("migrations/sqlite/013_staff_before.sql"),
+    include_str!("migrations/sqlite/014_unsent.sql"),
 ];
 /// The name of the file in the data folder.
 pub const FILE: &str = "yingke.db";

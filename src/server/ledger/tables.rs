@@ -254,6 +254,11 @@ pub const TABLES: &[Table] = &[
         ],
         keys: 3,
     },
+    Table {
+        name: "device_unsent",
+        columns: &[("organisation", Bytes), ("device", Int), ("changes", Int), ("told_at", Int)],
+        keys: 2,
+    },
 ];
 
 /// One row, and the table it belongs to by its place in [`TABLES`].

@@ -17,13 +17,13 @@ use crate::{
     ledger::LedgerError,
     pack_check::Written,
     packs::Published,
-    register::{Bearer, DEVICE_COPIES_MAX, Device, DeviceRow, PersonToken, Register},
+    register::{Bearer, CONTACT_MS, DEVICE_COPIES_MAX, Device, DeviceRow, PersonToken, Register},
 };
 use yingke_core::{
     audience::Role,
     id::{ChangeId, DeviceNumber, OrganisationId, StaffId, VenueId},
     time::Millis,
-    wire::v1::{Staff, Venue},
+    wire::v1::{Staff, Unsent, Venue},
 };
 
 /// A row for a new tablet, and its number.
@@ -62,6 +62,12 @@ fn origin(row: &DbRow) -> Result<Option<DeviceNumber>, LedgerError> {
     let number = row.try_get::<Option<i64>, _>("origin")?;
     let number = number.map(u32::try_from).transpose().map_err(|_| damaged("a device number"))?;
     Ok(number.map(DeviceNumber))
+}
+
+/// What a row's tablet said last of what it had not sent.
+fn unsent(row: &DbRow) -> Result<Option<Unsent>, LedgerError> {
+    let Some(at) = row.try_get::<Option<i64>, _>("told_at")? else { return Ok(None) };
+    Ok(Some(Unsent { changes: small(row, "changes")?, at: Millis(at) }))
 }
 
 fn venue_of(row: &DbRow) -> Result<Venue, LedgerError> {
@@ -414,10 +420,13 @@ impl Register for ThisLedger {
     }
 
     async fn devices(&self, organisation: OrganisationId) -> Result<Vec<DeviceRow>, LedgerError> {
-        let select = "select device.*, farewell.said_at, device_copy.origin from device left join farewell \
+        let select = "select device.*, farewell.said_at, device_copy.origin, device_unsent.changes, device_unsent.told_at \
+                      from device left join farewell \
                       on farewell.organisation = device.organisation and farewell.device = device.number \
                       left join device_copy \
                       on device_copy.organisation = device.organisation and device_copy.number = device.number \
+                      left join device_unsent \
+                      on device_unsent.organisation = device.organisation and device_unsent.device = device.number \
                       where device.organisation = $1 order by device.number";
         sqlx::query(select)
             .bind(&organisation.bytes()[..])
@@ -425,6 +434,7 @@ impl Register for ThisLedger {
             .await?
             .iter()
             .map(|row| {
+                let wiped_at = row.try_get::<Option<i64>, _>("said_at")?.map(Millis);
                 Ok(DeviceRow {
                     number: device(row, "number")?,
                     venue: VenueId::from_bytes(array(row, "venue")?),
@@ -432,11 +442,52 @@ impl Register for ThisLedger {
                     enrolled_at: Millis(row.try_get("enrolled_at")?),
                     seen_at: Millis(row.try_get("seen_at")?),
                     revoked_at: row.try_get::<Option<i64>, _>("revoked_at")?.map(Millis),
-                    wiped_at: row.try_get::<Option<i64>, _>("said_at")?.map(Millis),
+                    wiped_at,
                     copy_of: origin(row)?,
+                    unsent: unsent(row)?.filter(|_| wiped_at.is_none()),
                 })
             })
             .collect()
+    }
+
+    async fn note_contact(&self, device: &Device, told: Option<u32>, now: Millis) -> Result<(), LedgerError> {
+        let (organisation, number) = (device.organisation.bytes(), i64::from(device.number.0));
+        let noted = sqlx::query(
+            "select device.seen_at, device_unsent.changes, device_unsent.told_at from device left join device_unsent \
+             on device_unsent.organisation = device.organisation and device_unsent.device = device.number \
+             where device.organisation = $1 and device.number = $2",
+        )
+        .bind(&organisation[..])
+        .bind(number)
+        .fetch_optional(&self.readers)
+        .await?;
+        let Some(noted) = noted else { return Ok(()) };
+        let is_fresh = |at: Millis| now.since(at) < CONTACT_MS;
+        let before = unsent(&noted)?;
+        let is_told = |told| before.is_some_and(|before| before.changes == told && is_fresh(before.at));
+        if is_fresh(Millis(noted.try_get("seen_at")?)) && told.is_none_or(is_told) {
+            return Ok(());
+        }
+        let mut tx = self.write().await?;
+        sqlx::query("update device set seen_at = $1 where organisation = $2 and number = $3 and seen_at < $1")
+            .bind(now.0)
+            .bind(&organisation[..])
+            .bind(number)
+            .execute(&mut *tx)
+            .await?;
+        if let Some(told) = told {
+            sqlx::query(
+                "insert into device_unsent (organisation, device, changes, told_at) values ($1, $2, $3, $4) \
+                 on conflict (organisation, device) do update set changes = excluded.changes, told_at = excluded.told_at",
+            )
+            .bind(&organisation[..])
+            .bind(number)
+            .bind(i64::from(told))
+            .bind(now.0)
+            .execute(&mut *tx)
+            .await?;
+        }
+        Ok(tx.commit().await?)
     }
 
     async fn revoke(
