@@ -791,6 +791,12 @@ impl Roster {
         Some(Me { id: staff, name: person.name.clone(), role: person.role, venue })
     }
 
+    /// The venue of whoever works, as the directory has it by now: its numbers may have been set since the unlock.
+    fn venue_now(self) -> Option<Venue> {
+        let me = self.me_now()?;
+        Some(self.describe(me.id).map_or(me.venue, |now| now.venue))
+    }
+
     /// Locks: keys and records leave the memory, unsent work goes on being sent.
     pub fn lock(self) {
         let inner = self.inner();

@@ -49,7 +49,7 @@ fn asked(sentence: impl Into<String>) -> AdminError {
 
 /// Letters of a name of a venue or person.
 pub const NAME_MAX: usize = 40;
-/// Venue parameters as the catalogue proposes them.
+/// Venue parameters as the catalogue proposes them; `venue set` sets others.
 const LEASE_DAYS: u32 = 14;
 const LOCK_MINUTES: u32 = 5;
 const PACKS: [&str; 2] = ["fitness", "sports"];
@@ -220,13 +220,36 @@ pub async fn venue(command: settings::Venue, now: Millis) -> Result<String, Admi
             ledger.close().await;
             Ok(format!("{name} {id}\n"))
         }
+        settings::Venue::Set { data, name, idle_minutes, lease_days } => {
+            if idle_minutes.or(lease_days).is_none() {
+                return Err(asked("say what to set: --idle-minutes, --lease-days, or both"));
+            }
+            let (ledger, organisation) = open(&data).await?;
+            let house = ledger.house(organisation).await?;
+            let before = &house.venues[&venue_named(&house, &name)?];
+            let venue = Venue {
+                lock_minutes: idle_minutes.unwrap_or(before.lock_minutes),
+                lease_days: lease_days.unwrap_or(before.lease_days),
+                ..before.clone()
+            };
+            ledger.keep_venue(organisation, &venue).await?;
+            ledger.close().await;
+            Ok(format!("{}: {}, from the next contact of each tablet on.\n", venue.name, tablets_of(&venue)))
+        }
         settings::Venue::List { data } => {
             let (ledger, organisation) = open(&data).await?;
             let house = ledger.house(organisation).await?;
             ledger.close().await;
-            Ok(house.venues.values().map(|venue| format!("{} {} {}\n", venue.id, venue.pack, venue.name)).collect())
+            let line = |venue: &Venue| format!("{} {} {}, {}\n", venue.id, venue.pack, venue.name, tablets_of(venue));
+            Ok(house.venues.values().map(line).collect())
         }
     }
+}
+
+/// What a venue's tablets go by.
+fn tablets_of(venue: &Venue) -> String {
+    let (minutes, days) = (many(venue.lock_minutes as usize, "minute"), many(venue.lease_days as usize, "day"));
+    format!("tablets lock after {minutes} without a touch and show no records after {days} without contact")
 }
 
 /// # Errors

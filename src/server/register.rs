@@ -93,6 +93,7 @@ pub trait Register: Send + Sync + std::fmt::Debug {
         now: Millis,
     ) -> Result<bool, LedgerError>;
 
+    /// A new venue, or what one that is there is from now on.
     async fn keep_venue(&self, organisation: OrganisationId, venue: &Venue) -> Result<(), LedgerError>;
     async fn add_staff(&self, organisation: OrganisationId, staff: &Staff, pin_hash: &str) -> Result<(), LedgerError>;
     /// Gives somebody who is there another role, venue or name from `now` on. Takes the person's credentials away: they open what

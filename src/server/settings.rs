@@ -318,7 +318,21 @@ pub enum Venue {
         #[arg(long, default_value_t = 480, allow_negative_numbers = true, value_name = "MINUTES")]
         utc_offset: i32,
     },
-    /// Say which there are
+    /// Set what its tablets go by from their next contact on
+    Set {
+        #[command(flatten)]
+        data: Data,
+        /// Its name or id
+        #[arg(long)]
+        name: String,
+        /// Minutes without a touch until a tablet locks
+        #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u32).range(1..=60))]
+        idle_minutes: Option<u32>,
+        /// Days without contact until a tablet shows no records; capture goes on
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=90))]
+        lease_days: Option<u32>,
+    },
+    /// Say which there are, and what their tablets go by
     List {
         #[command(flatten)]
         data: Data,

@@ -17,7 +17,7 @@ use tokio::{
 };
 use yingke_core::{
     audience::Audience,
-    wire::v1::{Answer, SignIn, VERSION, Verdict, WireChange},
+    wire::v1::{Answer, Directory, SignIn, VERSION, Verdict, WireChange},
 };
 
 use yingke_server::settings::Data;
@@ -460,6 +460,39 @@ async fn where_it_cannot_run_it_says_so_and_alters_nothing() {
     }
 }
 
+async fn the_venues_numbers_are_set_within_bounds(data: &Data) {
+    let set = |more: &[&'static str]| [&["venue", "set", "--name"], more].concat();
+    let list = async || done(&["venue", "list"], data).await;
+    let first = list().await;
+    assert!(
+        first.ends_with("lock after 5 minutes without a touch and show no records after 14 days without contact\n")
+    );
+    for (more, why) in
+        [(&["未来店"][..], "--idle-minutes"), (&["nowhere", "--idle-minutes", "3"], "there is no venue nowhere")]
+    {
+        let said = refused(&set(more), data).await;
+        assert!(said.contains(why), "{said}");
+    }
+    for (option, value, why) in [
+        ("--idle-minutes", "0", "0 is not in 1..=60"),
+        ("--idle-minutes", "61", "61 is not in 1..=60"),
+        ("--idle-minutes", "soon", "invalid digit"),
+        ("--lease-days", "0", "0 is not in 1..=90"),
+        ("--lease-days", "91", "91 is not in 1..=90"),
+        ("--lease-days", "99999999999", "99999999999 is not in 1..=90"),
+    ] {
+        let output = run(&set(&["未来店", option, value]), data).await;
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && said.contains(option) && said.contains(why), "{said}");
+    }
+    assert_eq!(list().await, first, "nothing was altered");
+    let told = done(&set(&["未来店", "--idle-minutes", "1"]), data).await;
+    assert!(told.contains("after 1 minute without a touch") && told.contains("after 14 days"), "{told}");
+    done(&set(&["未来店", "--lease-days", "3"]), data).await;
+    let listed = list().await;
+    assert!(listed.contains("after 1 minute without") && listed.contains("after 3 days without"), "{listed}");
+}
+
 /// A new club from the command line alone, up to a person at work.
 #[tokio::test]
 async fn a_club_is_set_up_on_the_command_line() {
@@ -469,6 +502,7 @@ async fn a_club_is_set_up_on_the_command_line() {
     done(&["venue", "add", "--name", "未来店"], data).await;
     refused(&["venue", "add", "--name", "未来店"], data).await;
     refused(&["venue", "add", "--name", "望江店", "--pack", "cinema"], data).await;
+    the_venues_numbers_are_set_within_bounds(data).await;
     let said = done(&["staff", "add", "--name", "林悦", "--role", "consultant", "--venue", "未来店"], data).await;
     let pin = said.split("PIN ").nth(1).unwrap().trim().to_owned();
     refused(&["staff", "add", "--name", "周凯", "--role", "chief", "--venue", "未来店"], data).await;
@@ -483,6 +517,17 @@ async fn a_club_is_set_up_on_the_command_line() {
     let enrolled: yingke_core::wire::v1::Enrolled =
         world::post(address, "/v1/enrol", &[], &asked).await.unwrap().json();
     let bearer = format!("Bearer {}", enrolled.token);
+    // Tablets hear of another number with the directory, which is another then.
+    let asked = async |path: &str| {
+        let headers = [("authorization", bearer.as_str())];
+        world::send(address, "GET", path, &headers, b"").await.unwrap().json::<Directory>()
+    };
+    let directory = asked("/v1/directory").await;
+    assert_eq!((directory.venues[0].lock_minutes, directory.venues[0].lease_days), (1, 3));
+    done(&["venue", "set", "--name", "未来店", "--idle-minutes", "60", "--lease-days", "90"], data).await;
+    let later = asked("/v1/directory").await;
+    assert_eq!((later.venues[0].lock_minutes, later.venues[0].lease_days), (60, 90));
+    assert_ne!(later.version, directory.version);
     let sign_in = async |pin: &str| {
         let asked = SignIn { version: VERSION, staff: enrolled.directory.staff[0].id, pin: pin.into() };
         world::post(address, "/v1/sign-in", &[("authorization", &bearer)], &asked).await.unwrap().status

@@ -5,7 +5,7 @@
 
 use std::{cell::Cell, rc::Rc};
 
-use leptos::{prelude::*, task::spawn_local};
+use leptos::task::spawn_local;
 use yingke_core::time::{MINUTE_MS, Millis};
 
 use super::Roster;
@@ -41,10 +41,7 @@ impl Roster {
         let touched = last.clone();
         signs::on_touch(move || touched.set(Touch::now()));
         let check = move || {
-            let minutes = self.door.with_untracked(|door| match door {
-                super::Door::Open(me) => Some(me.venue.lock_minutes),
-                _ => None,
-            });
+            let minutes = self.venue_now().map(|venue| venue.lock_minutes);
             let left_ms = minutes.and_then(|minutes| left_ms(last.get().idle_ms(Touch::now()), minutes));
             if left_ms == Some(0) {
                 self.lock();

@@ -31,7 +31,7 @@ impl Roster {
     /// The lease ran out while somebody works: they unlock again, to capture.
     pub(super) fn end_reading_when_due(self) {
         let over = self.status.with_untracked(|status| status.lease_over);
-        if !over && self.me_now().is_some_and(|me| self.reading_ended(me.venue.lease_days)) {
+        if !over && self.venue_now().is_some_and(|venue| self.reading_ended(venue.lease_days)) {
             self.lock();
         }
     }

@@ -213,16 +213,20 @@ impl Register for ThisLedger {
     }
 
     async fn keep_venue(&self, organisation: OrganisationId, venue: &Venue) -> Result<(), LedgerError> {
-        sqlx::query("insert into venue values ($1, $2, $3, $4, $5, $6, $7)")
-            .bind(&organisation.bytes()[..])
-            .bind(&venue.id.bytes()[..])
-            .bind(&venue.name)
-            .bind(&venue.pack)
-            .bind(i64::from(venue.utc_offset_minutes))
-            .bind(i64::from(venue.lease_days))
-            .bind(i64::from(venue.lock_minutes))
-            .execute(&self.writer)
-            .await?;
+        sqlx::query(
+            "insert into venue values ($1, $2, $3, $4, $5, $6, $7) on conflict (organisation, id) do update set \
+             name = excluded.name, pack = excluded.pack, utc_offset_minutes = excluded.utc_offset_minutes, \
+             lease_days = excluded.lease_days, lock_minutes = excluded.lock_minutes",
+        )
+        .bind(&organisation.bytes()[..])
+        .bind(&venue.id.bytes()[..])
+        .bind(&venue.name)
+        .bind(&venue.pack)
+        .bind(i64::from(venue.utc_offset_minutes))
+        .bind(i64::from(venue.lease_days))
+        .bind(i64::from(venue.lock_minutes))
+        .execute(&self.writer)
+        .await?;
         Ok(())
     }
 
