@@ -25,7 +25,7 @@
 
   const reminders = { permission, subscribe, subscribed, unsubscribe };
   const updates = { updateReady: false, takeOver, fellBack: newerGaveWay(), forgetFallBack, makeRoom };
-  const yingke = { open, ...updates, ...reminders };
+  const yingke = { open, build: glue, ...updates, ...reminders };
   globalThis.yingkeStores = stores;
   globalThis.yingke = yingke;
 

@@ -8,6 +8,7 @@ mod approval;
 mod audit;
 mod board;
 mod copy;
+mod diagnosis;
 mod doctor;
 mod drafts;
 mod farewell;
@@ -61,7 +62,7 @@ use yingke_core::{
 };
 
 use crate::browser::{
-    Browser, OpenError,
+    Browser,
     chance::Web,
     clock,
     http::Pace,
@@ -73,7 +74,7 @@ use crate::browser::{
     vault::{DeviceFacts, Passkey, UnlockError},
 };
 
-pub use crate::browser::storage::Persistence;
+pub use crate::browser::{OpenError, storage::Persistence};
 pub use board::{Board, Counted, ExportFile};
 pub use copy::Mended;
 pub use doctor::Finding;
@@ -105,10 +106,8 @@ pub enum Door {
     Open(Me),
     /// It was revoked, has handed in what was unsent, and holds nothing any more.
     Wiped(Farewell),
-    /// A later version of the app wrote the data.
-    WrittenLater,
-    /// The storage cannot be opened.
-    Damaged { detail: String },
+    /// The storage did not open; whether there is a second copy of what is unsent.
+    NotOpened { why: OpenError, copied: bool },
 }
 
 /// Who works on the tablet now.
@@ -499,10 +498,8 @@ impl Roster {
 
     async fn open(self) {
         let inner = self.inner();
-        match self.open_database().await {
-            Ok(()) => {}
-            Err(OpenError::WrittenLater { .. }) => return self.door.set(Door::WrittenLater),
-            Err(error) => return self.door.set(Door::Damaged { detail: error.to_string() }),
+        if let Err(why) = self.open_database().await {
+            return self.stay_shut(why);
         }
         self.watch();
         self.lock_when_idle();
@@ -542,8 +539,21 @@ impl Roster {
                 spawn_local(self.sync_forever());
             }
             Ok(false) => self.door.set(Door::Enrol),
-            Err(error) => self.door.set(Door::Damaged { detail: error.to_string() }),
+            Err(error) => self.stay_shut(error.into()),
         }
+    }
+
+    /// Whoever is called to help wants to know how much room there is.
+    fn stay_shut(self, why: OpenError) {
+        let copied = self.inner().browser.copy().is_there();
+        self.door.set(Door::NotOpened { why, copied });
+        spawn_local(self.look_at_storage());
+    }
+
+    /// Opens everything anew; a newer version of the app that waits is taken where only that can read what is here.
+    pub fn open_again(self) {
+        let wants_newer = |door: &Door| matches!(door, Door::NotOpened { why: OpenError::WrittenLater { .. }, .. });
+        if self.door.with_untracked(wants_newer) { updates::take_over() } else { updates::reload() }
     }
 
     /// Reads whose tablet this is; whether it was enrolled.

@@ -1,7 +1,7 @@
 //! The sync doctor: each fault is really there, and the Sync page says in one sentence what is wrong, what is safe and what
 //! to do, in every language.
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
@@ -11,7 +11,7 @@ use yingke_core::wire::v1::VERSION;
 
 use crate::{
     between::Request,
-    house::{LI_WEI, LIN_YUE, Person, Server, Tablet},
+    house::{LI_WEI, LIN_YUE, Person, Server, Tablet, VENUE},
     leads::{self, Lead},
 };
 
@@ -197,6 +197,14 @@ async fn whoever_was_signed_out_or_refused_or_shut_out_is_told_so() {
     lock_and_unlock(&tablet, LI_WEI).await;
     is_told(&tablet, ONE_REFUSED).await;
     tablet.text("你的岗位不能改这条记录").shown().await;
+    let report = report_of(&tablet).await;
+    for line in ["tablet: 1", "door: open", "finding: Refused { count: 1 }", "  refused as: not_allowed 1", "unsent: 0"]
+    {
+        assert!(report.lines().any(|other| other == line), "{line:?} is not in\n{report}");
+    }
+    for nobodys in [LI_WEI.name, LI_WEI.pin, "M-01", VENUE, "松风体育", "投诉"] {
+        assert!(!report.contains(nobodys), "{nobodys} is in\n{report}");
+    }
     server.run(&["staff", "role", LI_WEI.name, "--role", LI_WEI.role]).await;
     sync_now(&tablet).await;
     tablet.button("要重新登录").shown().await;
@@ -247,13 +255,7 @@ async fn a_clock_that_is_wrong_is_told_with_how_much() {
     let tablet = Tablet::of(LIN_YUE, "A-07", &server).await;
     tablet.button("全部已送达").shown().await;
     for (ahead_minutes, sentence) in [(200, CLOCK_FAST), (-200, CLOCK_SLOW)] {
-        let clock = format!(
-            "Date = class extends Date {{
-                constructor(...parts) {{ parts.length ? super(...parts) : super(Date.now()); }}
-                static now() {{ return super.now() + {ahead_minutes} * 60_000; }}
-            }}"
-        );
-        let set = tablet.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": clock })).await;
+        let set = set_clock(&tablet, ahead_minutes).await;
         tablet.reload().await;
         tablet.unlock(LIN_YUE).await;
         is_told(&tablet, sentence).await;
@@ -292,6 +294,166 @@ async fn a_storage_that_is_full_or_that_nobody_promised_to_keep_is_told() {
     leads::ticked(&tablet, &lead).await;
     tablet.button("全部已送达").shown_in_minutes(2).await;
     is_told(&tablet, ALL_WELL).await;
+}
+
+/// From the next load on; what takes it back.
+async fn set_clock(tablet: &Tablet, ahead_minutes: i32) -> Json {
+    let clock = format!(
+        "Date = class extends Date {{
+            constructor(...parts) {{ parts.length ? super(...parts) : super(Date.now()); }}
+            static now() {{ return super.now() + {ahead_minutes} * 60_000; }}
+        }}"
+    );
+    tablet.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": clock })).await
+}
+
+#[tokio::test]
+async fn a_storage_that_does_not_open_says_why_and_opens_once_the_fault_is_away() {
+    let mut server = Server::club().await;
+    let tablet = Tablet::of(LIN_YUE, "A-07", &server).await;
+    tablet.button("全部已送达").shown().await;
+    server.kill().await;
+    save_two(&tablet, "13805712296").await;
+    for fault in FAULTS {
+        let fails = json!({ "source": fault.script() });
+        let set = tablet.devtools("Page.addScriptToEvaluateOnNewDocument", fails).await;
+        tablet.reload().await;
+        tablet.heading(fault.title).shown().await;
+        tablet.text(fault.to_do).shown().await;
+        // Nobody is asked to enrol a tablet that has its records, nor to call somebody with nothing in hand.
+        assert!(!tablet.button("登记").is_there().await);
+        assert_eq!(tablet.text("技术信息").is_there().await, fault.has_detail, "{fault:?}");
+        if let Some(told) = fault.reported {
+            let report = report_of(&tablet).await;
+            assert!(report.lines().any(|line| line == told), "{told:?} is not in\n{report}");
+        }
+        tablet.button("再试一次").tap().await;
+        tablet.heading(fault.title).shown().await;
+        tablet.devtools("Page.removeScriptToEvaluateOnNewDocument", set).await;
+        tablet.button("再试一次").tap().await;
+        tablet.radio(LIN_YUE.name).shown().await;
+    }
+    tablet.unlock(LIN_YUE).await;
+    tablet.link("客户").tap().await;
+    leads::search_finds(&tablet, "2296", 1).await;
+}
+
+#[tokio::test]
+async fn a_page_that_holds_the_storage_is_named_and_closing_it_is_enough() {
+    let server = Server::club().await;
+    let tablet = Tablet::of(LIN_YUE, "A-07", &server).await;
+    tablet.button("全部已送达").shown().await;
+    // A page of this place that does not give way to a newer layout, as a frozen one cannot.
+    tablet.go(&format!("{}/icons/mark-192.png", server.address())).await;
+    let holds = "const [, done] = arguments;
+        const held = indexedDB.open('yingke');
+        held.onsuccess = () => {
+            window.held = held.result;
+            indexedDB.open('yingke', held.result.version + 1).onblocked = () => done();
+        };";
+    tablet.later(holds, json!(null)).await;
+    let holder = tablet.tab_in_front().await;
+    let tab = tablet.open_tab().await;
+    tablet.begin_tab().await;
+    tablet.status("正在打开本机的存储").shown().await;
+    tablet.heading("本机的存储没有回应").shown_in_minutes(1).await;
+    tablet.text("关掉其他标签页和窗口里的迎客").shown().await;
+    tablet.turn_to(&holder).await;
+    tablet.go("about:blank").await;
+    tablet.turn_to(&tab).await;
+    tablet.button("再试一次").tap().await;
+    tablet.unlock(LIN_YUE).await;
+}
+
+/// How browsers fail to open a database, and what is said of it.
+#[derive(Debug, Clone, Copy)]
+struct Fault {
+    error: &'static str,
+    message: &'static str,
+    /// The call throws, and makes no request.
+    throws: bool,
+    free_bytes: Option<u64>,
+    title: &'static str,
+    to_do: &'static str,
+    has_detail: bool,
+    /// The line of the report.
+    reported: Option<&'static str>,
+}
+
+const OPENING: Fault = Fault {
+    error: "UnknownError",
+    message: "Internal error opening backing store for indexedDB.open.",
+    throws: false,
+    free_bytes: None,
+    title: "浏览器没能打开本机的存储",
+    to_do: "把浏览器完全退出再打开",
+    has_detail: true,
+    reported: Some("door: database not opened UnknownError"),
+};
+const PRIVATE: Fault = Fault {
+    error: "InvalidStateError",
+    message: "A mutation operation was attempted on a database that did not allow mutations.",
+    title: "这个窗口里存不了东西",
+    to_do: "请在平时的窗口里打开迎客",
+    reported: None,
+    ..OPENING
+};
+const FULL: Fault = Fault {
+    error: "QuotaExceededError",
+    message: "",
+    title: "平板没有空间了",
+    to_do: "请删掉平板上的照片、视频或不用的应用",
+    has_detail: false,
+    reported: None,
+    ..OPENING
+};
+const FAULTS: [Fault; 6] = [
+    PRIVATE,
+    Fault { error: "SecurityError", message: "The operation is insecure.", throws: true, ..PRIVATE },
+    FULL,
+    Fault { free_bytes: Some(0), title: FULL.title, to_do: FULL.to_do, has_detail: false, reported: None, ..OPENING },
+    OPENING,
+    Fault {
+        error: "NotReadableError",
+        message: "Data lost due to missing file.",
+        title: "本机的存储读不出来",
+        to_do: "没发出去的另有第二份副本",
+        reported: Some("door: database damaged NotReadableError"),
+        ..OPENING
+    },
+];
+
+impl Fault {
+    /// Runs before the page's own scripts.
+    fn script(&self) -> String {
+        let Self { error, message, throws, free_bytes, .. } = self;
+        let full = free_bytes.map(|free| {
+            format!("StorageManager.prototype.estimate = async () => ({{ usage: 5e7, quota: 5e7 + {free} }});")
+        });
+        format!(
+            "const {{ open }} = IDBFactory.prototype;
+            IDBFactory.prototype.open = function () {{
+                const error = new DOMException({message:?}, {error:?});
+                if ({throws}) throw error;
+                const request = open.call(this, 'none of ours');
+                request.addEventListener('upgradeneeded', () => request.transaction.abort());
+                Object.defineProperty(request, 'error', {{ value: error }});
+                return request;
+            }};
+            {}",
+            full.unwrap_or_default()
+        )
+    }
+}
+
+/// The report that the tablet hands out, as it lies in the downloads.
+async fn report_of(tablet: &Tablet) -> String {
+    let downloads = tempfile::tempdir().unwrap();
+    let allow = json!({ "behavior": "allow", "downloadPath": downloads.path() });
+    tablet.devtools("Browser.setDownloadBehavior", allow).await;
+    tablet.button("导出诊断报告").tap().await;
+    tablet.status("诊断报告已导出：yingke-report").shown().await;
+    std::fs::read_to_string(tablet.downloaded(downloads.path(), "txt").await).unwrap()
 }
 
 /// The button's words say whether the tablet has noticed already that something is wrong.

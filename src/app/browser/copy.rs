@@ -127,6 +127,12 @@ impl SecondCopy {
         }
     }
 
+    /// Whether this browser keeps one.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        self.opfs().is_some()
+    }
+
     /// Puts back what the database has lost and the files have; what that was. From then on the database counts.
     ///
     /// # Errors

@@ -82,12 +82,29 @@ pub enum OpenError {
     /// The browser gives none: a private window, a setting.
     #[error("no database here: {detail}")]
     Unavailable { detail: String },
-    /// Another tab holds an older layout open: close it.
+    /// It does not answer, most likely since another tab is in the way: close that.
     #[error("another tab is in the way")]
     Blocked,
+    /// No room, not even to open it: make some.
+    #[error("no room")]
+    Full,
+    /// The browser has one and did not get it open, as it may the next time.
+    #[error("not opened: {detail}")]
+    Failed { detail: String },
     /// What lies there cannot be read.
     #[error("damaged: {detail}")]
     Damaged { detail: String },
+}
+
+impl From<AppendError> for OpenError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Full { .. } => Self::Full,
+            AppendError::Closed => Self::Failed { detail: error.to_string() },
+            AppendError::Damaged { detail } => Self::Damaged { detail },
+            AppendError::Aborted { detail } => Self::Failed { detail },
+        }
+    }
 }
 
 /// Why a transaction came to nothing.
@@ -211,7 +228,11 @@ impl Database {
         let under_way = js_sys::Reflect::get(&updates::boot(), &"open".into()).ok();
         let under_way = under_way.filter(|_| self.inner.name == NAME);
         let opened = match under_way.and_then(|promise| promise.dyn_into::<js_sys::Promise>().ok()) {
-            Some(promise) => JsFuture::from(promise).await.ok().and_then(|raw| raw.dyn_into::<IdbDatabase>().ok()),
+            // One of our own would wait behind it.
+            Some(promise) => match super::clock::within(OPEN_WAIT_MS, JsFuture::from(promise)).await {
+                Some(opened) => opened.ok().and_then(|raw| raw.dyn_into::<IdbDatabase>().ok()),
+                None => return Err(OpenError::Blocked),
+            },
             None => None,
         };
         let raw = match opened {
@@ -348,10 +369,8 @@ impl Database {
 
     /// Refuses a database that only newer versions can read; writes the first format into a new one.
     async fn check_format(&self) -> Result<(), OpenError> {
-        let damaged = |error: AppendError| OpenError::Damaged { detail: error.to_string() };
-        let found = self.read(&[META], async |tx| tx.get(META, FORMAT_ROW)?.bytes().await).await.map_err(damaged)?;
-        match found {
-            None => self.write(&[META], async |tx| put_format(tx)).await.map_err(damaged),
+        match self.read(&[META], async |tx| tx.get(META, FORMAT_ROW)?.bytes().await).await? {
+            None => Ok(self.write(&[META], async |tx| put_format(tx)).await?),
             Some(found) => self.go_by_format(&found).inspect_err(|_| self.close()),
         }
     }
@@ -472,6 +491,7 @@ impl Database {
         let raw = match open_raw(&self.inner.name, None, Missing::IsAnError).await {
             Ok(raw) => raw,
             Err(OpenError::Damaged { .. }) => return Err(self.found_gone()),
+            Err(OpenError::Full) => return Err(StoreError::Full),
             Err(error) => return Err(StoreError::Lost { detail: error.to_string() }),
         };
         // Whoever made us let go of the last one may have been a newer version, or have begun to lay out another.
@@ -564,16 +584,15 @@ enum Missing {
 
 /// Opens a database as it is, or raised to a version.
 async fn open_raw(name: &str, version: Option<u32>, missing: Missing) -> Result<IdbDatabase, OpenError> {
-    let unavailable = |detail: String| OpenError::Unavailable { detail };
     let factory = js_sys::Reflect::get(&js_sys::global(), &"indexedDB".into())
         .ok()
         .and_then(|factory| factory.dyn_into::<web_sys::IdbFactory>().ok())
-        .ok_or_else(|| unavailable("this browser has no IndexedDB".into()))?;
+        .ok_or_else(|| OpenError::Unavailable { detail: "this browser has no IndexedDB".into() })?;
     let request = match version {
         Some(version) => factory.open_with_u32(name, version),
         None => factory.open(name),
     };
-    let request: IdbOpenDbRequest = request.map_err(|error| unavailable(detail_of(&error)))?;
+    let request: IdbOpenDbRequest = request.map_err(|error| not_opened(meaning_of(&error)))?;
     let is_missing = Rc::new(Cell::new(false));
     let lay_out = {
         let (request, is_missing) = (request.clone(), is_missing.clone());
@@ -586,34 +605,46 @@ async fn open_raw(name: &str, version: Option<u32>, missing: Missing) -> Result<
             }
         })
     };
-    let blocked = Rc::new(Cell::new(false));
-    let on_blocked = {
-        let blocked = blocked.clone();
-        Closure::<dyn FnMut()>::new(move || blocked.set(true))
-    };
     request.set_onupgradeneeded(Some(lay_out.as_ref().unchecked_ref()));
-    request.set_onblocked(Some(on_blocked.as_ref().unchecked_ref()));
     let opened = super::clock::within(OPEN_WAIT_MS, Reply::new(request.unchecked_into())).await;
     match opened {
         _ if is_missing.get() => Err(OpenError::Damaged { detail: "the database was deleted".into() }),
-        Some(Ok(raw)) => raw.dyn_into().map_err(|_| unavailable("the browser gave something else".into())),
-        Some(Err(StoreError::Damaged { detail })) => Err(OpenError::Damaged { detail }),
-        Some(Err(StoreError::Full)) => Err(unavailable("no room".into())),
-        Some(Err(StoreError::Lost { detail } | StoreError::Aborted { detail })) => Err(unavailable(detail)),
-        None if blocked.get() => Err(OpenError::Blocked),
-        None => Err(unavailable("the browser does not answer".into())),
+        Some(Ok(raw)) => {
+            raw.dyn_into().map_err(|_| OpenError::Failed { detail: "the browser gave something else".into() })
+        }
+        Some(Err(error)) => Err(match not_opened(error) {
+            // On a full disk Chromium says only that it did not open.
+            OpenError::Failed { .. } if storage::free_bytes().await.is_some_and(|free| free < OPEN_BYTES) => {
+                OpenError::Full
+            }
+            error => error,
+        }),
+        // Whoever waits behind a connection that another page does not give up hears nothing.
+        None => Err(OpenError::Blocked),
+    }
+}
+
+/// What it means that a database did not open. Firefox says the first two of a private window and of a site that may keep
+/// nothing, WebKit the first, Chromium that "the user denied permission".
+fn not_opened(error: StoreError) -> OpenError {
+    let is_denied = |detail: &str| {
+        ["SecurityError", "InvalidStateError", "NotAllowedError"].iter().any(|name| detail.starts_with(name))
+            || detail.contains("denied")
+    };
+    match error {
+        StoreError::Full => OpenError::Full,
+        StoreError::Damaged { detail } => OpenError::Damaged { detail },
+        StoreError::Lost { detail } | StoreError::Aborted { detail } if is_denied(&detail) => {
+            OpenError::Unavailable { detail }
+        }
+        StoreError::Lost { detail } | StoreError::Aborted { detail } => OpenError::Failed { detail },
     }
 }
 
 /// The first touch takes up to 100 ms; after this the person is told that something is in the way.
 const OPEN_WAIT_MS: i64 = 10_000;
-
-fn detail_of(error: &JsValue) -> String {
-    match meaning_of(error) {
-        StoreError::Full => "no room".into(),
-        StoreError::Lost { detail } | StoreError::Damaged { detail } | StoreError::Aborted { detail } => detail,
-    }
-}
+/// With less room than this a database does not open.
+const OPEN_BYTES: u64 = 1_000_000;
 
 // ---- One transaction ----------------------------------------------------------------------------------------
 
@@ -741,6 +772,12 @@ impl Tx {
         let values = store.get_all_with_key_and_limit(&range, rows_max).map_err(|error| meaning_of(&error))?;
         let keys = store.get_all_keys_with_key_and_limit(&range, rows_max).map_err(|error| meaning_of(&error))?;
         Ok(Rows { values: Reply::new(values), keys: Reply::new(keys) })
+    }
+
+    /// How many rows there are; the reply is a number.
+    pub fn count(&self, store: &str) -> Result<Reply, StoreError> {
+        let request = self.store(store)?.count().map_err(|error| meaning_of(&error))?;
+        Ok(Reply::new(request))
     }
 
     /// The keys of a range alone.
@@ -964,5 +1001,24 @@ mod tests {
         assert_eq!(check("ConstraintError", ""), "aborted");
         assert_eq!(check("TransactionInactiveError", ""), "lost");
         assert_eq!(check("UnknownError", "IO error: …/000003.log: FILE_ERROR_NO_SPACE"), "full");
+    }
+
+    #[test]
+    fn a_database_that_is_denied_is_told_from_one_that_fails_or_is_full_or_damaged() {
+        let check = |name: &str, message: &str| match not_opened(meaning(name, message)) {
+            OpenError::Unavailable { .. } => "unavailable",
+            OpenError::Failed { .. } => "failed",
+            OpenError::Full => "full",
+            OpenError::Damaged { .. } => "damaged",
+            OpenError::Blocked | OpenError::WrittenLater { .. } => "another",
+        };
+        assert_eq!(check("SecurityError", "The operation is insecure."), "unavailable");
+        assert_eq!(check("InvalidStateError", "A mutation operation was attempted"), "unavailable");
+        assert_eq!(check("UnknownError", "The user denied permission to access the database."), "unavailable");
+        assert_eq!(check("UnknownError", "Internal error opening backing store"), "failed");
+        assert_eq!(check("AbortError", ""), "failed");
+        assert_eq!(check("QuotaExceededError", ""), "full");
+        assert_eq!(check("UnknownError", "FILE_ERROR_NO_SPACE"), "full");
+        assert_eq!(check("NotReadableError", ""), "damaged");
     }
 }

@@ -41,7 +41,7 @@ use super::{
     chance, clock,
     drafts::Drafts,
     handover::is_handed,
-    idb::{self, BLOBS, BLOCKS, Database, JOURNAL, META, Range, StoreError, TRAY, Tx, sequence_key},
+    idb::{self, BLOBS, BLOCKS, Database, JOURNAL, META, Range, STORES, StoreError, TRAY, Tx, sequence_key},
     rows::{self, BlockKey, BlockRow, KeyOf, Kind, OwnRow, PageRow, Part, Row, RowError, State, TrayRow},
     seal::SealError,
     updates,
@@ -181,6 +181,16 @@ pub struct TailSummary {
     pub bytes: u64,
     /// Pictures that the endpoint does not have.
     pub pictures: usize,
+}
+
+/// How much a tablet holds and how far it has read, told without any key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holdings {
+    pub epoch: Option<String>,
+    pub push_counter: u64,
+    pub marks: BTreeMap<Audience, StreamMark>,
+    /// By store.
+    pub rows: Vec<(&'static str, u64)>,
 }
 
 /// The last time that the endpoint answered.
@@ -411,6 +421,28 @@ impl BrowserJournal {
     pub async fn contact(&self) -> Result<Option<Contact>, AppendError> {
         let row = self.database.read(&[META], async |tx| tx.get(META, CONTACT_ROW)?.bytes().await).await?;
         Ok(row.and_then(|row| serde_json::from_slice(&row).ok()))
+    }
+
+    /// How much there is, for a report.
+    ///
+    /// # Errors
+    /// [`AppendError`]
+    pub async fn holdings(&self) -> Result<Holdings, AppendError> {
+        let read = self.database.read(&STORES, async |tx| {
+            let epoch = tx.get(META, EPOCH_ROW)?;
+            let push_counter = tx.get(META, PUSH_COUNTER_ROW)?;
+            let marks = tx.all(META, &Range::Under(MARK_ROWS.into()))?;
+            let counts = STORES.iter().map(|store| tx.count(store)).collect::<Result<Vec<_>, _>>()?;
+            let epoch = epoch.bytes().await?.and_then(|row| String::from_utf8(row).ok());
+            let push_counter = number(push_counter.bytes().await?);
+            let marks = marks_of(&marks.by_text().await?);
+            let mut rows = Vec::new();
+            for (store, count) in STORES.into_iter().zip(counts) {
+                rows.push((store, count.sequence().await?));
+            }
+            Ok(Holdings { epoch, push_counter, marks, rows })
+        });
+        read.await
     }
 
     /// Whether a page brought something for an audience whose key is not here: ask `GET /v1/me` for it
@@ -921,10 +953,7 @@ impl Journal for BrowserJournal {
         });
         let (push_counter, epoch, corrected, numbers, marks, refused, found) = write.await?;
         self.note_found(&found);
-        let read: BTreeMap<Audience, StreamMark> = marks
-            .iter()
-            .filter_map(|(key, row)| Some((key.strip_prefix(MARK_ROWS)?.parse().ok()?, mark_of(row)?)))
-            .collect();
+        let read = marks_of(&marks);
         let held = self.vault.audiences();
         let since =
             held.into_iter().map(|audience| (audience.clone(), read.get(&audience).copied().unwrap_or_default()));
@@ -1411,6 +1440,12 @@ fn mark_bytes(mark: StreamMark) -> [u8; 24] {
         bytes[place * 8..][..8].copy_from_slice(&number.to_be_bytes());
     }
     bytes
+}
+
+/// The marks among rows of meta.
+fn marks_of(rows: &[(String, Vec<u8>)]) -> BTreeMap<Audience, StreamMark> {
+    let mark = |(key, row): &(String, Vec<u8>)| Some((key.strip_prefix(MARK_ROWS)?.parse().ok()?, mark_of(row)?));
+    rows.iter().filter_map(mark).collect()
 }
 
 /// A damaged mark is none: its audience is read from the start.

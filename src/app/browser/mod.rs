@@ -86,7 +86,7 @@ impl Browser {
             self.copy.start(&url);
         }
         self.database.open().await?;
-        self.vault.reload().await.map_err(|error| OpenError::Damaged { detail: error.to_string() })
+        Ok(self.vault.reload().await?)
     }
 
     /// Puts back what the database has lost and the second copy has; what that was. Then the copy goes on from there.

@@ -29,6 +29,12 @@ pub fn browser_languages() -> Vec<String> {
     window.navigator().languages().iter().filter_map(|language| language.as_string()).collect()
 }
 
+/// What the browser calls itself.
+#[must_use]
+pub fn browser() -> String {
+    web_sys::window().and_then(|window| window.navigator().user_agent().ok()).unwrap_or_default()
+}
+
 /// Whether the system was asked for more contrast.
 #[must_use]
 pub fn prefers_more_contrast() -> bool {

@@ -15,6 +15,12 @@ pub fn fell_back() -> bool {
     js_sys::Reflect::get(&boot(), &"fellBack".into()).is_ok_and(|fell_back| fell_back.is_truthy())
 }
 
+/// Which build of the app this page runs, by the name of its file; empty where the boot script did not say.
+#[must_use]
+pub fn build() -> String {
+    js_sys::Reflect::get(&boot(), &"build".into()).ok().and_then(|build| build.as_string()).unwrap_or_default()
+}
+
 /// Somebody has read it.
 pub fn forget_fall_back() {
     let _ = call("forgetFallBack");

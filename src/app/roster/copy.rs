@@ -3,8 +3,8 @@
 use futures::channel::oneshot;
 use leptos::{prelude::*, task::spawn_local};
 
-use super::Roster;
-use crate::browser::{OpenError, trace};
+use super::{OpenError, Roster};
+use crate::browser::trace;
 
 pub use crate::browser::copy::Mended;
 

@@ -18,8 +18,12 @@ use crate::browser::{clock, http::Pace};
 pub enum Finding {
     /// The next save may fail: make room.
     StorageFull,
-    /// The browser's storage answered with something else than success.
-    StorageBroken,
+    /// The browser closed its storage and does not open it again: open the app again.
+    StorageClosed,
+    /// Some of what lies here cannot be read: opening the app again mends it from the second copy.
+    StorageDamaged,
+    /// Something was not kept, by a fault of the browser or our own: report it.
+    NotKept,
     Revoked,
     /// The endpoint has not heard of this tablet.
     Unknown,
@@ -100,9 +104,9 @@ fn of_storage(status: &Status) -> Option<Finding> {
     };
     match of_sync.or(status.save_failure.as_ref()) {
         Some(AppendError::Full { .. }) => return Some(Finding::StorageFull),
-        Some(AppendError::Closed | AppendError::Damaged { .. } | AppendError::Aborted { .. }) => {
-            return Some(Finding::StorageBroken);
-        }
+        Some(AppendError::Closed) => return Some(Finding::StorageClosed),
+        Some(AppendError::Damaged { .. }) => return Some(Finding::StorageDamaged),
+        Some(AppendError::Aborted { .. }) => return Some(Finding::NotKept),
         None => {}
     }
     let free_bytes = status.storage.and_then(|storage| storage.free_bytes());
@@ -161,6 +165,14 @@ fn under_way(status: &Status) -> Option<Finding> {
         SyncState::Filling(filled) => Some(Finding::Filling { percent: filled.percent() }),
         SyncState::FillingStopped(filled) => Some(Finding::FillingStopped { percent: filled.percent() }),
         _ => Some(Finding::Fetching),
+    }
+}
+
+impl Finding {
+    /// Whether opening the app again may help.
+    #[must_use]
+    pub fn wants_reopening(self) -> bool {
+        matches!(self, Self::StorageClosed | Self::StorageDamaged | Self::NotKept)
     }
 }
 
@@ -286,7 +298,11 @@ mod tests {
         let mut status = well();
         status.refused = 1;
         status.sync = SyncState::Storage { why: AppendError::Closed };
-        check(&status, Finding::StorageBroken);
+        check(&status, Finding::StorageClosed);
+        status.sync = SyncState::Storage { why: AppendError::Damaged { detail: "deleted".into() } };
+        check(&status, Finding::StorageDamaged);
+        status.sync = SyncState::Storage { why: AppendError::Aborted { detail: "DataError".into() } };
+        check(&status, Finding::NotKept);
         status.sync = SyncState::Storage { why: AppendError::Full { free_bytes: Some(0) } };
         check(&status, Finding::StorageFull);
     }

@@ -86,7 +86,7 @@ fn no_key(error: crate::browser::seal::SealError) -> HandOverError {
 
 /// `yingke-A-07-2026-11-22-0905.txt`: which tablet, and when by the venue's clock. Letters that a file system may not
 /// like are left out.
-fn file_name(tablet: &str, at_ms: i64, utc_offset_minutes: i32) -> String {
+pub(super) fn file_name(tablet: &str, at_ms: i64, utc_offset_minutes: i32) -> String {
     let at = yingke_core::time::Millis(at_ms);
     let local_ms = (at_ms + i64::from(utc_offset_minutes) * 60_000).rem_euclid(DAY_MS);
     let minutes = local_ms / 60_000;

@@ -10,13 +10,14 @@ pub use pin::PinPad;
 use crate::view::prelude::*;
 use yingke_core::{audience::Role, id::StaffId, sync::Trouble, wire::v1::Staff};
 
+use super::sync::Diagnosis;
 use crate::{
     format,
-    roster::{Door, DoorError, Farewell, PasskeyTrouble, SyncState, use_roster},
+    roster::{Door, DoorError, Farewell, OpenError, PasskeyTrouble, SyncState, use_roster},
     t,
     ui::{
-        Banner, Button, ButtonKind, ButtonSize, EmptyState, FaceTile, Field, FieldKind, Glyph, Icon, Look, Mark,
-        Readiness, Text, Tone, UnlockLayout, slot,
+        Banner, Button, ButtonKind, ButtonSize, FaceTile, Field, FieldKind, Glyph, Icon, Look, Mark, Readiness, Text,
+        Tone, UnlockLayout, slot,
     },
     words::{Words, use_words},
 };
@@ -27,24 +28,22 @@ const CODE_DIGITS: usize = 8;
 /// Everything that may stand before somebody works.
 #[component]
 pub fn DoorScreen() -> impl IntoView {
-    let w = use_words();
     let roster = use_roster();
     move || match roster.door() {
-        Door::Starting | Door::Open(_) => View::Nothing,
+        Door::Starting => view! { <Starting/> },
+        Door::Open(_) => View::Nothing,
         Door::Enrol => view! { <Enrol/> },
         Door::Locked | Door::Opening { .. } => view! { <Unlock/> },
         Door::Wiped(farewell) => view! { <Wiped farewell/> },
-        Door::WrittenLater => view! {
-            <main class="page page--alone">
-                <EmptyState icon=Icon::Info title=t!(w, later_title) text=t!(w, later_text)/>
-            </main>
-        },
-        Door::Damaged { detail } => view! {
-            <main class="page page--alone">
-                <EmptyState icon=Icon::Warn title=t!(w, damaged_title) text=move || w.get().damaged_text(&detail)/>
-            </main>
-        },
+        Door::NotOpened { why, copied } => view! { <NotOpened why copied/> },
     }
+}
+
+/// A few frames as a rule, in which nothing is to be seen. A storage that keeps people waiting is named.
+#[component]
+fn Starting() -> impl IntoView {
+    let w = use_words();
+    view! { <main class="starting"><p role="status">{t!(w, starting_text)}</p></main> }
 }
 
 /// What stands at the left of the door: the sign, the time, how things are.
@@ -367,6 +366,65 @@ fn Wiped(farewell: Farewell) -> impl IntoView {
                         <h1 class="enrol__title">{t!(w, wiped_title)}</h1>
                         {told}
                         <Button label=t!(w, wiped_again) icon=Icon::Tablet kind=ButtonKind::Quiet on_press=begin/>
+                    </div>
+                },
+            )
+            pin=slot(())
+        />
+    }
+}
+
+/// The storage that does not open: what happened, what is safe, what to do now, and the press that tries it once more.
+#[component]
+fn NotOpened(why: OpenError, copied: bool) -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    // What only the browser's words say, for whoever is called.
+    let detail = match &why {
+        OpenError::Unavailable { detail } | OpenError::Failed { detail } | OpenError::Damaged { detail } => {
+            Some(detail.clone())
+        }
+        OpenError::WrittenLater { .. } | OpenError::Blocked | OpenError::Full => None,
+    };
+    let is_for_helpers = matches!(why, OpenError::Failed { .. } | OpenError::Damaged { .. });
+    let words = move || {
+        let w = w.get();
+        match &why {
+            OpenError::WrittenLater { .. } => [w.later_title(), w.later_text()],
+            OpenError::Blocked => [w.shut_blocked_title(), w.shut_blocked_text()],
+            OpenError::Unavailable { .. } => [w.shut_unavailable_title(), w.shut_unavailable_text()],
+            OpenError::Full => [w.shut_full_title(), w.shut_full_text()],
+            OpenError::Failed { .. } => [w.shut_failed_title(), w.shut_failed_text()],
+            OpenError::Damaged { .. } if copied => [w.shut_damaged_title(), w.shut_damaged_copied_text()],
+            OpenError::Damaged { .. } => [w.shut_damaged_title(), w.shut_damaged_text()],
+        }
+    };
+    let told = move || {
+        let [title, text] = words();
+        let lines = text.lines().map(|line| view! { <p class="enrol__text">{line}</p> }).collect::<View>();
+        view! {
+            <h1 class="enrol__title">{title}</h1>
+            {lines}
+        }
+    };
+    view! {
+        <UnlockLayout
+            door=slot(view! { <Doorpost/> })
+            people=slot(
+                view! {
+                    <div class="enrol enrol--shut">
+                        <div class="enrol__told" role="alert">{told}</div>
+                        <Button
+                            label=t!(w, shut_again)
+                            kind=ButtonKind::Primary
+                            size=ButtonSize::Next
+                            on_press=move |()| roster.open_again()
+                            wide=true
+                        />
+                        {is_for_helpers.then(|| view! { <Diagnosis/> })}
+                        {detail.map(|detail| {
+                            view! { <p class="note">{move || w.get().shut_detail(&detail)}</p> }
+                        })}
                     </div>
                 },
             )

@@ -12,7 +12,10 @@ use yingke_core::{
     wire::v1::{Refusal, StepFault},
 };
 
+mod diagnosis;
 mod hand_over;
+
+pub use diagnosis::Diagnosis;
 
 use super::{
     door::CameBack,
@@ -44,10 +47,13 @@ pub fn SyncPage() -> impl IntoView {
         Some(at) => w.get().sync_last_try(format::moment(w.get(), at, roster.minute(), roster.utc_offset_minutes())),
         None => w.get().sync_never().to_owned(),
     };
+    let reopens = Memo::new(move |_| roster.finding().wants_reopening());
     let try_label = move || match status.get().sync {
+        _ if reopens.get() => w.get().sync_reopen().to_owned(),
         SyncState::Waiting { .. } => w.get().sync_try_now().to_owned(),
         _ => w.get().sync_now().to_owned(),
     };
+    let try_now = move |()| if reopens.get_untracked() { roster.open_again() } else { roster.sync_now() };
     view! {
         <PageHeader title=t!(w, place_sync)>
             <Pill/>
@@ -55,7 +61,7 @@ pub fn SyncPage() -> impl IntoView {
         <div class="sync__sentence">
             <p class="sync__words" role="status">{move || sentence(w.get(), roster.finding())}</p>
             <div class="sync__do">
-                <Button label=try_label icon=Icon::Online kind=ButtonKind::Primary on_press=move |()| roster.sync_now()/>
+                <Button label=try_label icon=Icon::Online kind=ButtonKind::Primary on_press=try_now/>
                 <span class="note">{contact}</span>
             </div>
             <HowFull status/>
@@ -103,7 +109,9 @@ fn HowFull(status: Memo<Status>) -> impl IntoView {
 fn sentence(words: Words, finding: Finding) -> String {
     match finding {
         Finding::StorageFull => words.sync_storage_full().into(),
-        Finding::StorageBroken => words.sync_storage().into(),
+        Finding::StorageClosed => words.sync_storage_closed().into(),
+        Finding::StorageDamaged => words.sync_storage_damaged().into(),
+        Finding::NotKept => words.sync_not_kept().into(),
         Finding::Revoked => words.sync_revoked().into(),
         Finding::Unknown => words.sync_unknown().into(),
         Finding::Cloned => words.sync_cloned().into(),
@@ -415,6 +423,9 @@ fn ThisTablet(status: Memo<Status>) -> impl IntoView {
             </dl>
             {room}
             {kept}
+        </Section>
+        <Section title=t!(w, diagnosis_title)>
+            <Diagnosis/>
         </Section>
     }
 }

@@ -216,6 +216,7 @@ fn acts() -> Vec<(&'static str, Act)> {
         act!("read all", |t, _r, _b| t.journal.read_all()),
         act!("read what is new", |t, _r, _b| t.journal.read_new()),
         act!("summary", |t, _r, _b| t.journal.tail_summary()),
+        act!("holdings", |t, _r, _b| t.journal.holdings()),
         act!("counter", |t, _r, _b| t.journal.push_counter()),
         act!("contact", |t, _r, _b| t.journal.contact()),
         act!("tray", |t, _r, _b| t.journal.tray()),
