@@ -155,6 +155,7 @@ pub struct Status {
     /// Pictures on this tablet that the endpoint does not have.
     pub pictures: usize,
     pub oldest_unsent: Option<Millis>,
+    pub oldest_picture: Option<Millis>,
     pub refused: usize,
     pub last_contact: Option<Millis>,
     /// The endpoint's clock less the tablet's, in milliseconds, once it is known.
@@ -197,6 +198,7 @@ impl Status {
             unsent: 0,
             pictures: 0,
             oldest_unsent: None,
+            oldest_picture: None,
             refused: 0,
             last_contact: None,
             clock_offset_ms: None,
@@ -1106,13 +1108,15 @@ impl Roster {
     async fn count_unsent(self) {
         let inner = self.inner();
         let browser = &inner.browser;
-        if let Ok(TailSummary { count, oldest, pictures, .. }) = browser.journal().tail_summary().await {
+        if let Ok(TailSummary { count, oldest, pictures, oldest_picture, .. }) = browser.journal().tail_summary().await
+        {
             // What a colleague's was refused is theirs to look at.
             let refused = inner.tray.borrow().iter().filter(|refused| refused.change.is_some()).count();
             self.status.update(|status| {
                 status.unsent = count;
                 status.pictures = pictures;
                 status.oldest_unsent = oldest;
+                status.oldest_picture = oldest_picture;
                 status.refused = refused;
             });
         }

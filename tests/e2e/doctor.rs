@@ -264,6 +264,33 @@ async fn a_clock_that_is_wrong_is_told_with_how_much() {
 }
 
 #[tokio::test]
+async fn work_that_has_waited_for_too_long_is_told_on_today_with_the_way_to_sync() {
+    let mut server = Server::club().await;
+    let tablet = Tablet::of(LIN_YUE, "A-07", &server).await;
+    tablet.button("全部已送达").shown().await;
+    server.kill().await;
+    save_two(&tablet, "13805712296").await;
+    let overdue = "2条在本机等了5小时还没送出";
+    tablet.place("/today").await;
+    tablet.heading("今日").shown().await;
+    assert!(!tablet.status(overdue).is_there().await);
+    set_clock(&tablet, 5 * 60).await;
+    tablet.reload().await;
+    tablet.unlock(LIN_YUE).await;
+    tablet.place("/today").await;
+    tablet.status(overdue).shown().await;
+    tablet.button("同步").tap().await;
+    tablet.heading("同步").shown().await;
+    tablet.status(overdue).shown().await;
+
+    server.start().await;
+    tablet.button("全部已送达").shown_in_minutes(3).await;
+    tablet.place("/today").await;
+    tablet.heading("今日").shown().await;
+    assert!(!tablet.status("还没送出").is_there().await);
+}
+
+#[tokio::test]
 async fn a_storage_that_is_full_or_that_nobody_promised_to_keep_is_told() {
     let server = Server::club().await;
     let tablet = Tablet::of(LIN_YUE, "A-07", &server).await;

@@ -181,6 +181,8 @@ pub struct TailSummary {
     pub bytes: u64,
     /// Pictures that the endpoint does not have.
     pub pictures: usize,
+    /// Since when the oldest of them waits, where that is known.
+    pub oldest_picture: Option<Millis>,
 }
 
 /// How much a tablet holds and how far it has read, told without any key.
@@ -369,11 +371,11 @@ impl BrowserJournal {
     pub async fn tail_summary(&self) -> Result<TailSummary, AppendError> {
         let read = self.database.read(&[JOURNAL, BLOBS], async |tx| {
             let found = self.find_tail(tx, usize::MAX, usize::MAX).await?;
-            Ok((found, pictures::unsent(tx).await?.len()))
+            Ok((found, pictures::unsent(tx).await?.len(), pictures::oldest_unsent(tx).await?))
         });
-        let (found, pictures) = read.await?;
+        let (found, pictures, oldest_picture) = read.await?;
         self.note_found(&found);
-        let mut summary = TailSummary { pictures, ..TailSummary::default() };
+        let mut summary = TailSummary { pictures, oldest_picture, ..TailSummary::default() };
         for (_, row, bytes) in &found.rows {
             summary.count += 1;
             summary.bytes += *bytes as u64;

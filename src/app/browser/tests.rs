@@ -1060,13 +1060,16 @@ async fn a_picture_is_held_with_its_draft_kept_with_its_save_and_gone_when_it_is
     assert_eq!(tablet.journal.picture(hash).await.unwrap().as_deref(), Some(b"a picture".as_slice()));
     assert_eq!(picture_rows(&tablet, hash).await, ["held"]);
     tablet.journal.append(&naming(1, hash)).await.unwrap();
-    assert_eq!(picture_rows(&tablet, hash).await, ["kept", "send"]);
+    assert_eq!(picture_rows(&tablet, hash).await, ["kept", "send", "since"]);
     tablet.unlock(2).await;
     assert_eq!(tablet.journal.picture(hash).await, Ok(None), "it is for whoever may see the record");
     tablet.vault.lock();
     // Nobody has to be unlocked for it to be sent.
     assert_eq!(tablet.journal.unsent_pictures().await, Ok(vec![hash]));
+    let summary = tablet.journal.tail_summary().await.unwrap();
+    assert!(summary.pictures == 1 && summary.oldest_picture.is_some_and(|since| since <= clock::now()));
     tablet.journal.picture_sent(hash).await.unwrap();
+    assert_eq!(tablet.journal.tail_summary().await.unwrap().oldest_picture, None);
     tablet.unlock(1).await;
     assert_eq!(picture_rows(&tablet, hash).await, ["kept", "sent"]);
     assert_eq!(tablet.journal.picture(hash).await.unwrap().as_deref(), Some(b"a picture".as_slice()));
@@ -1080,7 +1083,7 @@ async fn a_picture_that_a_second_person_saves_is_held_no_longer() {
     tablet.journal.hold_picture(hash, b"evidence").await.unwrap();
     tablet.vault.admit(fixture::staff(2), pin(2)).await.unwrap();
     tablet.journal.append(&naming(2, hash)).await.unwrap();
-    assert_eq!(picture_rows(&tablet, hash).await, ["kept", "send"]);
+    assert_eq!(picture_rows(&tablet, hash).await, ["kept", "send", "since"]);
 }
 
 #[wasm_bindgen_test]

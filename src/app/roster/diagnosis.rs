@@ -106,6 +106,7 @@ fn text(facts: &Facts<'_>) -> String {
     lines.add("unsent", status.unsent);
     lines.maybe("oldest unsent", status.oldest_unsent.map(At));
     lines.add("unsent pictures", status.pictures);
+    lines.maybe("oldest unsent picture", status.oldest_picture.map(At));
     lines.maybe("save not kept", status.save_failure.as_ref().map(kept_code));
     lines.add("refused", status.refused);
     let mut refused = BTreeMap::<String, usize>::new();

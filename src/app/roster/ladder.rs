@@ -19,6 +19,8 @@ pub enum Rung {
     OldAndExposed { unsent: usize, age_ms: i64 },
     /// Unsent for a day, if well kept: connect, or hand it over by a file.
     Old { unsent: usize, age_ms: i64 },
+    /// The same of pictures, which no file carries: connect.
+    OldPictures { pictures: usize, age_ms: i64, exposed: bool },
     /// Room for some days yet.
     LittleRoom { free_bytes: u64 },
     /// In a browser tab that promised nothing: install.
@@ -41,10 +43,20 @@ impl Rung {
     #[must_use]
     pub fn risk(self) -> Risk {
         match self {
-            Self::NoRoom { .. } | Self::OldAndExposed { .. } => Risk::High,
-            Self::Old { .. } | Self::LittleRoom { .. } | Self::NotInstalled | Self::NotPersistent => Risk::Some,
+            Self::NoRoom { .. } | Self::OldAndExposed { .. } | Self::OldPictures { exposed: true, .. } => Risk::High,
+            Self::Old { .. }
+            | Self::OldPictures { exposed: false, .. }
+            | Self::LittleRoom { .. }
+            | Self::NotInstalled
+            | Self::NotPersistent => Risk::Some,
             Self::Kept => Risk::None,
         }
+    }
+
+    /// Whether work has waited for so long that whoever comes by should hear of it, and not only who looks.
+    #[must_use]
+    pub fn is_overdue(self) -> bool {
+        matches!(self, Self::OldAndExposed { .. } | Self::Old { .. } | Self::OldPictures { .. })
     }
 }
 
@@ -62,14 +74,17 @@ pub fn rung(status: &Status, now: Millis) -> Option<Rung> {
     let free_bytes = storage.free_bytes();
     let below = |limit: u64| free_bytes.filter(|free_bytes| *free_bytes < limit);
     let kept = storage.persistence == Persistence::Persistent;
-    let age_ms = status.oldest_unsent.filter(|_| status.unsent > 0).map_or(0, |oldest| now.since(oldest));
-    let unsent = status.unsent;
+    let age_ms =
+        |count: usize, oldest: Option<Millis>| oldest.filter(|_| count > 0).map_or(0, |oldest| now.since(oldest));
+    let (unsent, pictures) = (status.unsent, status.pictures);
+    let (age_ms, picture_age_ms) = (age_ms(unsent, status.oldest_unsent), age_ms(pictures, status.oldest_picture));
+    let limit_ms = if kept { OLD_MS } else { EXPOSED_MS };
     Some(if let Some(free_bytes) = below(NO_ROOM_BYTES) {
         Rung::NoRoom { free_bytes }
-    } else if age_ms >= EXPOSED_MS && !kept {
-        Rung::OldAndExposed { unsent, age_ms }
-    } else if age_ms >= OLD_MS {
-        Rung::Old { unsent, age_ms }
+    } else if age_ms >= limit_ms {
+        if kept { Rung::Old { unsent, age_ms } } else { Rung::OldAndExposed { unsent, age_ms } }
+    } else if picture_age_ms >= limit_ms {
+        Rung::OldPictures { pictures, age_ms: picture_age_ms, exposed: !kept }
     } else if let Some(free_bytes) = below(LITTLE_ROOM_BYTES) {
         Rung::LittleRoom { free_bytes }
     } else if kept {
@@ -122,6 +137,29 @@ mod tests {
         check(BestEffort, true, 900, None, Rung::NotPersistent);
         check(Unknown, false, 900, None, Rung::NotInstalled);
         check(Persistent, false, 900, Some(3), Rung::Kept);
+    }
+
+    #[test]
+    fn pictures_that_wait_are_as_old_as_they_are() {
+        let check = |persistence, hours: i64, expected| {
+            let storage = StorageFacts { persistence, installed: true, used_bytes: None, quota_bytes: None };
+            let status = Status {
+                storage: Some(storage),
+                pictures: 2,
+                oldest_picture: Some(NOW.plus(-hours * HOUR_MS)),
+                ..Status::at_start()
+            };
+            assert_eq!(rung(&status, NOW), Some(expected));
+            // Work that a file can carry goes first.
+            let both = Status { unsent: 1, oldest_unsent: Some(NOW.plus(-30 * HOUR_MS)), ..status.clone() };
+            assert!(matches!(rung(&both, NOW), Some(Rung::Old { .. } | Rung::OldAndExposed { .. })));
+            assert_eq!(rung(&Status { pictures: 0, ..status }, NOW).map(Rung::is_overdue), Some(false));
+        };
+        let old = |hours: i64, exposed| Rung::OldPictures { pictures: 2, age_ms: hours * HOUR_MS, exposed };
+        check(Persistence::BestEffort, 4, old(4, true));
+        check(Persistence::BestEffort, 3, Rung::NotPersistent);
+        check(Persistence::Persistent, 24, old(24, false));
+        check(Persistence::Persistent, 23, Rung::Kept);
     }
 
     #[test]

@@ -137,6 +137,21 @@ fn sentence(words: Words, finding: Finding) -> String {
     }
 }
 
+/// Work that has waited for too long, with the way to where something can be done about it. Nothing otherwise.
+#[component]
+pub fn Overdue() -> impl IntoView {
+    let w = use_words();
+    let roster = use_roster();
+    let route = use_route();
+    let rung = Memo::new(move |_| roster.rung().filter(|rung| rung.is_overdue()));
+    let open = Callback::new(move |()| route.go("/sync"));
+    move || {
+        let rung = rung.get()?;
+        let text = move || rung_words(w.get(), rung);
+        Some(view! { <Banner tone=Tone::Unsent icon=Icon::Unsent text action_label=t!(w, place_sync) on_action=open/> })
+    }
+}
+
 /// How surely what is kept here stays, and what would make it surer.
 fn rung_words(words: Words, rung: Rung) -> String {
     let span = |age_ms| format::span(words, age_ms);
@@ -144,6 +159,7 @@ fn rung_words(words: Words, rung: Rung) -> String {
         Rung::NoRoom { free_bytes } => words.rung_no_room(format::bytes(free_bytes as f64)),
         Rung::OldAndExposed { unsent, age_ms } => words.rung_old_exposed(unsent, span(age_ms)),
         Rung::Old { unsent, age_ms } => words.rung_old(unsent, span(age_ms)),
+        Rung::OldPictures { pictures, age_ms, .. } => words.rung_old_pictures(pictures, span(age_ms)),
         Rung::LittleRoom { free_bytes } => words.rung_little_room(format::bytes(free_bytes as f64)),
         Rung::NotInstalled => words.rung_not_installed().into(),
         Rung::NotPersistent => words.rung_not_persistent().into(),

@@ -19,6 +19,7 @@ use super::{
     reception::guests_today,
     record_title::{second_of, title_of},
     shell::Pill,
+    sync::Overdue,
 };
 use crate::{
     format,
@@ -99,7 +100,7 @@ pub fn Today() -> impl IntoView {
             />
         </PageHeader>
         <div class="page page--aside">
-            <div class="today">{next} <LeftHalf/> <Decisions decisions/> <OnNow uses=courts/> <Tasks tasks/> {rows} <Losing losing on_open=call/></div>
+            <div class="today"><Overdue/> {next} <LeftHalf/> <Decisions decisions/> <OnNow uses=courts/> <Tasks tasks/> {rows} <Losing losing on_open=call/></div>
             <aside class="today__aside">
                 {move || today_ring(roster, w.get())}
                 <Guests/>

@@ -5,6 +5,7 @@
 //! kept:HASH=AUDIENCE    to be seen by whoever may see the record, sealed as its blocks are
 //! kept:HASH@STAFF       the same for one person, where the author may not read what they write
 //! send:HASH             as the endpoint is sent it, sealed to the organisation: nobody has to be unlocked
+//! since:HASH            when it was put there
 //! sent:HASH             when the endpoint had it whole, and in which epoch
 //! ```
 
@@ -30,6 +31,7 @@ use crate::browser::{
 pub(in crate::browser) const SEND_ROWS: &str = "send:";
 const HELD_ROWS: &str = "held:";
 const KEPT_ROWS: &str = "kept:";
+const SINCE_ROWS: &str = "since:";
 const SENT_ROWS: &str = "sent:";
 /// Drafts that were not touched for so long are not gone on with; nor is an endpoint restored that far back.
 const HELD_MS: i64 = 60 * DAY_MS;
@@ -86,6 +88,7 @@ impl BrowserJournal {
             let Some(bytes) = self.held_picture(hash).await? else { continue };
             beside.put.push(self.kept(hash, Some(&audience), &bytes).await?);
             beside.put.push((format!("{SEND_ROWS}{hash}"), self.sealed_to_send(hash, &bytes).await?));
+            beside.put.push((format!("{SINCE_ROWS}{hash}"), clock::now().0.to_be_bytes().to_vec()));
             beside.delete.push(held_row(holder, hash));
         }
         Ok(beside)
@@ -187,6 +190,7 @@ impl BrowserJournal {
         let write = self.database.write(&[BLOBS, META], async |tx| {
             let epoch = tx.get(META, EPOCH_ROW)?.bytes().await?.unwrap_or_default();
             tx.delete(BLOBS, send.as_str())?;
+            tx.delete(BLOBS, format!("{SINCE_ROWS}{hash}").as_str())?;
             tx.put(BLOBS, sent.as_str(), &[&now, epoch.as_slice()].concat())
         });
         write.await
@@ -203,6 +207,7 @@ impl BrowserJournal {
                 tx.delete(BLOBS, key.as_str())?;
             }
             tx.delete(BLOBS, format!("{SEND_ROWS}{hash}").as_str())?;
+            tx.delete(BLOBS, format!("{SINCE_ROWS}{hash}").as_str())?;
             tx.delete(BLOBS, format!("{SENT_ROWS}{hash}").as_str())
         });
         write.await
@@ -263,6 +268,13 @@ impl BrowserJournal {
 pub(super) async fn unsent(tx: &Tx) -> Result<Vec<BlobHash>, StoreError> {
     let keys = tx.keys(BLOBS, &Range::Under(SEND_ROWS.into()))?.texts().await?;
     Ok(keys.iter().filter_map(|key| BlobHash::parse(key.strip_prefix(SEND_ROWS)?)).collect())
+}
+
+/// Since when the oldest of them waits; `None` where none says: an earlier version of the app kept it, or it came back from
+/// the second copy.
+pub(super) async fn oldest_unsent(tx: &Tx) -> Result<Option<Millis>, StoreError> {
+    let rows = tx.all(BLOBS, &Range::Under(SINCE_ROWS.into()))?.by_text().await?;
+    Ok(rows.into_iter().map(|(_, since)| Millis(number(Some(since)).cast_signed())).min())
 }
 
 /// What others took is fetched again where it is looked at. Own pictures stay. How many have gone.
