@@ -223,7 +223,7 @@ impl Club {
         let step = self.pick(&of_machine).map_or(&*any.key, |(_, step)| step).to_owned();
         let mut typed = BTreeMap::new();
         for guard in machine.step(&step).map_or(&[][..], |step| &step.needs) {
-            for key in &guard.arguments {
+            for key in paper::asked_by(guard) {
                 if let Some(field) = paper::field_of(pack, record.kind().as_str(), key)
                     && let Some(value) = self.value(field)
                 {
@@ -594,7 +594,7 @@ fn staff(post: usize) -> StaffId {
     fixture::staff(1 + post as u8)
 }
 
-fn role_of(who: StaffId) -> Option<Role> {
+pub(crate) fn role_of(who: StaffId) -> Option<Role> {
     (0..Role::ALL.len()).find(|post| staff(*post) == who).map(|post| Role::ALL[post])
 }
 

@@ -10,6 +10,7 @@ use crate::{
     audience::Audience,
     change::Ranked,
     number::{GivenBefore, Numbers},
+    rights,
     stamp::Stamp,
     sync::News,
     time::{DAY_MS, Millis},
@@ -34,6 +35,9 @@ pub enum AppendError {
     /// A bug, theirs or ours: keep the form, report it.
     #[error("not kept: {detail}")]
     Aborted { detail: String },
+    /// Not its author's to write, or signed: say which, keep the form.
+    #[error("not kept: {0}")]
+    Withheld(rights::Why),
 }
 
 impl From<GivenBefore> for AppendError {

@@ -50,6 +50,7 @@ pub mod record;
 pub mod replica;
 pub mod report;
 pub mod review;
+pub mod rights;
 pub mod schema;
 pub mod search;
 pub mod stamp;

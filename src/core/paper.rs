@@ -7,7 +7,7 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use crate::{
-    audience::{Audience, circle},
+    audience::{Audience, Role, circle},
     audit,
     capture::{Draw, Ids, Scene, audience_of, may_write_here},
     card,
@@ -21,7 +21,7 @@ use crate::{
     permit::{Matter, masked_id},
     reckon,
     record::{CellTag, Record},
-    schema,
+    rights, schema,
     stamp::{Rank, Stamp},
     time::{Day, Millis},
     value::Value,
@@ -110,10 +110,32 @@ pub fn matter_of(kind: &str) -> Option<Matter> {
     })
 }
 
-/// Whether I may write to where a record is: change it, take its steps.
+/// Whether I may write to where a record is, and so take those of its steps that are mine.
 #[must_use]
 pub fn may_change(record: &Record, scene: &Scene<'_>) -> bool {
     may_write_here(record.audience(), scene)
+}
+
+/// Whether I may fill in more on a record or put it right, without a step of its workflow.
+#[must_use]
+pub fn may_fill_in(record: &Record, scene: &Scene<'_>, ground: &Ground<'_>) -> bool {
+    let may = |role| rights::may_fill_in(record, scene.me, role, ground.work, ground.lookup);
+    may_change(record, scene) && (scene.role_of)(scene.me).is_some_and(may)
+}
+
+/// Whether a complaint was handed to the department of a post. Who heads one answers for whatever was handed to any:
+/// which is whose, the club's list of people does not say. Source: domain catalogue 3.7.
+#[must_use]
+pub fn is_handed_to(record: &Record, role: Role) -> bool {
+    let Some(department) = record.text("responsible_dept").filter(|_| record.kind().as_str() == "case") else {
+        return false;
+    };
+    match role {
+        Role::DeptHead | Role::DeptMember => true,
+        Role::EquipmentTeam => department == "equipment",
+        Role::CourtStaff => department == "courts",
+        _ => false,
+    }
 }
 
 /// Who takes steps, as a step names them.
@@ -283,7 +305,7 @@ fn runs(machine: &Machine, kind: &str) -> bool {
 }
 
 /// The fields that a guard looks at and that can be typed.
-fn asked_by(call: &Call) -> Vec<&str> {
+pub(crate) fn asked_by(call: &Call) -> Vec<&str> {
     let arguments = || call.arguments.iter().map(|argument| &**argument);
     match &*call.name {
         "filled" | "any_filled" => arguments().collect(),
@@ -305,7 +327,8 @@ pub fn field_of<'p>(pack: &'p Pack, kind: &str, key: &str) -> Option<&'p Field> 
     pack.forms.iter().filter(|form| &*form.record == kind).find_map(|form| form.field(key))
 }
 
-/// Whether I may begin a paper with this form: what has no machine, anyone may who may write there.
+/// Whether I may begin a paper with this form: by its workflow's first step, and by the permission matrix where that
+/// names no post.
 #[must_use]
 pub fn may_begin(form: &Form, scene: &Scene<'_>, work: &Work) -> bool {
     let Some(kind) = schema::kind(&form.record) else { return false };
@@ -317,7 +340,9 @@ pub fn may_begin(form: &Form, scene: &Scene<'_>, work: &Work) -> bool {
             let mut starts = machine.steps.iter().filter(|step| step.from.is_empty());
             starts.any(|step| workflow::may(step, actor(scene, &posts), &nobody))
         });
-    may && may_write_here(&audience_for_paper(kind.key, None, scene), scene)
+    let is_mine = |role| rights::may_begin(kind.key, scene.me, role, work);
+    may && (scene.role_of)(scene.me).is_some_and(is_mine)
+        && may_write_here(&audience_for_paper(kind.key, None, scene), scene)
 }
 
 // ---- Beginning one --------------------------------------------------------------------------------------------

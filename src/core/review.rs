@@ -32,6 +32,13 @@ pub struct Written {
     pub replaces: Vec<ChangeId>,
 }
 
+/// What a change wrote to the state of a record, where nothing has replaced it yet. What it replaced itself is not told.
+#[must_use]
+pub fn written_in(record: &Record, change: ChangeId) -> Option<Written> {
+    let place = record.head_changes(PROGRESS).iter().position(|head| *head == change)?;
+    Some(Written { values: record.heads(PROGRESS)[place].values.clone(), replaces: Vec::new() })
+}
+
 /// Finds what a change wrote to the state of a record; `None` if that change is not here.
 pub type WrittenBy<'a> = &'a dyn Fn(ChangeId, RecordId) -> Option<Written>;
 

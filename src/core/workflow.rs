@@ -214,6 +214,11 @@ fn relation_fields(relation: &str) -> Option<&'static [&'static str]> {
     })
 }
 
+/// Whether a word means whoever the record names, and not a post.
+pub(crate) fn names_somebody(by: &str) -> bool {
+    relation_fields(by).is_some()
+}
+
 /// Whether somebody is a post, or is to the record what the word says.
 #[must_use]
 pub fn is_actor(by: &str, actor: Actor<'_>, read: Read<'_>) -> bool {
@@ -416,6 +421,18 @@ pub(crate) fn fills_in(effect: &Call) -> Option<&str> {
         "court_charge" => Some("amount"),
         "charge_card" => Some("deducted"),
         _ => None,
+    }
+}
+
+/// The fields of the record itself that an effect may write.
+pub(crate) fn sets(effect: &Call) -> Vec<&str> {
+    match &*effect.name {
+        "leave_days" => vec!["actual_days"],
+        "extend_by_leave" => vec!["end_on"],
+        "renew" => vec!["end_on", "term_months"],
+        // Of other records, or told to people.
+        "move" | "performance" | "inform" => Vec::new(),
+        _ => vec![fills_in(effect).unwrap_or_else(|| effect.argument(0))],
     }
 }
 

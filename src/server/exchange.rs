@@ -253,17 +253,21 @@ async fn take_in(
     if probe::step("exchange: in the order of their making") {
         changes.sort_by_key(|(_, ranked)| ranked.stamp);
     }
-    let candidate = |ranked: &Ranked| {
-        let authors = house.as_whom(ranked.change.header.author, ranked.stamp.millis(), now);
-        let refusal = check_by(&authors, house, ranked).err();
-        Candidate::new(ranked.clone(), refusal).by(author_of(&authors, house))
-    };
-    let candidates = changes.iter().map(|(_, ranked)| candidate(ranked)).collect();
+    let candidates = changes.iter().map(|(_, ranked)| candidate(house, ranked, now)).collect();
     let pushed = Pushed { device: device.number, counter: push.push_counter, corrected: push.corrected };
     let batch = Batch { pushed: Some(pushed), candidates, now };
     let kept = ledger.append(house.organisation, batch).await?;
     verdicts.extend(changes.iter().map(|(place, _)| *place).zip(kept));
     Ok(verdicts.into_values().collect())
+}
+
+/// What somebody offers, with what is wrong with it already and by whom its steps and fields have to be such as could be
+/// written: one way for what is pushed and for what a revoked tablet handed in.
+#[must_use]
+pub fn candidate(house: &House, ranked: &Ranked, now: Millis) -> Candidate {
+    let authors = house.as_whom(ranked.change.header.author, ranked.stamp.millis(), now);
+    let refusal = check_by(&authors, house, ranked).err();
+    Candidate::new(ranked.clone(), refusal).by(author_of(&authors, house))
 }
 
 /// A change that was read, or the id of one that could not be, and why.
@@ -330,7 +334,7 @@ fn check_by(authors: &[Cow<'_, Staff>], house: &House, ranked: &Ranked) -> Resul
     if let Some(audience) = closed_to(is)
         && was.iter().all(|was| closed_to(was).is_some())
     {
-        return Err(Refusal::NotAllowed { audience: audience.to_string() });
+        return Err(Refusal::NotAllowed { audience: audience.to_string(), what: None });
     }
     schema::check_change(change).and_then(|()| audit::check(change)).map_err(|fault| Refusal::Invalid {
         record: fault.record,

@@ -142,7 +142,7 @@ async fn a_bad_change_is_refused_with_its_reason_and_others_are_taken() {
         Audience::Own(world.venue, fixture::staff(77)),
         Audience::Circle(world.venue, "kitchen".into()),
     ] {
-        let expected = Refusal::NotAllowed { audience: audience.to_string() };
+        let expected = Refusal::NotAllowed { audience: audience.to_string(), what: None };
         assert_eq!(check(&into(audience)).await, expected);
     }
     let malformed = |reason: Refusal| matches!(reason, Refusal::Malformed { .. });
@@ -379,7 +379,7 @@ async fn what_somebody_did_before_they_left_or_moved_is_judged_by_what_they_were
         _ => None,
     };
     let verdicts: Vec<_> = answer.verdicts.iter().map(refused).collect();
-    let not_allowed = Refusal::NotAllowed { audience: world.own(2).to_string() };
+    let not_allowed = Refusal::NotAllowed { audience: world.own(2).to_string(), what: None };
     assert_eq!(verdicts, [None, None, Some(Refusal::UnknownAuthor), Some(not_allowed)]);
     // Once they work there again, what was refused in between is taken.
     let again = make(2, "己");

@@ -24,6 +24,7 @@ mod people;
 mod process;
 mod reconnect;
 mod reminders;
+mod rights;
 mod snapshot;
 mod steps;
 mod strangers;

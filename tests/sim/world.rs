@@ -461,10 +461,21 @@ impl World {
                 author.is_some_and(|author| may_write(author.id, author.role, author.venue, audience))
             };
             let may_all = save.ranked.change.edits().all(|edit| may(&edit.audience));
+            // Agreements are begun by whom the matrix lets draw one up; of guests a consultant writes on their own.
+            let draws_up = |post: Role| matches!(post, Role::Consultant | Role::FrontDesk);
+            let of_kind = |kind: &str| save.ranked.change.edits().any(|edit| edit.kind.as_str() == kind);
+            let draws_none = of_kind("agreement") && author.is_some_and(|author| !draws_up(author.role));
+            let of_others = of_kind("person") && author.is_some_and(|author| author.role == Role::Consultant);
             let fault = match verdict {
                 Verdict::Accepted { had: false, .. } if !may_all => "was taken, and its author may not write there",
-                Verdict::Refused { reason: Refusal::NotAllowed { .. }, .. } if may_all => {
+                Verdict::Accepted { had: false, .. } if draws_none => "was taken, and is not its author's to write",
+                Verdict::Refused { reason: Refusal::NotAllowed { what: None, .. }, .. } if may_all => {
                     "was refused, and its author may write there"
+                }
+                Verdict::Refused { reason: Refusal::NotAllowed { what: Some(_), .. }, .. }
+                    if !(draws_none || of_others) =>
+                {
+                    "was refused, and is its author's to write"
                 }
                 Verdict::Accepted { .. } | Verdict::Refused { .. } | Verdict::Later { .. } => continue,
             };

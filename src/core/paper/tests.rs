@@ -111,15 +111,16 @@ impl Club {
         question(&scene, &ground)
     }
 
-    /// What the endpoint says of the steps in a change.
-    fn review(&self, change: &Change) -> Result<(), Fault> {
+    /// What the endpoint says of a change: of the steps in it, and of whose all the rest is to write.
+    fn judge(&self, change: &Change) -> (Result<(), Fault>, Result<(), rights::Fault>) {
         let ground = review::Ground {
             work: self.work,
             pack: self.pack,
             lookup: &|id| self.records.get(&id).map(Cow::Borrowed),
             written_by: &|change, record| self.written.get(&(change, record)).cloned(),
         };
-        review::check(change, role_of(change.header.author).unwrap(), &ground)
+        let role = role_of(change.header.author).unwrap();
+        (review::check(change, role, &ground), rights::check(change, role, &ground))
     }
 
     fn new_id(&self) -> RecordId {
@@ -140,7 +141,7 @@ impl Club {
         assert_eq!(check_change(&change), Ok(()));
         self.numbers.note(&change).unwrap();
         // What the app lets somebody do the endpoint takes.
-        assert_eq!(self.review(&change), Ok(()));
+        assert_eq!(self.judge(&change), (Ok(()), Ok(())));
         self.written.extend(review::states_written(&change).map(|(edit, values, replaces)| {
             ((change.id(), edit.record), Written { values: values.clone(), replaces: replaces.to_vec() })
         }));
@@ -454,30 +455,68 @@ fn a_talk_that_ends_in_yes_leaves_a_contract_to_fill_in() {
 }
 
 #[test]
-fn what_is_reckoned_follows_what_is_put_right() {
+fn what_is_reckoned_follows_what_is_put_right_until_it_is_signed() {
     let mut club = Club::new(VenueKind::Fitness);
-    let (person, year) = (club.person(1), club.product("12"));
-    let contract = agreement(&mut club, person, year);
-    let half = club.product("6").to_string();
-    let known = &club.records[&contract];
-    let form = club.pack.form("F-10").unwrap();
-    let mut draft = form::draft_of(form, known, &club.context(1));
-    draft.set(&Key::of("product"), half);
-    draft.set(&Key::of("id_no"), ID_NUMBER);
-    // As the page has it: what was signed is not asked anew.
-    let mut form = form.clone();
-    for section in &mut form.sections {
-        section.fields.retain(|field| field.kind != FieldType::Signature);
-    }
-    let filled = form::check(&form, &draft, &club.context(1)).unwrap();
-    let edits = club.ask(1, |scene, ground| correct(&filled, known, scene, ground, &mut || club.new_id())).unwrap();
+    let (person, year, half) = (club.person(1), club.product("12"), club.product("6"));
+    let offered = year.to_string();
+    let typed = [
+        ("kind", "new"),
+        ("tour_feeling", "喜欢泳池"),
+        ("offers_presented", &*offered),
+        ("intent", "A"),
+        ("price_shown", "false"),
+        ("outcome", "signed"),
+    ];
+    club.begin("F-06", 1, &[person], &typed);
+    let contract = club.of_kind("agreement")[0].id;
+    let right = |club: &Club, product: RecordId, signs: bool| {
+        let product = product.to_string();
+        let mut form = club.pack.form("F-10").unwrap().clone();
+        for section in &mut form.sections {
+            section.fields.retain(|field| signs || field.kind != FieldType::Signature);
+        }
+        let context = club.context(1);
+        let mut draft = form::draft_of(&form, &club.records[&contract], &context);
+        prefill(&form, &[&club.records[&person]], &mut draft);
+        for (key, text) in [
+            ("id_no", ID_NUMBER),
+            ("id_type", "id_card"),
+            ("emergency_name", "王强"),
+            ("emergency_phone", "13900139000"),
+            ("health_notice", "true"),
+            ("start_on", "2026-11-22"),
+            ("product", &product),
+            ("deal_price", "3600"),
+            ("rules_explained", "true"),
+            ("consultant", &fixture::staff(1).to_string()),
+            ("member_sign", INK),
+            ("consultant_sign", INK),
+        ] {
+            draft.set(&Key::of(key), text);
+        }
+        let filled = form::check(&form, &draft, &context).unwrap();
+        club.ask(1, |scene, ground| {
+            correct(&filled, &club.records[&contract], scene, ground, &mut || club.new_id()).unwrap()
+        })
+    };
+    let end = |club: &Club| club.records[&contract].get("end_on").and_then(Value::as_day).map(|day| day.to_string());
+    let edits = right(&club, year, false);
     club.save(1, edits);
-    let record = &club.records[&contract];
-    assert_eq!(record.get("term_months"), Some(&Value::Int(6)));
-    assert_eq!(record.get("end_on").and_then(Value::as_day).map(|day| day.to_string()).as_deref(), Some("2027-05-21"));
-    // The state and who signed stay as they were.
+    assert_eq!(end(&club).as_deref(), Some("2027-11-21"));
+    let edits = right(&club, half, false);
+    club.save(1, edits);
+    assert_eq!(club.records[&contract].get("term_months"), Some(&Value::Int(6)));
+    assert_eq!(end(&club).as_deref(), Some("2027-05-21"));
+    assert_eq!(club.state(contract), "draft");
+    let edits = right(&club, half, true);
+    club.save(1, edits);
     assert_eq!(club.state(contract), "awaiting_payment");
-    assert!(record.get("member_sign").is_some() && record.conflicts().next().is_none());
+    // What the member signed says half a year.
+    let mut change = fixture::change(99, right(&club, year, false));
+    change.header.author = fixture::staff(1);
+    assert_eq!(club.judge(&change).1.map_err(|fault| fault.why), Err(rights::Why::Signed));
+    let may_fill_in = |me| club.ask(me, |scene, ground| super::may_fill_in(&club.records[&contract], scene, ground));
+    assert!(!(1..=10).any(may_fill_in));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::{
     change::{CHANGE_EDITS_MAX, Change, EDIT_WRITES_MAX, Edit, Hash, Header, Key, Op, Ranked, Slot, Write},
     id::{ChangeId, DeviceNumber, OrganisationId, RecordId, StaffId, VenueId},
     pack::{Built, Language, PackError, Packs},
-    review,
+    review, rights,
     stamp::Stamp,
     time::{Day, Millis},
     value::Value as Domain,
@@ -251,8 +251,12 @@ pub enum Refusal {
     WrongOrganisation,
     /// Its author is unknown or no longer works here.
     UnknownAuthor,
-    /// Its author may not write there.
-    NotAllowed { audience: String },
+    /// Its author may not write there, or not this: tablets of before go by the first.
+    NotAllowed {
+        audience: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        what: Option<Withheld>,
+    },
     /// A field holds what the form does not allow.
     Invalid { record: RecordId, field: String, detail: String },
     /// It cannot be read, or it is too large.
@@ -271,6 +275,37 @@ pub enum Refusal {
         /// States that it would have been taken from, posts whose it is, or fields that are missing; by their keys.
         names: Vec<String>,
     },
+}
+
+/// What of a change is not its author's to write.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
+pub struct Withheld {
+    pub record: RecordId,
+    pub kind: String,
+    pub field: String,
+    pub why: WriteFault,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum WriteFault {
+    NotYours,
+    /// It was signed, paid or decided.
+    Signed,
+}
+
+impl From<rights::Fault> for Refusal {
+    fn from(fault: rights::Fault) -> Self {
+        let why = match fault.why {
+            rights::Why::NotYours => WriteFault::NotYours,
+            rights::Why::Signed => WriteFault::Signed,
+        };
+        let (kind, field) = (fault.kind.to_string(), fault.field.to_string());
+        let what = Some(Withheld { record: fault.record, kind, field, why });
+        Self::NotAllowed { audience: fault.audience.to_string(), what }
+    }
 }
 
 /// What is wrong with a step.

@@ -19,6 +19,7 @@ use yingke_core::{
     probe,
     record::Record,
     review::{self, Written, refers_to, states_written},
+    rights,
     stamp::{Rank, Stamp, Stamper},
     time::{DAY_MS, MINUTE_MS, Millis},
     wire::v1::{Refusal, StreamMark, Verdict, hex_text},
@@ -111,6 +112,8 @@ impl Found {
         all.filter(|id| !self.records.contains_key(id)).collect()
     }
 }
+
+const NOT_ITS_AUTHORS: &str = "exchange: what is not its author's to write is refused";
 
 /// Writes back that are looked at for one step: no record has as many.
 const BASES_MAX: usize = 64;
@@ -206,10 +209,9 @@ pub fn settle(mut found: Found, batch: Batch) -> Settled {
             });
             continue;
         }
-        let refusal = refusal.filter(|_| probe::step("exchange: what may not be is refused")).or_else(|| {
-            let fault = author.and_then(|author| states.judge(&ranked, &author, &found).err());
-            fault.map(Refusal::from)
-        });
+        let refusal = refusal
+            .filter(|_| probe::step("exchange: what may not be is refused"))
+            .or_else(|| author.and_then(|author| states.judge(&ranked, &author, &found).err()));
         let made_on = found.origin(ranked.change.header.device);
         let sent = ranked.stamp;
         let refused = found.refused.get(&id).filter(|_| probe::step("exchange: what was refused keeps its rank"));
@@ -289,7 +291,7 @@ impl States {
     }
 
     /// By what its author went by when it was made: what came into force since is no reason to refuse it.
-    fn judge(&self, ranked: &Ranked, author: &Author, found: &Found) -> Result<(), review::Fault> {
+    fn judge(&self, ranked: &Ranked, author: &Author, found: &Found) -> Result<(), Refusal> {
         let packs = author.packs.of_version(ranked.change.header.pack, ranked.stamp.millis());
         let as_one = |&(role, venue): &(Role, VenueKind)| {
             let ground = review::Ground {
@@ -298,7 +300,10 @@ impl States {
                 lookup: &|id| found.records.get(&id).or_else(|| found.beside.get(&id)).map(Cow::Borrowed),
                 written_by: &|change, record| self.0.get(&(change, record)).cloned(),
             };
-            review::check(&ranked.change, role, &ground)
+            review::check(&ranked.change, role, &ground).map_err(Refusal::from)?;
+            rights::check(&ranked.change, role, &ground)
+                .or_else(|fault| if probe::step(NOT_ITS_AUTHORS) { Err(fault) } else { Ok(()) })
+                .map_err(Refusal::from)
         };
         let [now, before @ ..] = &author.posts[..] else { return Ok(()) };
         as_one(now).or_else(|fault| before.iter().map(as_one).find(Result::is_ok).unwrap_or(Err(fault)))
