@@ -13,7 +13,9 @@ use yingke_core::{
     change::Ranked,
     id::{ChangeId, DeviceNumber, StaffId},
     time::Millis,
-    wire::v1::{PUSH_CHANGES_MAX, Refusal, SealedChange, Verdict, base64_bytes, base64_text, hex_text},
+    wire::v1::{
+        PUSH_CHANGES_MAX, Refusal, SealedChange, Verdict, Withheld, WriteFault, base64_bytes, base64_text, hex_text,
+    },
 };
 
 use crate::{
@@ -21,7 +23,7 @@ use crate::{
     exchange::{self, CHANGE_BYTES_MAX},
     house::House,
     keys::Secrets,
-    ledger::{Batch, Candidate, Database, LedgerError},
+    ledger::{Batch, Database, LedgerError},
     register::DeviceRow,
     sealed::Opener,
 };
@@ -213,8 +215,8 @@ pub async fn take_in(
     if write {
         let mut taken = 0;
         for part in changes.chunks(PUSH_CHANGES_MAX) {
-            let candidate = |ranked: &Ranked| Candidate::new(ranked.clone(), exchange::check(house, ranked, now).err());
-            let batch = Batch { pushed: None, candidates: part.iter().map(candidate).collect(), now };
+            let candidates = part.iter().map(|ranked| exchange::candidate(house, ranked, now)).collect();
+            let batch = Batch { pushed: None, candidates, now };
             let mut decided = Vec::new();
             for verdict in ledger.append(house.organisation, batch).await? {
                 match verdict {
@@ -243,6 +245,7 @@ pub async fn take_in(
         let _ = writeln!(told, "{} changes of device {} would be taken in:", good.len(), device.0);
         told += &told_by_author(house, &good);
         told += &told_of_pictures(ledger.unopened(house.organisation, device).await?.len());
+        told += "Whether their authors could take the steps in them is asked when they are taken in.\n";
     }
     for (id, why) in &refused {
         let _ = writeln!(told, "{id} is refused and goes on waiting: {why}");
@@ -287,7 +290,11 @@ pub(crate) fn why(refusal: &Refusal) -> String {
     match refusal {
         Refusal::WrongOrganisation => "it belongs to another organisation".into(),
         Refusal::UnknownAuthor => "its author does not work here any more".into(),
-        Refusal::NotAllowed { .. } => "its author may not write there".into(),
+        Refusal::NotAllowed { what: None, .. } => "its author may not write there".into(),
+        Refusal::NotAllowed { what: Some(Withheld { record, kind, field, why }), .. } => match why {
+            WriteFault::NotYours => format!("{field} of {kind} {record} is not its author's to write"),
+            WriteFault::Signed => format!("{kind} {record} was signed, and {field} stays as it is"),
+        },
         Refusal::Invalid { record, field, detail } => format!("{field} of {record}: {detail}"),
         Refusal::Malformed { detail } => detail.clone(),
         Refusal::Different => "another change is here under its id".into(),

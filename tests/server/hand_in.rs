@@ -14,7 +14,10 @@ use yingke_server::{
     sealed::Sealer,
 };
 
-use crate::world::{self, JSON, Reply, Tablet, World};
+use crate::{
+    steps::{Step, kept, states},
+    world::{self, JSON, Reply, Tablet, World},
+};
 
 /// Seals as a tablet does, to the recovery key of its organisation.
 async fn sealed_for(world: &World, organisation: OrganisationId, changes: &[&Ranked]) -> Vec<SealedChange> {
@@ -256,4 +259,31 @@ async fn a_tablet_cannot_fill_the_disk() {
     };
     assert_eq!((refused, handed), ((413, "too-large".into()), handed_in::HANDED_CHANGES_MAX));
     assert_eq!(world.ledger.handed_in(world.organisation()).await.unwrap().len(), handed);
+}
+
+#[tokio::test]
+async fn a_step_that_nobody_there_could_take_goes_on_waiting() {
+    let world = World::new().await;
+    let tablet = world.tablet().await;
+    let (own, refund) = (world.own(1), tablet.new_record(world.now()));
+    let step = |to, saw, fields| Step { by: 1, kind: "refund", record: refund, audience: &own, to, saw, fields };
+    let reason = vec![("membership", tablet.new_record(world.now()).into()), ("reason", "moved".into())];
+    let applied = step("applied", &[], reason).with(&world, &tablet, Vec::new());
+    // Whoever has the tablet in hand decides the refund in the name of the consultant.
+    let saw = [applied.change.id()];
+    let fields = vec![("level4_result", "refund".into()), ("final_amount", 1.into())];
+    let approved = step("approved_refund", &saw, fields).with(&world, &tablet, Vec::new());
+    revoke(&world, &tablet).await;
+    let sealed = sealed(&world, &[&applied, &approved]).await;
+    hand_in(&tablet, &sealed, 0).await;
+    let house = world.ledger.house(world.organisation()).await.unwrap();
+    let told = handed_in::take_in(&*world.ledger, &house, tablet.device(), true, world.now()).await.unwrap();
+    assert!(told.contains("1 changes of device 1 are taken in"), "{told}");
+    assert!(told.contains(&format!("{} is refused and goes on waiting", approved.change.id())), "{told}");
+    assert_eq!(states(&kept(&world, refund).await), ["applied"]);
+    let rows = world.ledger.handed_in(world.organisation()).await.unwrap();
+    assert_eq!(
+        rows.iter().filter(|row| !row.decided).map(|row| row.change.id).collect::<Vec<_>>(),
+        [approved.change.id()]
+    );
 }
