@@ -54,7 +54,7 @@ use yingke_core::{
     phone::PhoneNumber,
     record::Record,
     replica::{Replica, Touched},
-    schema,
+    review, rights, schema,
     stamp::Stamper,
     sync::{Filled, News, Trouble, TurnError, retry_at, turn},
     time::{DAY_MS, Day, Millis},
@@ -1003,7 +1003,7 @@ impl Roster {
         let nobody = || AppendError::Aborted { detail: "nobody is unlocked".into() };
         let browser = &inner.browser;
         let me = self.me_now().ok_or_else(nobody)?.id;
-        let author = self.actor_now().ok_or_else(nobody)?.id;
+        let (author, role) = self.actor_now().map(|actor| (actor.id, actor.role)).ok_or_else(nobody)?;
         let header = self.header(author, form)?;
         let Header { id, made_at, clock_offset_ms, .. } = header;
         let names_pictures = edits.iter().any(|edit| !blob::named(edit).is_empty());
@@ -1012,6 +1012,10 @@ impl Roster {
         if let Err(fault) = schema::check_change(&change) {
             trace::warn(&format!("a save was not kept: {fault}"));
             return Err(AppendError::Aborted { detail: fault.to_string() });
+        }
+        if let Err(why) = self.may_write(&change, role) {
+            trace::warn(&format!("a save was not kept: {why}"));
+            return Err(AppendError::Withheld(why));
         }
         let gives_numbers = Numbers::are_given_by(&change);
         let stamp = inner.stamper.borrow_mut().next(made_at.plus(clock_offset_ms));
@@ -1066,6 +1070,16 @@ impl Roster {
             });
         }
         Ok(Ok(id))
+    }
+
+    /// Whether a change is its author's to write, as the centre will ask: a screen that forgot to hide a form saves nothing.
+    fn may_write(self, change: &Change, role: Role) -> Result<(), rights::Why> {
+        let inner = self.inner();
+        let replica = inner.replica.borrow();
+        let written_by = |change, record| review::written_in(&*replica.record(record)?, change);
+        let (work, pack) = (self.work(), self.pack());
+        let ground = review::Ground { work, pack, lookup: &|id| replica.record(id), written_by: &written_by };
+        rights::check(change, role, &ground).map_err(|fault| fault.why)
     }
 
     /// Sends a refused change again as it is: its reason may have gone.

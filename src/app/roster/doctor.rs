@@ -107,7 +107,8 @@ fn of_storage(status: &Status) -> Option<Finding> {
         Some(AppendError::Closed) => return Some(Finding::StorageClosed),
         Some(AppendError::Damaged { .. }) => return Some(Finding::StorageDamaged),
         Some(AppendError::Aborted { .. }) => return Some(Finding::NotKept),
-        None => {}
+        // The storage is as it should be.
+        Some(AppendError::Withheld(_)) | None => {}
     }
     let free_bytes = status.storage.and_then(|storage| storage.free_bytes());
     free_bytes.is_some_and(|free_bytes| free_bytes < ROOM_NEEDED_BYTES).then_some(Finding::StorageFull)

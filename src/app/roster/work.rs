@@ -4,14 +4,14 @@ use std::borrow::Cow;
 
 use leptos::prelude::untrack;
 use yingke_core::{
-    audience::{Audience, Role, circle, may_hold},
+    audience::{Audience, circle, may_hold},
     audit,
     capture::Scene,
     card,
     change::Edit,
     court,
     id::{RecordId, StaffId},
-    paper::{self, Ground, Offer, matter_of},
+    paper::{self, Ground, Offer, is_handed_to, matter_of},
     parameter::Parameters,
     permit::{Doing, Matter, Reach, reach},
     record::Record,
@@ -107,9 +107,14 @@ impl Roster {
     /// Whether I may see a record of a kind: all of the venue's, or my own only, as the permission matrix has it.
     #[must_use]
     pub fn may_see(self, record: &Record) -> bool {
-        let Some(matter) = matter_of(record.kind().as_str()) else { return true };
-        match self.sees(matter) {
-            None | Some(Reach::Own) => self.is_mine(record) || self.is_handed_to_me(record),
+        let kind = record.kind().as_str();
+        let Some(matter) = matter_of(kind) else { return true };
+        // The desk sees whom it takes in, and the leads of its own.
+        let as_guest = if kind == "person" { self.sees(Matter::Parties) } else { None };
+        match self.sees(matter).max(as_guest) {
+            None | Some(Reach::Own) => {
+                self.is_mine(record) || self.me_now().is_some_and(|me| is_handed_to(record, me.role))
+            }
             Some(Reach::Team | Reach::Venue | Reach::All) => true,
         }
     }
@@ -127,22 +132,16 @@ impl Roster {
         [Doing::Read, Doing::Update, Doing::Approve].into_iter().filter_map(|doing| reach(&posts, matter, doing)).max()
     }
 
-    /// Whether a complaint was handed to my department. Who heads one answers for whatever was handed to any: which is
-    /// whose, the club's list of people does not say. Source: domain catalogue 3.7.
-    fn is_handed_to_me(self, record: &Record) -> bool {
-        let department = record.text("responsible_dept").filter(|_| record.kind().as_str() == "case");
-        let (Some(department), Some(me)) = (department, self.me_now()) else { return false };
-        match me.role {
-            Role::DeptHead | Role::DeptMember => true,
-            Role::EquipmentTeam => department == "equipment",
-            Role::CourtStaff => department == "courts",
-            _ => false,
-        }
+    /// Whether I may fill in more on a record or put it right. Subscribes to it.
+    #[must_use]
+    pub fn may_fill_in(self, id: RecordId) -> bool {
+        let Some(record) = self.record(id) else { return false };
+        self.papers(&[], |scene, ground| paper::may_fill_in(&record, scene, ground)).unwrap_or(false)
     }
 
     /// Whether a record names me, or I wrote it down.
     pub(super) fn is_mine(self, record: &Record) -> bool {
-        const NAMES_STAFF: [&str; 12] = [
+        const NAMES_STAFF: [&str; 13] = [
             "owner",
             "staff",
             "author",
@@ -153,6 +152,7 @@ impl Roster {
             "person",
             "agent",
             "host",
+            "host_staff",
             "taken_by",
             "entered_by",
         ];

@@ -37,6 +37,7 @@ use yingke_core::{
     journal::AppendError,
     pack::{Field as FormField, Form, Required, VenueKind},
     record::Record,
+    rights::Why,
     undo::undo,
 };
 
@@ -172,6 +173,8 @@ pub fn save_failed(words: Words, error: &AppendError) -> &'static str {
         AppendError::Closed => words.save_failed_closed(),
         AppendError::Damaged { .. } => words.save_failed_damaged(),
         AppendError::Aborted { .. } => words.save_failed_aborted(),
+        AppendError::Withheld(Why::NotYours) => words.refusal_not_allowed(),
+        AppendError::Withheld(Why::Signed) => words.refusal_signed(),
     }
 }
 

@@ -19,6 +19,7 @@ use yingke_core::{
 
 use super::{
     kept_back::{AskPurpose, KeptBack, MaskedNumber, MedicalPapers},
+    papers::not_for_me,
     picture::Picture,
     record_title::{form_of, title_of},
     shell::Pill,
@@ -50,7 +51,10 @@ pub fn PaperPage() -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
     let route = use_route();
-    let id = Memo::new(move |_| route.part(1).and_then(|id| id.parse::<RecordId>().ok()));
+    let asked = Memo::new(move |_| route.part(1).and_then(|id| id.parse::<RecordId>().ok()));
+    let is_mine = Memo::new(move |_| roster.record(asked.get()?).map(|record| roster.may_see(&record)));
+    // Neither its title nor whom it is about is for others.
+    let id = Memo::new(move |_| asked.get().filter(|_| is_mine.get() == Some(true)));
     let form = Memo::new(move |_| {
         let asked = route.asked("form").filter(|key| roster.pack().form(key).is_some());
         asked.or_else(|| {
@@ -80,6 +84,7 @@ pub fn PaperPage() -> impl IntoView {
         </PageHeader>
         {move || match id.get().zip(form.get()) {
             Some((record, form_key)) => view! { <FilledSheet record form_key/> },
+            None if is_mine.get() == Some(false) => not_for_me(),
             None => view! { <div class="page"><p>{t!(w, record_gone)}</p></div> },
         }}
     }

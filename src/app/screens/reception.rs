@@ -22,7 +22,7 @@ use super::{
         PackForm, Ready, Saved, about, begun, in_scene, leave_host_open, name_of, receive_by_owner, save_failed,
         tell_saved,
     },
-    papers::{Choose, Offered, Steps},
+    papers::{Choose, Offered, Steps, not_for_me},
     shell::Pill,
     tour,
 };
@@ -306,7 +306,7 @@ fn visits_today(roster: Roster) -> Vec<Visit> {
     roster.ask(&["visit"], |replica| {
         let ids = replica.visits_on(today, today, roster.utc_offset_minutes());
         ids.filter_map(|id| replica.record(id))
-            .filter(|record| !record.is("withdrawn"))
+            .filter(|record| !record.is("withdrawn") && roster.may_see(record))
             .map(|record| Visit::of(&record))
             .collect()
     })
@@ -561,7 +561,10 @@ fn VisitDetail(visit: RecordId) -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
     let go = go_to();
-    let record = Memo::new(move |_| Held(roster.record(visit).filter(|record| !record.is("withdrawn"))));
+    let record = Memo::new(move |_| {
+        let is_shown = |record: &Record| !record.is("withdrawn") && roster.may_see(record);
+        Held(roster.record(visit).filter(is_shown))
+    });
     let is_there = Memo::new(move |_| record.with(|held| held.0.is_some()));
     let name = Signal::derive(move || record.with(|held| guest_name(roster, w.get(), held)));
     let here = Memo::new(move |_| record.with(|held| held.0.as_ref().is_some_and(is_here)));
@@ -649,7 +652,12 @@ fn VisitDetail(visit: RecordId) -> impl IntoView {
             </div>
         }
     };
-    move || if is_there.get() { untrack(there) } else { gone() }
+    let is_mine = Memo::new(move |_| roster.record(visit).is_none_or(|record| roster.may_see(&record)));
+    move || match is_there.get() {
+        true => untrack(there),
+        false if is_mine.get() => gone(),
+        false => not_for_me(),
+    }
 }
 
 /// The way back to a tour that is on its way.

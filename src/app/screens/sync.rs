@@ -9,7 +9,7 @@ use yingke_core::{
     phone::PhoneNumber,
     record::Record,
     time::MINUTE_MS,
-    wire::v1::{Refusal, StepFault},
+    wire::v1::{Refusal, StepFault, WriteFault},
 };
 
 mod diagnosis;
@@ -352,7 +352,10 @@ fn refusal_words(roster: Roster, words: Words, reason: &Refusal) -> String {
     match reason {
         Refusal::WrongOrganisation => words.refusal_wrong_organisation().into(),
         Refusal::UnknownAuthor => words.refusal_unknown_author().into(),
-        Refusal::NotAllowed { .. } => words.refusal_not_allowed().into(),
+        Refusal::NotAllowed { what, .. } => match what.as_ref().map(|what| what.why) {
+            Some(WriteFault::Signed) => words.refusal_signed().into(),
+            Some(WriteFault::NotYours) | None => words.refusal_not_allowed().into(),
+        },
         Refusal::Invalid { field, .. } => {
             let label = roster.pack().forms.iter().find_map(|form| form.field(field)).map(|field| &field.label);
             words.refusal_invalid(label.map_or(field.as_str(), |label| label.in_language(words.0)))

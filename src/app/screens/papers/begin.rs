@@ -14,7 +14,7 @@ use yingke_core::{
 
 use super::{
     form_page::FormPage,
-    nothing_there, person_of,
+    not_for_me, nothing_there, person_of,
     refusal::{Of, refusal_text},
 };
 use crate::{
@@ -203,6 +203,9 @@ fn Correct(id: RecordId, form_id: String) -> impl IntoView {
     let route = use_route();
     let toaster = use_context::<Toaster>().expect("main.rs provides the toaster");
     let (Some(form), Some(record)) = (roster.pack().form(&form_id), roster.record(id)) else { return nothing_there() };
+    if !roster.may_see(&record) {
+        return not_for_me();
+    }
     let form_key: &'static str = &form.id;
     let mut start = of_record(roster, form_key, &record);
     let about = around(roster, form, person_of(&record));

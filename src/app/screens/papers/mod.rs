@@ -214,6 +214,16 @@ pub fn person_of(record: &Record) -> Option<RecordId> {
     named.or_else(|| holder?.as_id())
 }
 
+/// Where a record was asked for that is not for this post: by an address that was typed, or kept from a colleague.
+pub fn not_for_me() -> View {
+    let w = use_words();
+    view! {
+        <div class="page">
+            <EmptyState icon=Icon::Note title=t!(w, record_not_mine) text=t!(w, record_not_mine_text)/>
+        </div>
+    }
+}
+
 /// Where a record or form was asked for that this tablet does not have.
 fn nothing_there() -> View {
     let w = use_words();

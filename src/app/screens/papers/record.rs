@@ -18,7 +18,7 @@ use super::{
     choose::Choose,
     forms_of,
     home::PaperRow,
-    icon_of, is_written_by_others, kind_word, nothing_there, person_of,
+    icon_of, is_written_by_others, kind_word, not_for_me, nothing_there, person_of,
     refusal::{unmet_text, who},
     settle::Settle,
     standing,
@@ -80,9 +80,11 @@ pub fn RecordPage() -> impl IntoView {
 #[component]
 fn Page(id: RecordId) -> impl IntoView {
     let roster = use_roster();
-    let there = Memo::new(move |_| roster.record(id).is_some_and(|record| roster.may_see(&record)));
-    move || {
-        if there.get() { untrack(|| view! { <Found id/> }) } else { nothing_there() }
+    let is_mine = Memo::new(move |_| roster.record(id).map(|record| roster.may_see(&record)));
+    move || match is_mine.get() {
+        Some(true) => untrack(|| view! { <Found id/> }),
+        Some(false) => not_for_me(),
+        None => nothing_there(),
     }
 }
 
@@ -126,14 +128,15 @@ fn Found(id: RecordId) -> impl IntoView {
             />
         }
     });
-    let may_change = roster
-        .papers(&[], |scene, _| record.as_ref().is_some_and(|record| yingke_core::paper::may_change(record, scene)));
     let form = record.as_ref().and_then(|record| form_of(roster.pack(), record));
     let form_key = form.filter(|_| kind.with_value(|kind| !is_written_by_others(kind))).map(|form| &*form.id);
     let is_booking = kind.with_value(|kind| kind == "booking");
     let next = kind.with_value(|kind| next_of(kind));
     let is_card = kind.with_value(|kind| kind == "membership");
-    let edits = (may_change == Some(true)).then(|| edit_buttons(roster, &kind.get_value(), id));
+    // A step may sign it while the page is open.
+    let may_fill_in = Memo::new(move |_| roster.may_fill_in(id));
+    let edits =
+        shown(move || may_fill_in.get(), move || untrack(|| kind.with_value(|kind| edit_buttons(roster, kind, id))));
     let begin = Callback::new(move |()| choosing.set(true));
     let show_pass = kind.with_value(|kind| kind == "trial_pass").then(|| {
         let show = Callback::new(move |()| route.go(&format!("/passes/{id}")));
@@ -311,10 +314,9 @@ fn form_to_fill_in(roster: Roster, id: RecordId) -> Option<&'static Form> {
     let record = roster.record(id)?;
     let (machine, state) = standing(roster, &record)?;
     let is_first = machine.steps.iter().any(|step| step.from.is_empty() && step.to == state.key);
-    let may_change = roster.papers(&[], |scene, _| yingke_core::paper::may_change(&record, scene)).unwrap_or(false);
     let form = form_of(roster.pack(), &record).filter(|form| is_of_catalogue(form))?;
     let lacks = form.fields().any(|field| field.required == Required::Yes && !holds(&record, field.key.as_str()));
-    (is_first && may_change && lacks).then_some(form)
+    (is_first && lacks && roster.may_fill_in(id)).then_some(form)
 }
 
 /// Who took the last step, and when.
