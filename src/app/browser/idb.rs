@@ -100,7 +100,7 @@ impl From<AppendError> for OpenError {
     fn from(error: AppendError) -> Self {
         match error {
             AppendError::Full { .. } => Self::Full,
-            AppendError::Closed => Self::Failed { detail: error.to_string() },
+            AppendError::Closed | AppendError::Withheld(_) => Self::Failed { detail: error.to_string() },
             AppendError::Damaged { detail } => Self::Damaged { detail },
             AppendError::Aborted { detail } => Self::Failed { detail },
         }

@@ -230,6 +230,7 @@ fn kept_code(error: &AppendError) -> String {
         AppendError::Closed => "closed".into(),
         AppendError::Damaged { detail } => format!("damaged {}", error_name(detail)),
         AppendError::Aborted { detail } => format!("aborted {}", error_name(detail)),
+        AppendError::Withheld(_) => "withheld".into(),
     }
 }
 
