@@ -7,8 +7,7 @@ use yingke_core::{
     codec,
     id::StaffId,
     journal::AppendError,
-    permit::{self, Doing, Matter},
-    schema,
+    rights, schema,
     stamp::Stamp,
 };
 
@@ -29,7 +28,7 @@ impl Roster {
     #[must_use]
     pub fn writes_before_unlocking(self, staff: StaffId) -> bool {
         let role = self.staff().into_iter().find(|other| other.id == staff).map(|staff| staff.role);
-        role.is_some_and(|role| permit::reach(&[role.key()], Matter::Leads, Doing::Create).is_some())
+        role.is_some_and(|role| rights::may_begin("person", staff, role, self.work()))
             && self.status.with(|status| status.letter_boxes.contains(&staff))
     }
 
