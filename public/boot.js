@@ -2,8 +2,19 @@
 (() => {
   "use strict";
   const { glue, wasm } = document.currentScript.dataset;
+  const files = [new URL(document.currentScript.src).pathname, glue]; // by these the worker knows this page's version
   const failures = "yingke.failed-starts:" + glue; // by build, so a new one starts afresh
+  const begun = "yingke.begun-start:" + glue; // when the last start began of which the end is not known
   const gaveWay = "yingke.gave-way"; // the build that gave way to this one, until somebody has read it
+  const made = "yingke.made-way"; // the build from which this tab went by itself
+
+  // From the client's call to its first screen: a slow tablet heals its database meanwhile, and fetches nothing.
+  const START_MS_MAX = 20e3;
+  // A start this old is no other tab's that is still under way.
+  const HUNG_MS = 15e3;
+  // Whoever leaves earlier has not waited for it.
+  const WAITED_MS = 5e3;
+  const MINUTE_MS = 60e3;
 
   // The first touch of IndexedDB costs up to 100 ms, so it happens while the wasm is on its way. Opened without a
   // version: whatever a newer or older app left is opened as it is. Only a database that is not there yet is laid out
@@ -24,26 +35,54 @@
   open.catch(() => {}); // the client asks again, and tells people what is wrong
 
   const reminders = { permission, subscribe, subscribed, unsubscribe };
-  const updates = { updateReady: false, takeOver, fellBack: newerGaveWay(), forgetFallBack, makeRoom };
+  const news = newerGaveWay() ? "fell-back" : "";
+  const updates = { updateReady: false, takeOver, news, hasRead, version: "", makeRoom, stands };
   const yingke = { open, build: glue, ...updates, ...reminders };
   globalThis.yingkeStores = stores;
   globalThis.yingke = yingke;
+
+  let stage = "starting"; // then "stands"; "late" may still come to stand, "failed" does not
+  let calledAt = 0; // when the client had begun
+  let notice; // that it did not start
+  let isAtDoor = false; // nobody is in the middle of anything
+  let makesWay = false; // for the version that came in the place of this one, which was withdrawn
+  let told = ""; // what the worker said last
 
   start();
   if ("serviceWorker" in navigator) addEventListener("load", () => watchForUpdates().catch(() => {}));
 
   async function start() {
+    if (hungBefore() && await newerGivesWay()) return location.reload();
+    settings((kept) => kept.setItem(begun, Date.now()));
     try {
       const client = await import(glue);
       await parsed();
       await client.default({ module_or_path: wasm });
-      forgetFailures();
+      calledAt = Date.now();
+      setTimeout(() => cannotStart(new Error("no screen came"), "late"), START_MS_MAX);
     } catch (error) {
-      console.error(error);
-      open.then((database) => database.close(), () => {}); // a page that cannot use it must not block the others
-      await parsed();
-      await sayItCannotStart(error);
+      await cannotStart(error, "failed");
     }
+  }
+
+  // A panic ends in one of these, and the client with it.
+  for (const event of ["error", "unhandledrejection"]) {
+    addEventListener(event, ({ error, reason = error }) => {
+      if (reason instanceof WebAssembly.RuntimeError) cannotStart(reason, "failed");
+    });
+  }
+
+  addEventListener("pagehide", () => {
+    if (stage !== "starting") return;
+    if (calledAt && Date.now() - calledAt > WAITED_MS) countFailure();
+    settings((kept) => kept.removeItem(begun));
+  });
+
+  // The client has heard from its database and draws a screen. If that ends in a panic, it has by the next turn.
+  function stands(atDoor) {
+    isAtDoor = atDoor;
+    makeWay();
+    if (stage !== "stands") setTimeout(forgetFailures);
   }
 
   function parsed() {
@@ -55,24 +94,31 @@
 
   async function watchForUpdates() {
     const worker = navigator.serviceWorker;
-    const offer = () => {
-      yingke.updateReady = true;
+    let isTaken = false;
+    const tell = async () => {
+      const { waiting } = registration;
+      const isGood = waiting && worker.controller && !(await asked(waiting, { type: "is-withdrawn" }));
+      const isReady = isTaken || Boolean(isGood);
+      if (yingke.updateReady === isReady) return;
+      yingke.updateReady = isReady;
       dispatchEvent(new Event("yingke-update"));
     };
+    const look = () => hearOfWithdrawn().then(tell).catch(() => {});
     // Taken in another tab: this one goes on as it is until the person agrees here too.
     let isTheFirst = !worker.controller;
     worker.addEventListener("controllerchange", () => {
-      if (!isTheFirst) offer();
+      isTaken ||= !isTheFirst;
       isTheFirst = false;
+      look();
     });
     const registration = await worker.register("/sw.js", { updateViaCache: "none" });
-    const tell = () => {
-      if (registration.waiting && worker.controller) offer();
-    };
     tell();
     registration.addEventListener("updatefound", () => {
       registration.installing?.addEventListener("statechange", tell);
     });
+    look();
+    setInterval(look, MINUTE_MS);
+    addEventListener("online", look);
     // A tablet's page stays open for days, and the browser looks for updates only when a page is opened.
     const hour = 3600e3;
     let looked = Date.now();
@@ -88,9 +134,41 @@
   async function takeOver() {
     const registration = await navigator.serviceWorker?.getRegistration();
     if (!registration?.waiting) return location.reload();
-    forgetFallBack(); // the next one has its own start
+    settings((kept) => kept.removeItem(gaveWay)); // the next one has its own start
     navigator.serviceWorker.addEventListener("controllerchange", () => location.reload(), { once: true });
     registration.waiting.postMessage({ type: "take-over" });
+  }
+
+  // Whether the club withdrew this version, and what became of it then.
+  async function hearOfWithdrawn() {
+    const said = await asked(navigator.serviceWorker.controller, { type: "how-it-stands", files }, 2 * MINUTE_MS);
+    if (!said) return;
+    yingke.version = said.version;
+    makesWay = said.makesWay;
+    makeWay();
+    if (said.news === told) return;
+    yingke.news = told = said.news;
+    dispatchEvent(new Event("yingke-update"));
+  }
+
+  // Behind the door, once what was saved last is written; from each build once, so that no page loads over and over.
+  function makeWay() {
+    if (makesWay && isAtDoor) setTimeout(() => {
+      try {
+        if (!isAtDoor || sessionStorage.getItem(made) === glue) return;
+        sessionStorage.setItem(made, glue);
+        location.reload();
+      } catch {
+        // A tab that remembers nothing goes on until its next start.
+      }
+    }, 2000);
+  }
+
+  // Somebody has read the news.
+  function hasRead() {
+    yingke.news = "";
+    settings((kept) => kept.removeItem(gaveWay));
+    asked(navigator.serviceWorker?.controller, { type: "has-read" });
   }
 
   // ---- Reminders: what the endpoint has to say on a lock screen ---------------------------------------------------
@@ -140,9 +218,22 @@
 
   // ---- When the client does not start ----------------------------------------------------------------------------
 
-  // The second failure in a row gives way to the version before, where there is one.
-  async function sayItCannotStart(error) {
-    if (await fellBack()) return location.reload();
+  // The second failure in a row, and any after it, gives way to the version before, where there is one.
+  async function cannotStart(error, how) {
+    if (stage === "late") stage = how;
+    if (stage !== "starting") return;
+    stage = how;
+    console.error(error);
+    const isAgain = countFailure() > 0;
+    if (how === "failed") open.then((database) => database.close(), () => {}); // it must not block the other pages
+    await parsed();
+    if (isAgain && await newerGivesWay()) return location.reload();
+    sayItCannotStart(error, how);
+    isAtDoor = true;
+    makeWay();
+  }
+
+  function sayItCannotStart(error, how) {
     const page = document.createElement("main");
     page.className = "cannot-start";
     page.setAttribute("role", "alert");
@@ -159,7 +250,9 @@
     detail.lang = "en";
     detail.textContent = String(error);
     page.append(again, detail);
-    document.body.replaceChildren(page);
+    if (how === "failed") document.body.replaceChildren();
+    document.body.prepend(page);
+    notice = page;
   }
 
   function paragraph(lang, text) {
@@ -169,58 +262,71 @@
     return element;
   }
 
-  function forgetFailures() {
+  // A browser that keeps no settings counts no failures either.
+  function settings(does) {
     try {
-      localStorage.removeItem(failures);
-      if (localStorage.getItem(gaveWay) === glue) localStorage.removeItem(gaveWay);
+      return does(localStorage);
     } catch {
-      // A browser that keeps no settings counts no failures either.
+      return null;
     }
+  }
+
+  // How many there were before.
+  function countFailure() {
+    return settings((kept) => {
+      const before = Number(kept.getItem(failures));
+      kept.setItem(failures, before + 1);
+      kept.removeItem(begun);
+      return before;
+    });
+  }
+
+  // A start that hung, or whose browser died, said nothing itself. Whether it was not the first in a row to fail.
+  function hungBefore() {
+    const at = Number(settings((kept) => kept.getItem(begun)));
+    return at > 0 && Date.now() - at > HUNG_MS && countFailure() > 0;
+  }
+
+  function forgetFailures() {
+    if (stage === "failed") return;
+    stage = "stands";
+    notice?.remove();
+    settings((kept) => {
+      kept.removeItem(failures);
+      kept.removeItem(begun);
+      if (kept.getItem(gaveWay) === glue) kept.removeItem(gaveWay);
+    });
   }
 
   // Whether a newer version did not start, so that this one is here again.
   function newerGaveWay() {
-    try {
-      return ![null, glue].includes(localStorage.getItem(gaveWay));
-    } catch {
-      return false;
-    }
+    return settings((kept) => ![null, glue].includes(kept.getItem(gaveWay))) ?? false;
   }
 
-  function forgetFallBack() {
-    try {
-      localStorage.removeItem(gaveWay);
-    } catch {
-      // Nor does it remember this.
-    }
-  }
-
-  async function fellBack() {
-    try {
-      const before = Number(localStorage.getItem(failures) ?? 0);
-      localStorage.setItem(failures, before + 1);
-      if (before !== 1 || !(await workerDid("fall-back"))) return false;
-      localStorage.setItem(gaveWay, glue);
-      return true;
-    } catch {
-      return false;
-    }
+  async function newerGivesWay() {
+    if (!(await workerDid("fall-back"))) return false;
+    settings((kept) => kept.setItem(gaveWay, glue));
+    return true;
   }
 
   // A save finds no room: the version that is not in use goes. Whether there was one.
   function makeRoom() {
-    return workerDid("make-room").catch(() => false);
+    return workerDid("make-room");
   }
 
   async function workerDid(type) {
-    const worker = navigator.serviceWorker?.controller;
-    if (!worker) return false;
+    return (await asked(navigator.serviceWorker?.controller, { type })) === true;
+  }
+
+  // What a worker answers; nothing if there is none, or in this time none that does.
+  async function asked(worker, message, patienceMs = 3000) {
+    if (!worker) return;
     const { port1, port2 } = new MessageChannel();
     const answer = new Promise((resolve) => {
-      port1.onmessage = (event) => resolve(event.data === true);
-      setTimeout(resolve, 3000, false);
+      port1.onmessage = (event) => resolve(event.data);
+      setTimeout(resolve, patienceMs);
     });
-    worker.postMessage({ type }, [port2]);
+    worker.postMessage(message, [port2]);
     return answer;
   }
 })();

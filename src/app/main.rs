@@ -33,11 +33,13 @@ fn App() -> impl IntoView {
     provide_context(roster);
     let toaster = ui::Toaster::new();
     provide_context(toaster);
-    // What somebody did, and the way to undo it, is not for whoever unlocks next.
     Effect::new(move |_| {
-        if !matches!(roster.door(), roster::Door::Open(_)) {
+        let door = roster.door();
+        // What somebody did, and the way to undo it, is not for whoever unlocks next.
+        if !matches!(door, roster::Door::Open(_)) {
             toaster.dismiss();
         }
+        roster.stands(&door);
     });
     view! { <screens::House/> }
 }

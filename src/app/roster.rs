@@ -74,7 +74,7 @@ use crate::browser::{
     vault::{DeviceFacts, Passkey, UnlockError},
 };
 
-pub use crate::browser::{OpenError, storage::Persistence};
+pub use crate::browser::{OpenError, storage::Persistence, updates::VersionNews};
 pub use board::{Board, Counted, ExportFile};
 pub use copy::Mended;
 pub use doctor::Finding;
@@ -281,6 +281,9 @@ pub struct Roster {
     status: RwSignal<Status>,
     minute: RwSignal<Millis>,
     update_ready: RwSignal<bool>,
+    update_news: RwSignal<Option<VersionNews>>,
+    /// Whether a later version has taken the database on, in another tab.
+    replaced: RwSignal<bool>,
     /// What the journal keeps of numbers.
     numbers: RwSignal<Numbers>,
     /// Who can unlock here without a PIN; `None` where the browser has not said that it can be done.
@@ -377,6 +380,8 @@ impl Roster {
             status: RwSignal::new(status),
             minute: RwSignal::new(clock::now()),
             update_ready: RwSignal::new(updates::update_ready()),
+            update_news: RwSignal::new(updates::news()),
+            replaced: RwSignal::new(false),
             numbers: RwSignal::default(),
             passkeys: RwSignal::new(None),
             phones_shown: RwSignal::default(),
@@ -1147,7 +1152,7 @@ impl Roster {
     /// Whether a newer version of the app waits for consent. Subscribes.
     #[must_use]
     pub fn update_waiting(self) -> bool {
-        self.update_ready.get()
+        self.update_ready.get() || self.replaced.get()
     }
 
     /// The newer version takes over; the page loads once, drafts are kept.
@@ -1155,15 +1160,29 @@ impl Roster {
         updates::take_over();
     }
 
-    /// Whether a newer version did not start and gave way to this one, and nobody has read so yet.
+    /// What became of another version, or has to become of this one, as long as nobody has read it. Subscribes.
     #[must_use]
-    pub fn fell_back(self) -> bool {
-        updates::fell_back()
+    pub fn update_news(self) -> Option<VersionNews> {
+        self.update_news.get()
     }
 
     /// Somebody has read it.
-    pub fn forget_fall_back(self) {
-        updates::forget_fall_back();
+    pub fn has_read_news(self) {
+        updates::has_read();
+        self.update_news.set(None);
+    }
+
+    /// By which name the club would withdraw this version.
+    #[must_use]
+    pub fn version(self) -> String {
+        updates::version()
+    }
+
+    /// This version has started as soon as there is a door of any kind: a database that is damaged is none of its faults.
+    pub fn stands(self, door: &Door) {
+        if *door != Door::Starting {
+            updates::stands(*door == Door::Locked);
+        }
     }
 
     // ---- Sync -----------------------------------------------------------------------------------------------
@@ -1192,8 +1211,11 @@ impl Roster {
             wake.wake();
         });
         tabs::on_front(move || self.inner().browser.tabs().come_to_front());
-        signs::on_update(move || self.update_ready.set(updates::update_ready()));
-        inner.browser.database().on_replaced(move || self.update_ready.set(true));
+        signs::on_update(move || {
+            self.update_ready.set(updates::update_ready());
+            self.update_news.set(updates::news());
+        });
+        inner.browser.database().on_replaced(move || self.replaced.set(true));
         inner.browser.tabs().on_written(move || spawn_local(self.read_from_other_tab()));
     }
 

@@ -1,6 +1,6 @@
 //! The app's own files: small copies where there are some, cached by what their names promise.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use axum::{
     Router,
@@ -28,6 +28,17 @@ const PAGE_HEADERS: [(HeaderName, &str); 5] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("permissions-policy"), PERMISSIONS),
 ];
+
+/// Digits of the name that the build gives a version of the app.
+pub const VERSION_DIGITS: usize = 16;
+
+/// The version of the app in a folder, as its service worker calls itself.
+#[must_use]
+pub fn version(folder: &Path) -> Option<String> {
+    let worker = fs::read_to_string(folder.join("sw.js")).ok()?;
+    let (_, rest) = worker.split_once("const generation = \"")?;
+    rest.split_once('"').map(|(version, _)| version.to_owned())
+}
 
 /// Serves the client's folder. A path that names no file is a place in the app, and gets its one page.
 pub fn routes(folder: &Path) -> Router {

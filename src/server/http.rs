@@ -46,9 +46,9 @@ use yingke_core::{
     journal::count_of,
     time::{DAY_MS, Millis},
     wire::v1::{
-        Answer, BLOCKS, BODY_BYTES_MAX, BlobKept, ChangePin, Directory, Enrol, Enrolled, HandIn, HandedIn, HouseAsk,
-        HouseDeed, HouseDone, KnownTablet, Me, PUSH_CHANGES_MAX, PublishedPacks, Push, Remind, Reminders as Reminding,
-        Renumber, SignIn, SignedIn, Staff, Tablets, VERSION, Verdict, base64_text,
+        Answer, AppVersions, BLOCKS, BODY_BYTES_MAX, BlobKept, ChangePin, Directory, Enrol, Enrolled, HandIn, HandedIn,
+        HouseAsk, HouseDeed, HouseDone, KnownTablet, Me, PUSH_CHANGES_MAX, PublishedPacks, Push, Remind,
+        Reminders as Reminding, Renumber, SignIn, SignedIn, Staff, Tablets, VERSION, Verdict, base64_text,
     },
 };
 
@@ -111,6 +111,7 @@ pub struct App {
     address_tries: Arc<Tries<IpAddr>>,
     /// Apart, so that somebody who can sign in is not free to guess codes.
     code_tries: Arc<Tries<IpAddr>>,
+    versions: AppVersions,
     /// Turns true when the program is to end: streams of hints close.
     ending: watch::Receiver<bool>,
 }
@@ -139,6 +140,7 @@ impl App {
             pin_tries: Arc::new(Tries::new(FREE_PINS)),
             address_tries: Arc::new(Tries::new(FREE_GUESSES)),
             code_tries: Arc::new(Tries::new(FREE_GUESSES)),
+            versions: AppVersions::default(),
             ending,
         }
     }
@@ -147,6 +149,12 @@ impl App {
     #[must_use]
     pub fn reminding(self, post: Post) -> Self {
         Self { courier: Arc::new(Courier::new(post)), ..self }
+    }
+
+    /// Tells tablets that these versions of the app are withdrawn.
+    #[must_use]
+    pub fn withdrawing(self, withdrawn: Vec<String>) -> Self {
+        Self { versions: AppVersions { withdrawn }, ..self }
     }
 
     pub(crate) fn now(&self) -> Millis {
@@ -355,6 +363,8 @@ routes! {
         .gives::<Reminding>().or(&[422]);
     delete "/v1/reminders" remind_no_more, About::new("The person is reminded on this tablet no more.").by(Who::Person)
         .gives::<Reminding>();
+    get "/v1/app" app_versions, About::new("Which versions of the app the club has withdrawn: a tablet that has one of them in \
+        use goes over to a newer one, or back to the one before.").gives::<AppVersions>();
     get "/v1/openapi.json" openapi, About::new("This document.").gives_document();
     get "/healthz" async || "ok\n", About::new("Whether the program runs.").gives_text();
     get "/readyz" ready, About::new("Whether it reaches its database.").gives_text();
@@ -785,6 +795,10 @@ async fn remind(
 async fn remind_no_more(device: Device, person: Person, State(app): State<App>) -> Result<Json<Reminding>, Problem> {
     app.reminders.drop_reminder(device.0.organisation, device.0.number, person.token.staff).await?;
     reminders(device, person, State(app)).await
+}
+
+async fn app_versions(State(app): State<App>) -> Json<AppVersions> {
+    Json(app.versions)
 }
 
 async fn openapi() -> Json<serde_json::Value> {

@@ -50,9 +50,9 @@ async fn obey(command: Command) -> Result<String, AdminError> {
         Command::Device(command) => admin::device(command, now).await,
         Command::Demo { data, show: true } => demo::show(&data).await,
         Command::Demo { data, show: false } => demo::make(&data, now).await,
-        Command::Serve { data, listen, metrics, install, tls, push, app } => {
+        Command::Serve { data, listen, metrics, install, tls, push, app, withdrawn } => {
             let app = app.as_deref();
-            serve::run(serve::Wish { data: &data, listen, metrics, install, tls: &tls, push, app }).await
+            serve::run(serve::Wish { data: &data, listen, metrics, install, tls: &tls, push, app, withdrawn }).await
         }
         Command::Ca { data, hosts, install_port } => admin::ca(&data, &hosts, install_port, now).await,
         Command::Backup { data, file, sealed } => admin::backup(&data, &file, &sealed).await,

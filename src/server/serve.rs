@@ -9,7 +9,7 @@ use crate::{
     admin::{self, AdminError},
     authority,
     connections::{self, Bounded},
-    http,
+    files, http,
     reminders::post::Post,
     settings::{Data, Push, Tls},
     tls,
@@ -31,6 +31,8 @@ pub struct Wish<'a> {
     pub tls: &'a Tls,
     pub push: Push,
     pub app: Option<&'a Path>,
+    /// Versions of the app that no tablet is to use any more.
+    pub withdrawn: Vec<String>,
 }
 
 /// Serves until Ctrl-C or SIGTERM.
@@ -64,7 +66,8 @@ pub async fn run(wish: Wish<'_>) -> Result<String, AdminError> {
 
     let (end, ending) = watch::channel(false);
     let state = http::App::new(ledger.clone(), http::system_clock(), ending)
-        .reminding(Post::of_this_machine(wish.push.hosts, wish.push.contact));
+        .reminding(Post::of_this_machine(wish.push.hosts, wish.push.contact))
+        .withdrawing(wish.withdrawn.clone());
     if let Some(listener) = metrics {
         tokio::spawn(axum::serve(listener, http::metrics_router(&state)).into_future());
     }
@@ -91,8 +94,15 @@ pub async fn run(wish: Wish<'_>) -> Result<String, AdminError> {
             tokio::spawn(server.acceptor(acceptor).serve(service))
         }
     };
-    if wish.app.is_none() {
-        tracing::warn!("no app is served: --app DIR names the folder with its files");
+    match wish.app.map(files::version) {
+        None => tracing::warn!("no app is served: --app DIR names the folder with its files"),
+        Some(None) => {}
+        Some(Some(version)) if wish.withdrawn.contains(&version) => {
+            tracing::warn!(
+                "the app in --app is version {version}, which is withdrawn: tablets have no newer one to go to"
+            );
+        }
+        Some(Some(version)) => tracing::info!("the app in --app is version {version}"),
     }
     tracing::info!(%address, "listening on {address}");
     asked_to_end().await;

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args, Parser, Subcommand};
 use rustls_acme::acme::LETS_ENCRYPT_PRODUCTION_DIRECTORY as LETS_ENCRYPT;
 
-use crate::retention::Period;
+use crate::{files, retention::Period};
 
 /// The endpoint of Yingke 迎客: keeps what tablets save and gives it to the others.
 #[derive(Debug, Parser)]
@@ -35,6 +35,15 @@ fn address(typed: &str) -> Result<SocketAddr, String> {
     typed
         .parse()
         .map_err(|_| "an address of digits and a port is expected, such as 127.0.0.1:8080 or 0.0.0.0:443".into())
+}
+
+fn version(typed: &str) -> Result<String, String> {
+    let is_digit = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
+    if typed.len() == files::VERSION_DIGITS && typed.bytes().all(is_digit) {
+        Ok(typed.into())
+    } else {
+        Err("the last word under More, Version is expected, such as 3f2a9c0d41b7e856".into())
+    }
 }
 
 fn database(typed: &str) -> Result<String, String> {
@@ -129,6 +138,11 @@ pub enum Command {
         /// The folder with the app's files, as `cargo xtask dist` makes it
         #[arg(long, value_name = "DIR")]
         app: Option<PathBuf>,
+        /// A version of the app that does harm: tablets go over to the one in --app, or if that is it, back to the one
+        /// before. Its name is the last word under More, Version; `serve` says that of the one in --app when it starts. Can be
+        /// said several times, and is said at each start until no tablet has that version any more
+        #[arg(long = "withdraw-app", value_name = "VERSION", value_parser = version)]
+        withdrawn: Vec<String>,
     },
     /// Make a private authority for a shop's own network, and a certificate for this machine; run again to renew it
     Ca {

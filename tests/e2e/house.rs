@@ -16,6 +16,7 @@ use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
 };
+use yingke_server::files;
 
 use crate::{driver, page::Page};
 
@@ -47,6 +48,8 @@ pub struct Server {
     pub code: String,
     /// The app's files.
     app: PathBuf,
+    /// Versions of it that are withdrawn.
+    withdrawn: Vec<String>,
     child: Option<Child>,
 }
 
@@ -90,7 +93,14 @@ impl Server {
     }
 
     fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), port: free_port(), code: String::new(), app: app(), child: None }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            port: free_port(),
+            code: String::new(),
+            app: app(),
+            withdrawn: Vec::new(),
+            child: None,
+        }
     }
 
     pub async fn start(&mut self) {
@@ -99,6 +109,7 @@ impl Server {
             .arg(&self.app)
             .arg("--data")
             .arg(self.folder.path())
+            .args(self.withdrawn.iter().map(|version| format!("--withdraw-app={version}")))
             .env("RUST_LOG", "info")
             .stderr(Stdio::piped())
             .kill_on_drop(true)
@@ -113,6 +124,11 @@ impl Server {
     /// From its next start on it serves the app from this folder.
     pub fn serves(&mut self, app: &Path) {
         self.app = app.to_owned();
+    }
+
+    /// From its next start on these versions of the app are withdrawn, and no others.
+    pub fn withdraws(&mut self, apps: &[&Path]) {
+        self.withdrawn = apps.iter().map(|app| files::version(app).expect("a build has a version")).collect();
     }
 
     /// SIGKILL: no goodbye, nothing finished.

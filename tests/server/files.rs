@@ -2,7 +2,12 @@
 
 use std::fs;
 
-use crate::world::{Reply, World, send};
+use yingke_core::wire::v1::AppVersions;
+
+use crate::{
+    process::{demo, run, serve_at},
+    world::{Place, Reply, World, send},
+};
 
 async fn site() -> (World, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
@@ -83,4 +88,37 @@ async fn a_place_in_the_app_gets_the_page_and_a_missing_file_does_not() {
     }
     let reply = send(world.address, "POST", "/people", &[], b"x").await.unwrap();
     assert_eq!(reply.problem(), (405, "method".into()));
+}
+
+const VERSION: &str = "3f2a9c0d41b7e856";
+
+#[tokio::test]
+async fn withdrawn_versions_are_told_to_whoever_asks() {
+    let (place, app) = (demo().await, tempfile::tempdir().unwrap());
+    fs::write(app.path().join("index.html"), "<!doctype html>").unwrap();
+    fs::write(app.path().join("sw.js"), format!("// worker\nconst generation = \"{VERSION}\";\n")).unwrap();
+    let words = ["--app", app.path().to_str().unwrap()];
+    let (mut child, address, mut says) = serve_at("127.0.0.1:0", &words, &place.data).await;
+    let reply = send(address, "GET", "/v1/app", &[], b"").await.unwrap();
+    assert_eq!((reply.status, reply.headers["cache-control"].as_str()), (200, "no-store"));
+    assert_eq!(reply.json::<AppVersions>(), AppVersions::default());
+    says.until(&format!("the app in --app is version {VERSION}")).await;
+    child.kill().await.unwrap();
+
+    let words = [&words[..], &["--withdraw-app", VERSION, "--withdraw-app", "0000000000000001"]].concat();
+    let (_child, address, mut says) = serve_at("127.0.0.1:0", &words, &place.data).await;
+    let reply = send(address, "GET", "/v1/app", &[], b"").await.unwrap();
+    assert_eq!(reply.json::<AppVersions>().withdrawn, [VERSION, "0000000000000001"]);
+    says.until("which is withdrawn").await;
+}
+
+#[tokio::test]
+async fn what_is_no_versions_name_is_refused() {
+    let place = Place::on_a_file();
+    for typed in ["", "0.1.0", "3f2a9c0d41b7e85", "3F2A9C0D41B7E856", "3f2a9c0d41b7e856 "] {
+        let output = run(&["serve", "--withdraw-app", typed], &place.data).await;
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && said.contains("the last word under More, Version"), "{typed}: {said}");
+    }
+    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0, "nothing is opened");
 }

@@ -19,7 +19,7 @@ pub enum Sign {
     Shown,
     /// The page may be frozen or ended from here on: what should be kept is kept now.
     Hidden,
-    /// A new version of the app has been fetched and waits for the person to agree.
+    /// A new version of the app has been fetched and waits for the person to agree, or there is news of another.
     UpdateReady,
 }
 
@@ -141,7 +141,7 @@ pub fn on_network(call: impl Fn(bool) + Clone + 'static) {
     }));
 }
 
-/// Calls back when a newer version of the app has come. For good.
+/// Calls back when a newer version of the app has come, or news of one. For good.
 pub fn on_update(call: impl Fn() + Clone + 'static) {
     std::mem::forget(signs(move |sign| match sign {
         Sign::UpdateReady => call(),

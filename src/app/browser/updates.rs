@@ -1,18 +1,34 @@
-//! Newer versions of the app. The boot script watches for them; here the client hears of it and takes one over.
+//! Other versions of the app. The boot script watches for them; here the client hears of it and takes one over.
 
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
-/// Whether a newer version waits. [`super::signs::Sign::UpdateReady`] tells when that becomes so.
-#[must_use]
-pub fn update_ready() -> bool {
-    js_sys::Reflect::get(&boot(), &"updateReady".into()).is_ok_and(|ready| ready.is_truthy())
+/// Why another version is here than was, or why it should be and is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VersionNews {
+    /// A newer one did not start, so this one is here again.
+    FellBack,
+    /// The club withdrew the one that was here, so this one came in its place.
+    Withdrawn,
+    /// The club withdrew this one, and there is no other.
+    Stays,
 }
 
-/// Whether this version is here again because a newer one did not start, and nobody has read so yet.
+/// Whether a newer version waits. [`super::signs::Sign::UpdateReady`] tells when that may have changed, and the others below.
 #[must_use]
-pub fn fell_back() -> bool {
-    js_sys::Reflect::get(&boot(), &"fellBack".into()).is_ok_and(|fell_back| fell_back.is_truthy())
+pub fn update_ready() -> bool {
+    said("updateReady").is_truthy()
+}
+
+/// What nobody has read yet.
+#[must_use]
+pub fn news() -> Option<VersionNews> {
+    match said("news").as_string()?.as_str() {
+        "fell-back" => Some(VersionNews::FellBack),
+        "withdrawn" => Some(VersionNews::Withdrawn),
+        "stays" => Some(VersionNews::Stays),
+        _ => None,
+    }
 }
 
 /// Which build of the app this page runs, by the name of its file; empty where the boot script did not say.
@@ -22,8 +38,19 @@ pub fn build() -> String {
 }
 
 /// Somebody has read it.
-pub fn forget_fall_back() {
-    let _ = call("forgetFallBack");
+pub fn has_read() {
+    let _ = call("hasRead", false);
+}
+
+/// By which name the club would withdraw this version. Empty while the service worker has not said so.
+#[must_use]
+pub fn version() -> String {
+    said("version").as_string().unwrap_or_default()
+}
+
+/// The database has answered and a screen is drawn, so this version starts. At the door it may make way for another.
+pub fn stands(at_door: bool) {
+    let _ = call("stands", at_door);
 }
 
 /// The person agreed: the waiting version takes over and the page reloads once; where another tab has taken it, the page
@@ -31,12 +58,12 @@ pub fn forget_fall_back() {
 ///
 /// Call it when no form is half filled in, or its draft is kept.
 pub fn take_over() {
-    let _ = call("takeOver");
+    let _ = call("takeOver", false);
 }
 
 /// Drops the version of the app that is kept besides the one in use; whether there was one.
 pub(super) async fn drop_version_aside() -> bool {
-    let Some(asked) = call("makeRoom") else { return false };
+    let Some(asked) = call("makeRoom", false) else { return false };
     JsFuture::from(js_sys::Promise::resolve(&asked)).await.is_ok_and(|did| did.is_truthy())
 }
 
@@ -47,10 +74,13 @@ pub fn reload() {
     }
 }
 
-/// Calls what the boot script has under this name. It says itself what goes wrong.
-fn call(name: &str) -> Option<JsValue> {
-    let function = js_sys::Reflect::get(&boot(), &name.into()).ok()?;
-    function.dyn_ref::<js_sys::Function>()?.call0(&JsValue::NULL).ok()
+/// Calls what the boot script has under this name; most of it takes no word. It says itself what goes wrong.
+fn call(name: &str, word: bool) -> Option<JsValue> {
+    said(name).dyn_ref::<js_sys::Function>()?.call1(&JsValue::NULL, &word.into()).ok()
+}
+
+fn said(name: &str) -> JsValue {
+    js_sys::Reflect::get(&boot(), &name.into()).unwrap_or(JsValue::UNDEFINED)
 }
 
 /// What the boot script (`public/boot.js`) left for the client.

@@ -40,6 +40,7 @@ pub fn More() -> impl IntoView {
         vec![Choice::new("zh-Hans", "简体中文"), Choice::new("zh-Hant", "繁體中文"), Choice::new("en", "English")];
     let themes =
         Signal::derive(move || Theme::ALL.map(|theme| Choice::new(theme.key(), theme_word(w.get(), theme))).to_vec());
+    let version = move || format!("{} {}", env!("CARGO_PKG_VERSION"), roster.version());
     let to_sync = Callback::new(move |()| route.go("/sync"));
     let lock = Callback::new(move |()| {
         route.replace("/");
@@ -123,7 +124,7 @@ pub fn More() -> impl IntoView {
                     <FactRow label=t!(w, settings_organisation)>{move || roster.tablet().2}</FactRow>
                     <FactRow label=t!(w, settings_who)>{move || roster.me().map(|me| me.name)}</FactRow>
                     <FactRow label=t!(w, settings_pack)>{pack}</FactRow>
-                    <FactRow label=t!(w, tablet_version)>{env!("CARGO_PKG_VERSION")}</FactRow>
+                    <FactRow label=t!(w, tablet_version)>{version}</FactRow>
                 </dl>
             </Section>
             <Section title=t!(w, settings_keys)>

@@ -7,7 +7,7 @@ use super::{
     sync, today, tour,
 };
 use crate::{
-    roster::{Status, SyncState, use_roster},
+    roster::{Status, SyncState, VersionNews, use_roster},
     route::{parts, use_route},
     settings::use_settings,
     t,
@@ -96,7 +96,7 @@ fn Frame() -> impl IntoView {
             toasts=slot(view! { <ToastHost toaster/> })
         >
             <UpdateOffer/>
-            <FellBack/>
+            <UpdateNews/>
             <LeaseOver/>
             {move || {
                 let place = place.get();
@@ -374,23 +374,24 @@ fn UpdateOffer() -> impl IntoView {
     }
 }
 
-/// A new version did not start twice, and gave way to this one.
+/// A version gave way to this one, or this one should to another that is not there.
 #[component]
-fn FellBack() -> impl IntoView {
+fn UpdateNews() -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
-    let fell_back = RwSignal::new(roster.fell_back());
-    let known = Callback::new(move |()| {
-        roster.forget_fall_back();
-        fell_back.set(false);
-    });
+    let known = Callback::new(move |()| roster.has_read_news());
     move || {
-        fell_back.get().then(|| {
+        roster.update_news().map(|news| {
+            let text = move || match news {
+                VersionNews::FellBack => w.get().update_fell_back(),
+                VersionNews::Withdrawn => w.get().update_withdrawn(),
+                VersionNews::Stays => w.get().update_stays(),
+            };
             view! {
                 <Banner
                     tone=Tone::Unsent
                     icon=Icon::Info
-                    text=t!(w, update_fell_back)
+                    text=text
                     action_label=t!(w, update_known)
                     on_action=known
                 />

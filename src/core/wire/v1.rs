@@ -456,6 +456,14 @@ impl PublishedPacks {
     }
 }
 
+/// `GET /v1/app`: what tablets have to know of the app's versions. The service worker reads it, for when all else is broken.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
+pub struct AppVersions {
+    /// Those that the club has withdrawn, by the names that their service workers have.
+    pub withdrawn: Vec<String>,
+}
+
 /// `POST /v1/enrol`: a tablet presents the code that a supervisor was given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
@@ -1058,6 +1066,13 @@ mod tests {
         assert_eq!(format!("{remind:?}"), "Remind(…)", "it reaches no trace");
         let reminders = Reminders { key: "BA".into(), on: true, others: false };
         expect![[r#"{"key":"BA","on":true,"others":false}"#]].assert_eq(&serde_json::to_string(&reminders).unwrap());
+    }
+
+    /// Read by `public/sw.js`, of any version that is still on a tablet.
+    #[test]
+    fn withdrawn_versions_on_the_wire() {
+        let versions = AppVersions { withdrawn: vec!["3f2a9c0d41b7e856".into()] };
+        expect![[r#"{"withdrawn":["3f2a9c0d41b7e856"]}"#]].assert_eq(&serde_json::to_string(&versions).unwrap());
     }
 
     /// What a tablet of before there were cuts sends, and what it has to find in an answer.
