@@ -21,7 +21,7 @@ use crate::{
 const NAME: &str = "欧阳消逝";
 const PHONE: &str = "+8613987650001";
 
-/// A person with a visit, and with a payment if they paid, pushed from a tablet of theirs' consultant.
+/// A person with a visit, and with a payment that the desk took if they paid, pushed from a tablet of theirs' consultant.
 struct Guest {
     tablet: Tablet,
     own: Audience,
@@ -32,7 +32,8 @@ struct Guest {
 async fn guest(address: std::net::SocketAddr, days_ago: i64, has_paid: bool) -> Guest {
     let mut tablet = Tablet::enrol(address).await;
     let directory = tablet.enrolled.directory.clone();
-    let author = directory.staff.iter().find(|staff| staff.name == "林悦").unwrap();
+    let named = |name: &str| directory.staff.iter().find(|staff| staff.name == name).unwrap();
+    let (author, desk) = (named("林悦"), named("陈晓彤"));
     tablet.signed_in = Some(tablet.try_sign_in(author.id, "260711").await.json());
     let own = Audience::Own(author.venue, author.id);
     let now = tablet.enrolled.server_time.plus(-days_ago * DAY_MS);
@@ -42,7 +43,8 @@ async fn guest(address: std::net::SocketAddr, days_ago: i64, has_paid: bool) -> 
     let mut save = |kind: &'static str, record: RecordId, writes: Vec<Write>| {
         let ranked = tablet.change(1, &own, record, now, &[]);
         let mut header = ranked.change.header;
-        (header.organisation, header.author) = (directory.organisation, author.id);
+        let by = if kind == "payment" { desk } else { author };
+        (header.organisation, header.author) = (directory.organisation, by.id);
         let edit = Edit { record, kind: Key::of(kind), audience: own.clone(), salt: [0; 8], writes };
         let change = Change::new(header, vec![edit], &mut Seeded::new(ids.len() as u64));
         ids.push(change.id());
