@@ -113,8 +113,6 @@ impl Found {
     }
 }
 
-const NOT_ITS_AUTHORS: &str = "exchange: what is not its author's to write is refused";
-
 /// Writes back that are looked at for one step: no record has as many.
 const BASES_MAX: usize = 64;
 
@@ -301,9 +299,11 @@ impl States {
                 written_by: &|change, record| self.0.get(&(change, record)).cloned(),
             };
             review::check(&ranked.change, role, &ground).map_err(Refusal::from)?;
+            let kept_out = |_: &rights::Fault| probe::step("exchange: what is not its author's to write is refused");
             rights::check(&ranked.change, role, &ground)
-                .or_else(|fault| if probe::step(NOT_ITS_AUTHORS) { Err(fault) } else { Ok(()) })
-                .map_err(Refusal::from)
+                .err()
+                .filter(kept_out)
+                .map_or(Ok(()), |fault| Err(fault.into()))
         };
         let [now, before @ ..] = &author.posts[..] else { return Ok(()) };
         as_one(now).or_else(|fault| before.iter().map(as_one).find(Result::is_ok).unwrap_or(Err(fault)))
