@@ -136,6 +136,41 @@ async fn rows_keep_their_nodes_when_the_order_changes() {
 }
 
 #[wasm_bindgen_test]
+async fn what_lies_deep_in_what_is_gone_does_not_run_once_more() {
+    let door = RwSignal::new(1);
+    let is_open = Memo::new(move |_| door.get() > 1);
+    let late = Rc::new(RefCell::new(0));
+    let told = late.clone();
+    // Each closure draws the next, and the innermost reads what the outer one made.
+    let place = Place::new(move || {
+        let told = StoredValue::new_local(told.clone());
+        View::Live(Box::new(move || {
+            if is_open.get() {
+                return View::Nothing;
+            }
+            let typed = RwSignal::new(String::new());
+            let innermost = move || {
+                door.track();
+                if typed.try_get().is_none() {
+                    told.with_value(|told| *told.borrow_mut() += 1);
+                }
+                ""
+            };
+            View::Live(Box::new(move || {
+                let _ = door.get();
+                View::Live(Box::new(move || view! { <p>{innermost}</p> }))
+            }))
+        }))
+    });
+    door.set(2);
+    for _ in 0..5 {
+        tick().await;
+    }
+    assert_eq!(*late.borrow(), 0, "an effect ran over a signal that was gone");
+    assert_eq!(place.text(), "");
+}
+
+#[wasm_bindgen_test]
 async fn what_a_row_made_ends_with_the_row_and_no_sooner() {
     let ended = Rc::new(RefCell::new(Vec::new()));
     let rows = RwSignal::new(vec![1, 2]);

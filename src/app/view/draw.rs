@@ -36,8 +36,28 @@ pub(super) enum Drawn {
     Markup(DrawnMarkup),
     /// The parts, then a mark where they end.
     Several(Vec<Drawn>, web_sys::Node),
-    Live(RenderEffect<Drawn>),
-    Keyed(RenderEffect<DrawnRows>),
+    Live(Runs<Drawn>),
+    Keyed(Runs<DrawnRows>),
+}
+
+/// An effect that draws, and ends with all that it has drawn. By itself it would not: its task holds what was drawn until it
+/// gets its next turn, and an effect in there that was told of a change would first run once more, over signals that are gone.
+pub(super) struct Runs<T: 'static>(RenderEffect<Option<T>>);
+
+impl<T> Runs<T> {
+    pub(super) fn new(mut draw: impl FnMut(Option<T>) -> T + 'static) -> Self {
+        Self(RenderEffect::new(move |before: Option<Option<T>>| Some(draw(before.flatten()))))
+    }
+
+    fn with<U>(&self, f: impl FnOnce(&mut T) -> U) -> Option<U> {
+        self.0.with_value_mut(|drawn| drawn.as_mut().map(f)).flatten()
+    }
+}
+
+impl<T> Drop for Runs<T> {
+    fn drop(&mut self) {
+        drop(self.0.with_value_mut(Option::take));
+    }
 }
 
 pub(super) struct DrawnMarkup {
@@ -94,7 +114,7 @@ impl View {
             Self::Text(text) => Drawn::Text(document().create_text_node(&text).into(), text),
             Self::Markup(markup) => Drawn::Markup(markup.draw()),
             Self::Several(views) => Drawn::Several(views.into_iter().map(Self::draw).collect(), mark()),
-            Self::Live(mut runs) => Drawn::Live(RenderEffect::new(move |before: Option<Drawn>| {
+            Self::Live(mut runs) => Drawn::Live(Runs::new(move |before: Option<Drawn>| {
                 let view = runs();
                 match before {
                     Some(mut drawn) => {
@@ -165,10 +185,10 @@ impl Drawn {
                 put(parent, end, before);
             }
             Self::Live(effect) => {
-                effect.with_value_mut(|drawn| drawn.insert(parent, before));
+                effect.with(|drawn| drawn.insert(parent, before));
             }
             Self::Keyed(effect) => {
-                effect.with_value_mut(|rows| rows.insert(parent, before));
+                effect.with(|rows| rows.insert(parent, before));
             }
         }
     }
@@ -182,10 +202,10 @@ impl Drawn {
                 take_away(end);
             }
             Self::Live(effect) => {
-                effect.with_value_mut(|drawn| drawn.remove());
+                effect.with(|drawn| drawn.remove());
             }
             Self::Keyed(effect) => {
-                effect.with_value_mut(|rows| rows.remove());
+                effect.with(|rows| rows.remove());
             }
         }
     }
@@ -195,12 +215,8 @@ impl Drawn {
         match self {
             Self::Nothing(node) | Self::Text(node, _) | Self::Several(_, node) => node.clone(),
             Self::Markup(markup) => markup.node.clone().into(),
-            Self::Live(effect) => {
-                effect.with_value_mut(|drawn| drawn.last()).expect("it has a value from its first run on")
-            }
-            Self::Keyed(effect) => {
-                effect.with_value_mut(|rows| rows.last()).expect("it has a value from its first run on")
-            }
+            Self::Live(effect) => effect.with(|drawn| drawn.last()).expect("it has a value from its first run on"),
+            Self::Keyed(effect) => effect.with(|rows| rows.last()).expect("it has a value from its first run on"),
         }
     }
 
@@ -210,12 +226,8 @@ impl Drawn {
             Self::Nothing(node) | Self::Text(node, _) => node.clone(),
             Self::Markup(markup) => markup.node.clone().into(),
             Self::Several(parts, end) => parts.first().map_or_else(|| end.clone(), Self::first),
-            Self::Live(effect) => {
-                effect.with_value_mut(|drawn| drawn.first()).expect("it has a value from its first run on")
-            }
-            Self::Keyed(effect) => {
-                effect.with_value_mut(|rows| rows.first()).expect("it has a value from its first run on")
-            }
+            Self::Live(effect) => effect.with(|drawn| drawn.first()).expect("it has a value from its first run on"),
+            Self::Keyed(effect) => effect.with(|rows| rows.first()).expect("it has a value from its first run on"),
         }
     }
 }

@@ -4,13 +4,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use leptos::{
     prelude::{Owner, untrack},
-    reactive::effect::RenderEffect,
     web_sys,
 };
 
 use super::{
     IntoView, View,
-    draw::{Drawn, mark},
+    draw::{Drawn, Runs, mark},
 };
 
 /// The rows as they are to be: what tells each from the others, and how it is drawn if it is new.
@@ -49,10 +48,10 @@ pub(super) struct DrawnRows {
 }
 
 impl Rows {
-    pub(super) fn draw(mut self) -> RenderEffect<DrawnRows> {
+    pub(super) fn draw(mut self) -> Runs<DrawnRows> {
         // Rows belong to where the list stands: the effect's own owner is emptied before each run.
         let around = Owner::current().unwrap_or_default();
-        RenderEffect::new(move |before: Option<DrawnRows>| {
+        Runs::new(move |before: Option<DrawnRows>| {
             let wanted = (self.0)();
             let mut list = before.unwrap_or_else(|| DrawnRows { rows: Vec::new(), end: mark() });
             around.with(|| untrack(|| list.become_of(wanted)));
