@@ -142,9 +142,10 @@ async fn one_request(
         tokio::io::copy_bidirectional(&mut browser, &mut upstream).await.ok()?;
         return Some(());
     }
-    asked.send_modify(|asked| *asked += 1);
+    // Before it is told that this was asked for: whoever hears of it may break it off at once.
     let broken = breaks.notified();
     tokio::pin!(broken);
+    asked.send_modify(|asked| *asked += 1);
     loop {
         let piece = async {
             pieces.acquire().await.ok()?.forget();
