@@ -211,6 +211,8 @@ pub struct Tablet {
     size: (u32, u32),
     /// What is started as the browser.
     browser: PathBuf,
+    /// Whether all that it asks of any network is written down, which costs the driver and the browser some of their time.
+    is_overheard: bool,
     open: Option<Open>,
 }
 
@@ -226,13 +228,26 @@ impl Tablet {
         Self::in_browser(name, address, |_| driver::chrome()).await
     }
 
-    /// The same, in whatever is made of the profile's folder.
-    async fn in_browser(name: &str, address: String, browser: impl FnOnce(&Path) -> PathBuf) -> Self {
-        let profile = tempfile::tempdir().unwrap();
-        let browser = browser(profile.path());
-        let mut tablet = Self { name: name.into(), profile, address, size: (1180, 820), browser, open: None };
+    /// The same, with all that it asks of any network in its log of performance.
+    pub async fn overheard(name: &str, address: String) -> Self {
+        let mut tablet = Self::closed(name, address, |_| driver::chrome());
+        tablet.is_overheard = true;
         tablet.open().await;
         tablet
+    }
+
+    /// The same, in whatever is made of the profile's folder.
+    async fn in_browser(name: &str, address: String, browser: impl FnOnce(&Path) -> PathBuf) -> Self {
+        let mut tablet = Self::closed(name, address, browser);
+        tablet.open().await;
+        tablet
+    }
+
+    fn closed(name: &str, address: String, browser: impl FnOnce(&Path) -> PathBuf) -> Self {
+        let profile = tempfile::tempdir().unwrap();
+        let browser = browser(profile.path());
+        let (name, size) = (name.into(), (1180, 820));
+        Self { name, profile, address, size, browser, is_overheard: false, open: None }
     }
 
     /// Out of the box, with a profile on whatever is made of its folder.
@@ -316,9 +331,10 @@ impl Tablet {
         assert!(self.open.is_none(), "it is open");
         let (driver, address) = driver::start().await;
         let (width, height) = self.size;
+        let performance = if self.is_overheard { "ALL" } else { "OFF" };
         let capabilities = json!({
             "browserName": "chrome",
-            "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
+            "goog:loggingPrefs": { "browser": "ALL", "performance": performance },
             "goog:chromeOptions": {
                 "binary": self.browser,
                 "args": [
@@ -379,6 +395,7 @@ impl Tablet {
             address: self.address.clone(),
             size: self.size,
             browser: self.browser.clone(),
+            is_overheard: self.is_overheard,
             open: None,
         }
     }

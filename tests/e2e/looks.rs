@@ -22,7 +22,7 @@ const AXE_VERSION: &str = "4.14.1";
 #[tokio::test]
 async fn every_screen_is_in_order_at_every_size() {
     let mut server = Server::demo().await;
-    let tablet = Tablet::new("A-07", server.address()).await;
+    let tablet = Tablet::overheard("A-07", server.address()).await;
     let mut eye = Eye::on(&tablet);
 
     tablet.heading("先登记这台平板").shown().await;

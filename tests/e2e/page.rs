@@ -19,6 +19,10 @@ use tokio::time::Instant;
 const PATIENCE: Duration = Duration::from_secs(45);
 /// A page on which nothing changes is looked at this often.
 const BEAT: Duration = Duration::from_millis(100);
+/// After so many looks in a row each waits a little longer than the one before, up to the beat: to look takes the page's own
+/// time, and what is still under way has less of it.
+const LOOKS_AT_ONCE: u32 = 5;
+const LOOK_LATER: Duration = Duration::from_millis(10);
 
 /// Finds what is shown and has this role and this name. Only what lies in the topmost dialog can be reached.
 const FIND: &str = r#"
@@ -361,7 +365,7 @@ impl Page {
 
     async fn until_in<T>(&self, patience: Duration, what: impl fmt::Display, found: impl AsyncFn() -> Option<T>) -> T {
         let deadline = Instant::now() + patience;
-        loop {
+        for looks in 0_u32.. {
             if let Some(found) = found().await {
                 return found;
             }
@@ -379,7 +383,9 @@ impl Page {
                 );
             }
             self.changes().await;
+            tokio::time::sleep((LOOK_LATER * looks.saturating_sub(LOOKS_AT_ONCE)).min(BEAT)).await;
         }
+        unreachable!("there is no end of looks")
     }
 }
 
