@@ -161,14 +161,11 @@ fn Unlock() -> impl IntoView {
     });
     // A guest is written down, before anybody unlocks.
     let writing = RwSignal::new(false);
+    let is_offered = Memo::new(move |_| roster.staff().iter().any(|staff| roster.writes_before_unlocking(staff.id)));
     let begin_or_end = move || {
-        let is_offered = roster.staff().iter().any(|staff| roster.writes_before_unlocking(staff.id));
-        is_offered.then(|| {
-            let (label, icon) = if writing.get() {
-                (Signal::derive(t!(w, letter_end)), Icon::Back)
-            } else {
-                (Signal::derive(t!(w, letter_begin)), Icon::Outing)
-            };
+        is_offered.get().then(|| {
+            let icon = if writing.get() { Icon::Back } else { Icon::Outing };
+            let label = move || if writing.get() { w.get().letter_end() } else { w.get().letter_begin() }.to_owned();
             view! {
                 <Button label icon kind=ButtonKind::Quiet wide=true on_press=move |()| writing.update(|on| *on = !*on)/>
             }
