@@ -158,7 +158,11 @@ pub fn PinPad(
         }
     });
     on_cleanup(move || keys.remove());
-    let prompt = move || chosen.get().map_or_else(|| choose.get(), |staff| w.get().pin_prompt(staff.name));
+    let prompt = move || match chosen.get() {
+        Some(staff) if by_passphrase.get() => w.get().passphrase_prompt(staff.name),
+        Some(staff) => w.get().pin_prompt(staff.name),
+        None => choose.get(),
+    };
     let told = move || {
         if let Door::Opening { people } = roster.door() {
             return w.get().opening_text(people);
