@@ -67,6 +67,7 @@ async fn a_manager_lets_somebody_come_enrols_a_tablet_and_shuts_it_out() {
     server.start().await;
     manager.tab("平板").tap().await;
     manager.list("平板").tap_inside("button", "N-02").await;
+    manager.at_rest().await; // a press while the sheet comes in goes beside the button
     manager.button("停用这台平板").tap().await;
     manager.text("N-02已停用").shown().await;
     manager.button("关上").tap().await;

@@ -276,7 +276,7 @@ async fn every_route_that_takes_a_message_refuses_what_is_none() {
         }
         walked += 1;
     }
-    assert_eq!(walked, 7);
+    assert_eq!(walked, 8);
     assert_eq!(world.changes_kept().await, 0);
     assert_eq!((staff().await, tablets().await), before);
     assert_eq!(tablet.get("/v1/me").await.status, 200, "and whoever asked stays signed in");

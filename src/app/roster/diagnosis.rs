@@ -19,7 +19,7 @@ use yingke_core::{
 };
 
 use super::{Door, Finding, OpenError, Persistence, Refused, Roster, Rung, Status, SyncState, handover::file_name};
-use crate::browser::{clock, files, journal::Holdings, settings, updates};
+use crate::browser::{clock, files, http::Pace, journal::Holdings, settings, updates};
 
 /// What a report is made of.
 struct Facts<'a> {
@@ -94,11 +94,11 @@ fn text(facts: &Facts<'_>) -> String {
     lines.add("theme", facts.theme);
     lines.maybe("tablet", facts.device.map(|device| device.0));
     lines.add("door", door_code(facts.door));
-    lines.add("finding", format_args!("{:?}", facts.finding));
-    lines.maybe("rung", facts.rung.map(|rung| format!("{rung:?}")));
+    lines.add("finding", finding_code(facts.finding));
+    lines.maybe("rung", facts.rung.map(rung_code));
     lines.add("sync", sync_code(&status.sync));
     lines.add("network", if status.online { "there" } else { "none" });
-    lines.add("pace", format_args!("{:?}", status.pace));
+    lines.add("pace", pace_code(status.pace));
     lines.maybe("last contact", status.last_contact.map(At));
     lines.maybe("clock offset ms", status.clock_offset_ms);
     lines.add("lease over", status.lease_over);
@@ -224,6 +224,58 @@ fn trouble_code(trouble: &Trouble) -> String {
     }
 }
 
+// By hand: in the build that ships nothing has a `Debug` that says anything.
+
+fn finding_code(finding: Finding) -> String {
+    match finding {
+        Finding::StorageFull => "storage full".into(),
+        Finding::StorageClosed => "storage closed".into(),
+        Finding::StorageDamaged => "storage damaged".into(),
+        Finding::NotKept => "not kept".into(),
+        Finding::Revoked => "revoked".into(),
+        Finding::Unknown => "unknown tablet".into(),
+        Finding::Cloned => "cloned".into(),
+        Finding::AppTooOld => "app too old".into(),
+        Finding::SignedOut => "signed out".into(),
+        Finding::Refused { count } => format!("refused {count}"),
+        Finding::CaptivePortal => "captive portal".into(),
+        Finding::NoNetwork { unsent } => format!("no network, unsent {unsent}"),
+        Finding::SlowNetwork => "slow network".into(),
+        Finding::EndpointDown => "endpoint down".into(),
+        Finding::EndpointBusy => "endpoint busy".into(),
+        Finding::Incomplete => "incomplete".into(),
+        Finding::EndpointRestored => "endpoint restored".into(),
+        Finding::ClockWrong { offset_ms } => format!("clock wrong by {offset_ms} ms"),
+        Finding::Sending { unsent } => format!("sending {unsent}"),
+        Finding::Fetching => "fetching".into(),
+        Finding::Filling { percent } => format!("filling {percent} %"),
+        Finding::FillingStopped { percent } => format!("filling stopped at {percent} %"),
+        Finding::StorageNotPersistent => "storage not persistent".into(),
+        Finding::AllWell => "all well".into(),
+    }
+}
+
+fn rung_code(rung: Rung) -> String {
+    match rung {
+        Rung::NoRoom { free_bytes } => format!("no room, {free_bytes} bytes free"),
+        Rung::OldAndExposed { unsent, age_ms } => format!("old and exposed, unsent {unsent}, {age_ms} ms"),
+        Rung::Old { unsent, age_ms } => format!("old, unsent {unsent}, {age_ms} ms"),
+        Rung::OldPictures { pictures, age_ms, .. } => format!("old pictures {pictures}, {age_ms} ms"),
+        Rung::LittleRoom { free_bytes } => format!("little room, {free_bytes} bytes free"),
+        Rung::NotInstalled => "not installed".into(),
+        Rung::NotPersistent => "not persistent".into(),
+        Rung::Kept => "kept".into(),
+    }
+}
+
+fn pace_code(pace: Pace) -> String {
+    match pace {
+        Pace::Unknown => "unknown".into(),
+        Pace::Answered { ms } => format!("answered in {ms} ms"),
+        Pace::TimedOut => "timed out".into(),
+    }
+}
+
 fn kept_code(error: &AppendError) -> String {
     match error {
         AppendError::Full { .. } => "no room".into(),
@@ -325,8 +377,8 @@ mod tests {
             "made: 2026-11-22 01:05:00 UTC",
             "tablet: 7",
             "door: open",
-            "finding: StorageDamaged",
-            "rung: NotInstalled",
+            "finding: storage damaged",
+            "rung: not installed",
             "sync: waiting until 2026-11-22 01:05:01 UTC: a stranger answers",
             "unsent: 3",
             "save not kept: damaged DataError",

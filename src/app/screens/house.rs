@@ -503,7 +503,7 @@ fn OneTablet(tablet: KnownTablet, on_close: Callback<()>) -> impl IntoView {
                 <dl class="fact-list fact-list--close">
                     <FactRow label=t!(w, house_number)>{number.0.to_string()}</FactRow>
                     <FactRow label=t!(w, house_seen_at)>{move || when(seen_at)}</FactRow>
-                    {unsent.map(|unsent| view! {
+                    {unsent.filter(|unsent| unsent.changes > 0).map(|unsent| view! {
                         <FactRow label=t!(w, house_unsent_label)>{move || unsent_text(w.get(), roster, unsent)}</FactRow>
                     })}
                     <FactRow label=t!(w, house_enrolled_at)>{move || when(enrolled_at)}</FactRow>

@@ -836,6 +836,7 @@ mod copies {
         from.append(organisation, refused).await.unwrap();
         let ask = Ask { series: "W01", to: 0, count: 50, taken: &BTreeSet::new() };
         from.give_numbers(organisation, DEVICE, &ask).await.unwrap();
+        from.note_contact(&tablet, Some(3), fixture::NOW).await.unwrap();
         let text = include_str!("../../../public/packs/sports.toml").replace("\nversion = 1\n", "\nversion = 2\n");
         let written = Sources::shipped().newer(&text, []).unwrap();
         assert!(from.publish_pack(organisation, &written, fixture::NOW).await.unwrap());
