@@ -116,7 +116,9 @@ async fn where_there_is_no_room_the_version_aside_goes_before_a_save_is_refused(
     let origin = server.address();
     tablet.devtools("Storage.overrideQuotaForOrigin", json!({ "origin": origin, "quotaSize": used })).await;
     while versions(&tablet).await == 2 {
-        assert!(outing.captures().await, "refused before what can be fetched again was gone");
+        let kept = outing.captures().await;
+        let left = versions(&tablet).await;
+        assert!(kept, "refused before what can be fetched again was gone: {left} versions: {}", tablet.reads().await);
     }
     tablet.devtools("Storage.overrideQuotaForOrigin", json!({ "origin": origin, "quotaSize": 1 })).await;
     outing.until_there_is_no_room(|| {}).await;
