@@ -19,9 +19,8 @@ use tokio::time::Instant;
 const PATIENCE: Duration = Duration::from_secs(45);
 /// A page on which nothing changes is looked at this often.
 const BEAT: Duration = Duration::from_millis(100);
-/// After so many looks in a row each waits a little longer than the one before, up to the beat: to look takes the page's own
+/// A change of the page is looked at this much later with each look of one wait, up to the beat: to look takes the page's own
 /// time, and what is still under way has less of it.
-const LOOKS_AT_ONCE: u32 = 5;
 const LOOK_LATER: Duration = Duration::from_millis(10);
 
 /// Finds what is shown and has this role and this name. Only what lies in the topmost dialog can be reached.
@@ -347,15 +346,17 @@ impl Page {
         self.session.issue_cmd(command).await.unwrap_or_else(|error| panic!("{}: {what}: {error}", self.tablet))
     }
 
-    /// Waits until something on the page changes. What shows without a change of its elements, such as the focus or the
-    /// end of a movement, is seen at the next beat. A page that is being changed over is looked at again at once.
-    async fn changes(&self) {
-        let script = "const done = arguments[arguments.length - 1];
-            const told = () => { observer.disconnect(); clearTimeout(beat); done(); };
-            const observer = new MutationObserver(told);
-            const beat = setTimeout(told, arguments[0]);
+    /// Waits until something on the page has changed, and what changes with it for so long after. What shows without a
+    /// change of its elements, such as the focus or the end of a movement, is seen at the next beat. A page that is being
+    /// changed over is looked at again at once.
+    async fn changes(&self, with_it: Duration) {
+        let script = "const [beat_ms, with_it_ms, done] = arguments;
+            const told = () => { clearTimeout(beat); done(); };
+            const observer = new MutationObserver(() => { observer.disconnect(); setTimeout(told, with_it_ms); });
+            const beat = setTimeout(() => { observer.disconnect(); told(); }, beat_ms);
             observer.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });";
-        drop(self.session.execute_async(script, vec![json!(BEAT.as_millis() as u64)]).await);
+        let arguments = [BEAT, with_it.min(BEAT)].map(|time| json!(time.as_millis() as u64));
+        drop(self.session.execute_async(script, arguments.into()).await);
     }
 
     /// Looks until `found` finds something.
@@ -382,8 +383,7 @@ impl Page {
                     console.concat()
                 );
             }
-            self.changes().await;
-            tokio::time::sleep((LOOK_LATER * looks.saturating_sub(LOOKS_AT_ONCE)).min(BEAT)).await;
+            self.changes(LOOK_LATER * looks).await;
         }
         unreachable!("there is no end of looks")
     }
