@@ -310,13 +310,12 @@
   }
 
   // A save finds no room: the version that is not in use goes. Whether there was one.
-  // A save waits for this: a worker that has yet to start on a busy tablet gets its time.
   function makeRoom() {
-    return workerDid("make-room", 12e3);
+    return workerDid("make-room");
   }
 
-  async function workerDid(type, patienceMs) {
-    return (await asked(navigator.serviceWorker?.controller, { type }, patienceMs)) === true;
+  async function workerDid(type) {
+    return (await asked(navigator.serviceWorker?.controller, { type })) === true;
   }
 
   // What a worker answers; nothing if there is none, or in this time none that does.

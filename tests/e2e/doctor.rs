@@ -177,19 +177,24 @@ async fn a_captive_portal_and_a_slow_network_are_told_apart() {
     tablet.button("全部已送达").shown_in_minutes(2).await;
 }
 
-#[tokio::test]
-async fn whoever_was_signed_out_or_refused_or_shut_out_is_told_so() {
-    let mut server = Server::club().await;
-    let tablet = Tablet::of(LI_WEI, "M-01", &server).await;
-    tablet.button("全部已送达").shown().await;
+/// The endpoint is down; the store manager was given another post by mistake, and saves what his was before the tablet has
+/// heard of it.
+pub async fn sets_what_is_no_longer_his(server: &mut Server, tablet: &Tablet) {
     server.kill().await;
-    // He was given another post by mistake, and the tablet has not heard of it.
     server.run(&["staff", "role", LI_WEI.name, "--role", "consultant"]).await;
     tablet.place("/desk/parameters").await;
     tablet.button("投诉回复的小时数").tap().await;
     tablet.field("改成").fill("12").await;
     tablet.button("保存").tap().await;
     tablet.status("投诉回复的小时数：12").shown().await;
+}
+
+#[tokio::test]
+async fn whoever_was_signed_out_or_refused_or_shut_out_is_told_so() {
+    let mut server = Server::club().await;
+    let tablet = Tablet::of(LI_WEI, "M-01", &server).await;
+    tablet.button("全部已送达").shown().await;
+    sets_what_is_no_longer_his(&mut server, &tablet).await;
 
     // Whoever gets another post signs in again, and this one sets nothing for the house.
     server.start().await;

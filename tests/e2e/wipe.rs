@@ -7,6 +7,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::json;
 
 use crate::{
+    doctor,
     house::{LI_WEI, LIN_YUE, Server, Tablet, VENUE, WU_SHAN},
     leads::{self, Lead},
 };
@@ -143,14 +144,8 @@ async fn a_tablet_whose_storage_was_cleared_says_what_may_be_lost() {
     let mut server = Server::club().await;
     let tablet = Tablet::of(LI_WEI, "M-01", &server).await;
     tablet.button("全部已送达").shown().await;
-    // One change comes back refused and waits on the tablet: he was given another post by mistake.
-    server.kill().await;
-    server.run(&["staff", "role", LI_WEI.name, "--role", "consultant"]).await;
-    tablet.place("/desk/parameters").await;
-    tablet.button("投诉回复的小时数").tap().await;
-    tablet.field("改成").fill("12").await;
-    tablet.button("保存").tap().await;
-    tablet.status("投诉回复的小时数：12").shown().await;
+    // One change comes back refused and waits on the tablet.
+    doctor::sets_what_is_no_longer_his(&mut server, &tablet).await;
     server.start().await;
     tablet.button("要重新登录").shown_in_minutes(2).await;
     tablet.lock(LI_WEI).await;

@@ -34,7 +34,7 @@ pub fn news() -> Option<VersionNews> {
 /// Which build of the app this page runs, by the name of its file; empty where the boot script did not say.
 #[must_use]
 pub fn build() -> String {
-    js_sys::Reflect::get(&boot(), &"build".into()).ok().and_then(|build| build.as_string()).unwrap_or_default()
+    said("build").as_string().unwrap_or_default()
 }
 
 /// Somebody has read it.

@@ -401,10 +401,7 @@ fn papers_are_numbered_by_the_device_that_makes_them() {
     assert_eq!(scene(&club), None);
 }
 
-#[test]
-fn a_talk_that_ends_in_yes_leaves_a_contract_to_fill_in() {
-    let mut club = Club::new(VenueKind::Fitness);
-    let (person, product) = (club.person(1), club.product("12"));
+fn talk_that_ends_in_yes(club: &mut Club, person: RecordId, product: RecordId) -> RecordId {
     let offered = product.to_string();
     let typed = [
         ("kind", "new"),
@@ -414,7 +411,14 @@ fn a_talk_that_ends_in_yes_leaves_a_contract_to_fill_in() {
         ("price_shown", "false"),
         ("outcome", "signed"),
     ];
-    let talk = club.begin("F-06", 1, &[person], &typed);
+    club.begin("F-06", 1, &[person], &typed)
+}
+
+#[test]
+fn a_talk_that_ends_in_yes_leaves_a_contract_to_fill_in() {
+    let mut club = Club::new(VenueKind::Fitness);
+    let (person, product) = (club.person(1), club.product("12"));
+    let talk = talk_that_ends_in_yes(&mut club, person, product);
     assert_eq!(club.state(talk), "signed");
     assert_eq!(club.records[&person].text("stage"), Some("negotiating"));
     let contract = club.of_kind("agreement")[0].id;
@@ -458,16 +462,7 @@ fn a_talk_that_ends_in_yes_leaves_a_contract_to_fill_in() {
 fn what_is_reckoned_follows_what_is_put_right_until_it_is_signed() {
     let mut club = Club::new(VenueKind::Fitness);
     let (person, year, half) = (club.person(1), club.product("12"), club.product("6"));
-    let offered = year.to_string();
-    let typed = [
-        ("kind", "new"),
-        ("tour_feeling", "喜欢泳池"),
-        ("offers_presented", &*offered),
-        ("intent", "A"),
-        ("price_shown", "false"),
-        ("outcome", "signed"),
-    ];
-    club.begin("F-06", 1, &[person], &typed);
+    talk_that_ends_in_yes(&mut club, person, year);
     let contract = club.of_kind("agreement")[0].id;
     let right = |club: &Club, product: RecordId, signs: bool| {
         let product = product.to_string();

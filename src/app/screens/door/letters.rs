@@ -15,6 +15,7 @@ use crate::{
     screens::{
         form::{in_scene_of, save_failed},
         outing::{
+            Digits,
             card::{self, Number},
             outing_today, phone_words,
             records::{self, FORM},
@@ -34,8 +35,8 @@ const NUMBER_ID: &str = "letter-number";
 const NAME_ID: &str = "letter-name";
 const NOTE_ID: &str = "letter-note";
 const CONSENT_ID: &str = "letter-consent";
-/// The longest note, in UTF-16 units.
-const NOTE_LENGTH_MAX: u32 = 200;
+/// The longest text, in UTF-16 units: what a glance takes in.
+const TEXT_LENGTH_MAX: u32 = 200;
 
 /// A card in the name of whoever is chosen. What is typed is not kept before it is saved: it would have to be read again
 /// by somebody who is not unlocked.
@@ -60,6 +61,19 @@ pub fn WriteDown(#[prop(into)] chosen: Signal<Option<Staff>>) -> impl IntoView {
     };
     let problem = move |key: &'static str| {
         Signal::derive(move || found(key).map(|problem| records::problem_words(w.get(), &problem.code)))
+    };
+    let field = move |key: &'static str| {
+        view! {
+            <Field
+                id=field_id(key)
+                label=records::label(roster, FORM, key)
+                value=value(key)
+                on_input=move |typed| set(key, typed)
+                optional_mark=t!(w, optional)
+                problem=problem(key)
+                length_max=TEXT_LENGTH_MAX
+            />
+        }
     };
     let number = move || draft.with(|draft| Number::of(draft.get("mobile")));
     let may = move || chosen.get().is_some_and(|staff| roster.writes_before_unlocking(staff.id));
@@ -150,32 +164,13 @@ pub fn WriteDown(#[prop(into)] chosen: Signal<Option<Staff>>) -> impl IntoView {
             {not_kept}
             <section class="number" id=NUMBER_ID tabindex="-1" role="group" aria-labelledby="letter-number-label">
                 <span class="only-heard" id="letter-number-label">{records::label(roster, FORM, "mobile")}</span>
-                <p class="number__digits">
-                    <span>{move || drawn.get().0}</span>
-                    <span class="number__caret" aria-hidden="true"></span>
-                    <span class="number__ghost" aria-hidden="true">{move || drawn.get().1}</span>
-                </p>
+                <Digits drawn/>
             </section>
             <p class="letter__said" role="status">{said}</p>
             <Keypad on_key=press clear_label=t!(w, clear) erase_label=t!(w, erase_digit) label=t!(w, capture_keypad)/>
             <div class="letter__more">
-                <Field
-                    id=NAME_ID
-                    label=records::label(roster, FORM, "name")
-                    value=value("name")
-                    on_input=move |typed| set("name", typed)
-                    optional_mark=t!(w, optional)
-                    problem=problem("name")
-                />
-                <Field
-                    id=NOTE_ID
-                    label=records::label(roster, FORM, "note")
-                    value=value("note")
-                    on_input=move |typed| set("note", typed)
-                    optional_mark=t!(w, optional)
-                    problem=problem("note")
-                    length_max=NOTE_LENGTH_MAX
-                />
+                {field("name")}
+                {field("note")}
             </div>
             <CheckBox
                 id=CONSENT_ID

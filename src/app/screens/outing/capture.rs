@@ -511,12 +511,20 @@ fn NumberLine(desk: Desk) -> impl IntoView {
                 <span class="number__label" id="capture-number-label">{label}</span>
                 <span class="capture__said" id="capture-number-note" role="status">{said}</span>
             </div>
-            <p class="number__digits">
-                <span>{move || drawn.get().0}</span>
-                <span class="number__caret" aria-hidden="true"></span>
-                <span class="number__ghost" aria-hidden="true">{move || drawn.get().1}</span>
-            </p>
+            <Digits drawn/>
         </section>
+    }
+}
+
+/// A number that is drawn as [`card::shown`] has it.
+#[component]
+pub fn Digits(drawn: Memo<(String, String)>) -> impl IntoView {
+    view! {
+        <p class="number__digits">
+            <span>{move || drawn.get().0}</span>
+            <span class="number__caret" aria-hidden="true"></span>
+            <span class="number__ghost" aria-hidden="true">{move || drawn.get().1}</span>
+        </p>
     }
 }
 

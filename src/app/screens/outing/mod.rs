@@ -11,5 +11,5 @@ mod plan;
 pub mod records;
 mod tally;
 
-pub use capture::{Capture, phone_words, takes_text};
+pub use capture::{Capture, Digits, phone_words, takes_text};
 pub use home::{OutingHome, outing_today, today_ring};
