@@ -137,32 +137,35 @@ async fn rows_keep_their_nodes_when_the_order_changes() {
 
 #[wasm_bindgen_test]
 async fn what_lies_deep_in_what_is_gone_does_not_run_once_more() {
-    let door = RwSignal::new(1);
-    let is_open = Memo::new(move |_| door.get() > 1);
+    let (is_gone, heard) = (RwSignal::new(false), RwSignal::new(0));
     let late = Rc::new(RefCell::new(0));
     let told = late.clone();
-    // Each closure draws the next, and the innermost reads what the outer one made.
     let place = Place::new(move || {
         let told = StoredValue::new_local(told.clone());
-        View::Live(Box::new(move || {
-            if is_open.get() {
-                return View::Nothing;
-            }
-            let typed = RwSignal::new(String::new());
-            let innermost = move || {
-                door.track();
-                if typed.try_get().is_none() {
-                    told.with_value(|told| *told.borrow_mut() += 1);
-                }
-                ""
-            };
-            View::Live(Box::new(move || {
-                let _ = door.get();
-                View::Live(Box::new(move || view! { <p>{innermost}</p> }))
-            }))
-        }))
+        view! {
+            <div>
+                {move || {
+                    if is_gone.get() {
+                        return View::Nothing;
+                    }
+                    // What the outermost closure makes goes with it, and the innermost reads it.
+                    let typed = RwSignal::new("x");
+                    let innermost = move || {
+                        heard.track();
+                        let is_late = typed.try_get().is_none();
+                        told.with_value(|told| *told.borrow_mut() += i32::from(is_late));
+                        "x"
+                    };
+                    shown(|| true, move || view! { <p>{innermost}</p> })
+                }}
+            </div>
+        }
     });
-    door.set(2);
+    assert_eq!(place.text(), "x");
+    // From here on each effect waits for its own signals, and they run in the order in which those change.
+    tick().await;
+    is_gone.set(true);
+    heard.set(1);
     for _ in 0..5 {
         tick().await;
     }
