@@ -380,6 +380,7 @@ impl Club {
             &kpi.formula,
             &Count {
                 period,
+                now: self.now,
                 offset_minutes: OFFSET_MINUTES,
                 each: &|kind, f| self.each(kind, f),
                 lookup: &|id| self.records.get(&id).map(Cow::Borrowed),
@@ -436,8 +437,10 @@ impl Club {
         let parameters = self.parameters();
         let find =
             |kind: &str, field: &str, value: &Value| with(&self.records, kind, field, value).next().map(|it| it.id);
-        let earlier =
-            |kind: &str, card: RecordId| with(&self.records, kind, "membership", &card.into()).cloned().collect();
+        let earlier = |kind: &str, of: RecordId| -> Vec<Record> {
+            let by = |field: &str| with(&self.records, kind, field, &of.into()).cloned().collect::<Vec<_>>();
+            [by("membership"), by("person")].concat()
+        };
         let scene = Scene {
             now: self.now,
             offset_minutes: OFFSET_MINUTES,

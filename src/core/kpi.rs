@@ -41,6 +41,8 @@ pub type Each<'a> = &'a dyn Fn(&str, &mut dyn FnMut(&Record));
 #[derive(Clone, Copy)]
 pub struct Count<'a> {
     pub period: Period,
+    /// What is not due yet, and not done, is neither in time nor late.
+    pub now: Millis,
     pub offset_minutes: i32,
     /// Every record of a kind that is not withdrawn.
     pub each: Each<'a>,
@@ -124,7 +126,14 @@ pub fn figure(formula: &str, count: &Count<'_>) -> Option<Figure> {
             agreement.span("negotiation.ended_at", "delivered_at")
         }),
         "pt_contact_in_time" => {
-            count.share("pt_grant", "contact_due_at", |_| true, |grant| grant.before("contacted_at", "contact_due_at"))
+            let due = |grant: &Row<'_, '_>| grant.ends("contact_due_at");
+            count.in_time(
+                "pt_grant",
+                "contact_due_at",
+                due,
+                |_| true,
+                |grant| grant.before("contacted_at", "contact_due_at"),
+            )
         }
         "call_length_in_time" => {
             let limit = (count.number)("call.max_minutes").unwrap_or(3) * 60;
@@ -132,9 +141,10 @@ pub fn figure(formula: &str, count: &Count<'_>) -> Option<Figure> {
             let short = |call: &Row<'_, '_>| call.int("duration_s").is_some_and(|seconds| seconds <= limit);
             count.share("tracking", "call_at", reached, short).and(count.share("retention", "call_at", reached, short))
         }
-        "complaint_reply_in_time" => count.share(
+        "complaint_reply_in_time" => count.in_time(
             "case",
             "reply_due_at",
+            |case| case.ends("reply_due_at"),
             |case| case.is("kind", &["complaint", "suggestion", "opinion"]) || !case.has("kind"),
             |case| case.before("replied_at", "reply_due_at") || case.before("customer_told_at", "reply_due_at"),
         ),
@@ -148,9 +158,10 @@ pub fn figure(formula: &str, count: &Count<'_>) -> Option<Figure> {
         ),
         "prospects_tracked" => {
             let contacts = count.contacts_by_person();
-            count.share(
+            count.in_time(
                 "consultation",
                 "captured_at",
+                |row| Some(row.at("captured_at")?.plus(DAY_MS)),
                 |row| !row.yes("first_deal") && !row.yes("no_contact_wanted"),
                 |row| {
                     let Some(from) = row.at("captured_at") else { return false };
@@ -166,7 +177,8 @@ pub fn figure(formula: &str, count: &Count<'_>) -> Option<Figure> {
             kind: FigureKind::Percent,
         },
         "assignments_on_time" => {
-            count.share("assignment", "required_by", |_| true, |row| row.before("fed_back_at", "required_by"))
+            let due = |row: &Row<'_, '_>| row.ends("required_by");
+            count.in_time("assignment", "required_by", due, |_| true, |row| row.before("fed_back_at", "required_by"))
         }
         "satisfaction" => {
             count.share("rating", "rated_at", |_| true, |rating| rating.int("stars").is_some_and(|stars| stars >= 4))
@@ -191,9 +203,10 @@ pub fn figure(formula: &str, count: &Count<'_>) -> Option<Figure> {
         },
         "response_within_limit" | "channel_response" => {
             let limit = hours("aftersales.response_max_hours", 24);
-            count.share(
+            count.in_time(
                 "case",
                 "received_at",
+                |case| Some(case.at("received_at")?.plus(limit)),
                 |_| true,
                 |case| case.span("received_at", "first_response_at").is_some_and(|ms| ms <= limit),
             )
@@ -201,9 +214,10 @@ pub fn figure(formula: &str, count: &Count<'_>) -> Option<Figure> {
         "response_hours" => {
             count.mean("case", "received_at", HOUR_MS, |case| case.span("received_at", "first_response_at"))
         }
-        "resolution_rate" => count.share(
+        "resolution_rate" => count.in_time(
             "case",
             "received_at",
+            |case| case.ends("resolve_due_at"),
             |_| true,
             |case| {
                 case.has("resolved_at") && (!case.has("resolve_due_at") || case.before("resolved_at", "resolve_due_at"))
@@ -247,7 +261,14 @@ pub fn figure(formula: &str, count: &Count<'_>) -> Option<Figure> {
         }
         "professionalism" => count.mean("rating", "rated_at", 1, |rating| rating.int("professionalism")),
         "closed_loop" => {
-            count.share("case", "reply_due_at", |_| true, |case| case.has("customer_told_at") && case.has("closed_at"))
+            let due = |case: &Row<'_, '_>| case.ends("reply_due_at");
+            count.in_time(
+                "case",
+                "reply_due_at",
+                due,
+                |_| true,
+                |case| case.has("customer_told_at") && case.has("closed_at"),
+            )
         }
         "handling_hours" => count.mean("case", "received_at", HOUR_MS, |case| case.span("received_at", "resolved_at")),
         "annual_performance" => {
@@ -322,9 +343,10 @@ pub fn figure(formula: &str, count: &Count<'_>) -> Option<Figure> {
             let minutes = number * days * (count.number)("equipment.open_minutes_per_day").unwrap_or(900);
             Figure { numerator: (minutes - stopped).max(0), denominator: minutes, kind: FigureKind::Percent }
         }
-        "rectification_rate" => count.share(
+        "rectification_rate" => count.in_time(
             "improvement",
             "due_on",
+            |row| row.ends("due_on"),
             |_| true,
             |row| row.is("state", &["verified"]) && row.day("done_on") <= row.day("due_on"),
         ),
@@ -338,9 +360,10 @@ pub fn figure(formula: &str, count: &Count<'_>) -> Option<Figure> {
         "low_ratings_followed" => {
             let (below, limit) =
                 ((count.number)("rating.low_below_stars").unwrap_or(4), hours("rating.follow_hours", 24));
-            count.share(
+            count.in_time(
                 "rating",
                 "rated_at",
+                |rating| Some(rating.at("rated_at")?.plus(limit)),
                 |rating| rating.int("stars").is_some_and(|stars| stars < below),
                 |rating| rating.span("rated_at", "handled_at").is_some_and(|ms| ms <= limit),
             )
@@ -400,6 +423,15 @@ impl Row<'_, '_> {
         }
     }
 
+    /// When a deadline is over: a day when the next begins.
+    fn ends(&self, path: &str) -> Option<Millis> {
+        match self.value(path)? {
+            Value::At(at) => Some(at),
+            Value::Day(day) => Some(day.begins(self.count.offset_minutes).plus(DAY_MS)),
+            _ => None,
+        }
+    }
+
     fn day(&self, path: &str) -> Option<Day> {
         Some(self.at(path)?.day(self.count.offset_minutes))
     }
@@ -435,6 +467,19 @@ impl Count<'_> {
         holds: impl Fn(&Row<'_, '_>) -> bool,
     ) -> Figure {
         self.share_of(kind, when, &counts, &holds)
+    }
+
+    /// The share of what was done in time; what is neither done nor over yet is left out.
+    fn in_time(
+        &self,
+        kind: &str,
+        when: &str,
+        due: impl Fn(&Row<'_, '_>) -> Option<Millis>,
+        counts: impl Fn(&Row<'_, '_>) -> bool,
+        holds: impl Fn(&Row<'_, '_>) -> bool,
+    ) -> Figure {
+        let is_over = |row: &Row<'_, '_>| due(row).is_none_or(|due| due < self.now);
+        self.share_of(kind, when, &|row| counts(row) && (holds(row) || is_over(row)), &holds)
     }
 
     fn share_of(&self, kind: &str, when: &str, counts: Ask<'_>, holds: Ask<'_>) -> Figure {
@@ -525,12 +570,23 @@ mod tests {
         Period { from: Millis(fixture::NOW.0 - 7 * DAY_MS), until: Millis(fixture::NOW.0 + 7 * DAY_MS) };
 
     fn counted(records: &Records, formula: &str, outing: Option<RecordId>, staff: Option<StaffId>) -> Figure {
+        counted_at(PERIOD.until, records, formula, outing, staff)
+    }
+
+    fn counted_at(
+        now: Millis,
+        records: &Records,
+        formula: &str,
+        outing: Option<RecordId>,
+        staff: Option<StaffId>,
+    ) -> Figure {
         let each = |kind: &str, f: &mut dyn FnMut(&Record)| {
             records.values().filter(|record| record.kind().as_str() == kind).for_each(f);
         };
         let lookup = |id: RecordId| records.get(&id).map(std::borrow::Cow::Borrowed);
         let count = Count {
             period: PERIOD,
+            now,
             offset_minutes: 480,
             each: &each,
             lookup: &lookup,
@@ -659,6 +715,30 @@ mod tests {
         }
         let figure = counted(&records, "signed_on_first_visit", None, None);
         assert_eq!((figure.numerator, figure.denominator), (1, 3));
+    }
+
+    #[test]
+    fn what_is_not_due_yet_is_neither_in_time_nor_late() {
+        let mut records = Records::new();
+        let at = |hours: i64| fixture::NOW.plus(hours * HOUR_MS);
+        let rate =
+            |records: &Records, now: i64, formula: &str| counted_at(at(now), records, formula, None, None).hundredths();
+        let case = vec![("received_at", at(0).into()), ("reply_due_at", at(24).into())];
+        put(&mut records, 1, "case", case.clone());
+        let due = at(48).day(480);
+        put(&mut records, 2, "improvement", vec![("due_on", due.into())]);
+        for formula in ["complaint_reply_in_time", "response_within_limit", "closed_loop"] {
+            assert_eq!(rate(&records, 23, formula), None, "{formula}");
+            assert_eq!(rate(&records, 25, formula), Some(0), "{formula}");
+        }
+        // A day is over when the next begins.
+        let evening = due.begins(480).since(fixture::NOW) / HOUR_MS + 23;
+        assert_eq!(rate(&records, evening, "rectification_rate"), None);
+        assert_eq!(rate(&records, evening + 2, "rectification_rate"), Some(0));
+        // What was done early counts at once.
+        put(&mut records, 3, "case", [case, vec![("replied_at", at(1).into())]].concat());
+        assert_eq!(rate(&records, 2, "complaint_reply_in_time"), Some(10_000));
+        assert_eq!(rate(&records, 25, "complaint_reply_in_time"), Some(5_000));
     }
 
     #[test]

@@ -205,6 +205,7 @@ impl Roster {
             let lookup = |id: RecordId| (ground.lookup)(id);
             let count = Count {
                 period,
+                now: scene.now,
                 offset_minutes: scene.offset_minutes,
                 each: &each,
                 lookup: &lookup,
