@@ -83,12 +83,16 @@ pub const GUARDS: &[(&str, usize, usize)] = &[
     ("below_hours", 2, 2),
     ("days_since", 2, 2),
     ("days_within", 2, 2),
+    // The first field's day is more than the parameter's days after the second's.
+    ("days_beyond", 3, 3),
     // Every item of a checklist; so many elements of a list.
     ("ticked", 2, 2),
     ("elements", 2, 2),
     // Where the first field is one of the codes (none of them), the others hold something.
     ("if", 3, 9),
     ("unless", 3, 9),
+    // Whoever takes the step says these anew, whatever they hold.
+    ("asked", 1, 4),
     // Whoever takes the step says why.
     ("reason", 0, 0),
     // What a product's rules of leave say; whether a court is free.

@@ -37,7 +37,7 @@ pub struct Ground<'a> {
     pub lookup: Lookup<'a>,
     /// Finds a record of a kind by what a field of it holds: a card by its number.
     pub find: &'a dyn Fn(&str, &str, &Value) -> Option<RecordId>,
-    /// Papers of a kind about a membership, such as its earlier leaves.
+    /// Papers of a kind about a membership, such as its earlier leaves, or about a guest.
     pub earlier: &'a dyn Fn(&str, RecordId) -> Vec<Record>,
     /// Whether nobody else has a court between two moments; the booking named does not count.
     pub is_free: &'a dyn Fn(RecordId, Millis, Millis, RecordId) -> bool,
@@ -92,8 +92,11 @@ pub fn audience_for_paper(kind: &str, person: Option<&Record>, scene: &Scene<'_>
 #[must_use]
 pub fn matter_of(kind: &str) -> Option<Matter> {
     Some(match kind {
-        "person" | "tracking" | "opportunity" | "appointment" | "interaction" => Matter::Leads,
-        "visit" | "consultation" | "tour" | "negotiation" | "trial" | "trial_pass" | "pass_use" => Matter::Visits,
+        "person" | "tracking" | "opportunity" | "interaction" => Matter::Leads,
+        // The desk waits for whoever comes.
+        "appointment" | "visit" | "consultation" | "tour" | "negotiation" | "trial" | "trial_pass" | "pass_use" => {
+            Matter::Visits
+        }
         "agreement" | "membership" | "renewal" | "deposit" | "give_back" | "retention" => Matter::Contracts,
         "payment" => Matter::Payments,
         "leave" | "leave_end" => Matter::LeaveOrdinary,
@@ -198,13 +201,15 @@ pub fn offers<'o, 's: 'o, 'g: 'o>(record: &Record, scene: &Scene<'s>, ground: &G
                     continue;
                 }
                 let needs_reason = unmet.iter().any(|call| &*call.name == "reason");
-                let mut asks: Vec<&Field> = Vec::new();
+                let anew = step.needs.iter().filter(|call| &*call.name == "asked").flat_map(asked_by);
+                let field = |key: &str| field_of(scene.pack, record.kind().as_str(), key);
+                let mut asks: Vec<&Field> = anew.filter_map(field).collect();
                 let mut left = Vec::new();
                 for call in unmet.into_iter().filter(|call| &*call.name != "reason") {
                     let fields: Vec<&Field> = asked_by(&call)
                         .into_iter()
                         .filter(|key| needs_typing(&call, key, facts))
-                        .filter_map(|key| field_of(scene.pack, record.kind().as_str(), key))
+                        .filter_map(field)
                         .collect();
                     if fields.is_empty() {
                         left.push(call);
@@ -308,7 +313,7 @@ fn runs(machine: &Machine, kind: &str) -> bool {
 pub(crate) fn asked_by(call: &Call) -> Vec<&str> {
     let arguments = || call.arguments.iter().map(|argument| &**argument);
     match &*call.name {
-        "filled" | "any_filled" => arguments().collect(),
+        "filled" | "any_filled" | "asked" => arguments().collect(),
         "yes" | "is" | "not" | "positive" | "equals" | "at_least_field" | "longer" | "equals_parameter"
         | "at_least" | "below_parameter" | "future" | "ticked" | "elements" => arguments().take(1).collect(),
         "if" | "unless" => arguments().skip(2).collect(),
@@ -452,6 +457,7 @@ pub fn begin(
     edits.extend(numbers);
     edits.extend(goes_along(kind, &values, scene, ground, ids));
     if let Some(person) = &person {
+        edits.extend(appoint(kind, &values, None, person, scene, ground, ids));
         let writes = about_person(kind, &values, None, id, person, scene.now);
         add_edit(&mut edits, person, writes, scene);
     }
@@ -620,8 +626,11 @@ pub fn step(
     let numbered = number(kind, |key| record.get(key).is_some(), scene);
     typed.extend(numbered);
     let posts = posts(scene);
+    // What the clock has done since was by what the record says, and not by what is typed now.
+    let passed = with_facts(record, &BTreeMap::new(), None, scene, ground, |facts| {
+        by_clock(ground.work, machine, state_of(machine, record), facts)
+    });
     let mut edits = with_facts(record, &typed, reason, scene, ground, |facts| {
-        let passed = by_clock(ground.work, machine, state_of(machine, record), facts);
         let actor = actor(scene, &posts);
         workflow::take(ground.work, machine, step, record, &passed, actor, facts, ground.lookup, ids)
     })?
@@ -647,6 +656,7 @@ pub fn step(
     if let Some(person) = &person {
         let to = machine.step(step).map(|step| &*step.to);
         let values = values_of(record, &typed);
+        edits.extend(appoint(kind, &values, to, person, scene, ground, ids));
         let writes = about_person(kind, &values, to, record.id, person, scene.now);
         add_edit(&mut edits, person, writes, scene);
     }
@@ -1126,6 +1136,93 @@ fn goes_along(
     Vec::new()
 }
 
+/// Papers that agree on a time with a guest: by which step, where they keep it, what it is for, and with whom. Source: F-07,
+/// SM-01, SM-05, SM-14.
+const AGREE: [(&str, Option<&str>, &str, &str, &str); 4] = [
+    ("tracking", None, "appointment_at", "", ""),
+    ("trial", None, "appointment_at", "trial", "host"),
+    ("trial", Some("booked"), "appointment_at", "trial", "host"),
+    ("pt_grant", Some("booked"), "test_at", "pt_test", "coach"),
+];
+
+/// What a paper agreed on with a guest, as an appointment. One for the same that is still to come is moved there, so that
+/// nobody waits twice.
+fn appoint(
+    kind: &str,
+    values: &BTreeMap<Key, Value>,
+    to: Option<&str>,
+    person: &Record,
+    scene: &Scene<'_>,
+    ground: &Ground<'_>,
+    ids: Ids<'_>,
+) -> Vec<Edit> {
+    let text = |key: &str| values.get(key).and_then(Value::as_text);
+    let Some((.., at, what, with)) = AGREE.into_iter().find(|(of, step, ..)| *of == kind && *step == to) else {
+        return Vec::new();
+    };
+    let at = values.get(at).filter(|at| at.as_at().is_some_and(|at| at > scene.now));
+    let (Some(at), Some(machine)) = (at, ground.work.machines_of("appointment").next()) else { return Vec::new() };
+    if text("closed").is_some() {
+        return Vec::new();
+    }
+    let what = text("appointment_kind").unwrap_or(what);
+    let scene = &Scene { paper_number: None, ..*scene };
+    let is_waited_for = |other: &Record| {
+        let is_booked = state(machine, other, scene, ground).is_some_and(|state| &*state.key == "booked");
+        is_booked && other.text("kind") == Some(what)
+    };
+    let before = (ground.earlier)("appointment", person.id).into_iter().filter(is_waited_for);
+    if let Some(before) = before.max_by_key(Record::begun) {
+        let typed = BTreeMap::from([(Key::of("start_at"), at.clone())]);
+        let mut edits = step(&before, machine, "move", &typed, None, scene, ground, ids).unwrap_or_default();
+        // The paper itself says what that means for the guest.
+        edits.retain(|edit| edit.record == before.id);
+        return edits;
+    }
+    let mut draw = Draw::new("appointment", ids(), audience_for_paper("appointment", Some(person), scene));
+    draw.put("person", person.id);
+    if !what.is_empty() {
+        draw.put("kind", what);
+    }
+    draw.put("start_at", at.clone());
+    draw.put("staff", text(with).map_or_else(|| scene.me.to_string(), str::to_owned));
+    draw.captured(scene);
+    let mut sketch = Sketch::new(draw.done(), BTreeMap::new());
+    match sketch.walk(machine, "book", None, scene, ground, &posts(scene), ids) {
+        Ok(()) => sketch.edits,
+        Err(_) => Vec::new(),
+    }
+}
+
+/// The appointments of a guest that their coming today keeps: each then says by which visit. Of a day, those that are still
+/// waited for and those that were missed. Source: T-012.
+#[must_use]
+pub fn keep_appointments(person: RecordId, visit: RecordId, scene: &Scene<'_>, ground: &Ground<'_>) -> Vec<Edit> {
+    let today = scene.now.day(scene.offset_minutes);
+    let is_kept = |record: &Record| {
+        let at = record.get("start_at").and_then(Value::as_at);
+        missed(record, scene, ground).is_some() && at.is_some_and(|at| at.day(scene.offset_minutes) == today)
+    };
+    let all = (ground.earlier)("appointment", person).into_iter().filter(is_kept);
+    let kept = all.filter(|record| may_change(record, scene)).map(|record| {
+        let mut draw = Draw::new("appointment", record.id, record.audience().clone());
+        draw.put("visit", visit);
+        draw.done()
+    });
+    kept.collect()
+}
+
+/// Whether the guest of an appointment was waited for in vain; `None` where nobody waits for them any more.
+#[must_use]
+pub fn missed(appointment: &Record, scene: &Scene<'_>, ground: &Ground<'_>) -> Option<bool> {
+    let machine = ground.work.machines_of("appointment").next().filter(|_| !appointment.is("withdrawn"))?;
+    match &*state(machine, appointment, scene, ground)?.key {
+        "booked" => Some(false),
+        "missed" => Some(true),
+        _ => None,
+    }
+}
+
 /// A record's values with what was typed over them.
 fn values_of(record: &Record, typed: &BTreeMap<Key, Value>) -> BTreeMap<Key, Value> {
     let mut values: BTreeMap<Key, Value> =
@@ -1191,6 +1288,23 @@ fn about_person(
                         put("stage", "contacted".into());
                     }
                 }
+            }
+        }
+        ("appointment", None | Some("booked")) if is_open => {
+            if let Some(at) = values.get("start_at") {
+                put("visit_plan_at", at.clone());
+                put("next_contact_at", at.clone());
+                if matches!(stage, "new" | "contacted" | "tracking" | "dormant" | "lost") {
+                    put("stage", "appointed".into());
+                }
+            }
+        }
+        // Who comes no more then is called, to agree on another day.
+        ("appointment", Some("cancelled")) if person.get("visit_plan_at") == values.get("start_at") => {
+            put("visit_plan_at", Value::Empty);
+            put("next_contact_at", now.into());
+            if stage == "appointed" {
+                put("stage", "contacted".into());
             }
         }
         ("retention" | "opportunity" | "renewal", None) => {

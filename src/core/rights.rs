@@ -79,7 +79,10 @@ const FINANCE: [Role; 2] = [Role::Finance, Role::Cashier];
 const GIVING: [&str; 4] = [lead::RULING, lead::MERGING, "joined", "not_the_same"];
 
 /// What a step of one record writes about its person, who is not for everybody who takes it: a payment wins the guest.
-const ALONG: [(&str, &[&str]); 1] = [("agreement", &["stage", "contract", "next_contact_at"])];
+const ALONG: [(&str, &[&str]); 2] = [
+    ("agreement", &["stage", "contract", "next_contact_at"]),
+    ("appointment", &["stage", "visit_plan_at", "next_contact_at"]),
+];
 
 /// A card is what a contract makes; nobody begins one by themselves.
 const CARD: &str = "membership";

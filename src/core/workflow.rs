@@ -350,6 +350,16 @@ pub fn holds(guard: &Call, facts: &Facts<'_>) -> bool {
             (Some(at), Some(days)) => i64::from(today.number() - at.day(facts.offset_minutes).number()) <= days,
             _ => false,
         },
+        "days_beyond" => {
+            let day = |field: &str| {
+                let at = instant(&(facts.read)(field)?, facts.offset_minutes)?;
+                Some(i64::from(at.day(facts.offset_minutes).number()))
+            };
+            match (day(first), day(guard.argument(1)), number(guard.argument(2))) {
+                (Some(one), Some(other), Some(days)) => one - other > days,
+                _ => false,
+            }
+        }
         "ticked" => {
             let ticked = value();
             let is_ticked = |key: &str| ticked.as_ref().is_some_and(|ticked| is_one_of(ticked, &[key]));
@@ -373,6 +383,8 @@ pub fn holds(guard: &Call, facts: &Facts<'_>) -> bool {
                 is || others.iter().any(|field| said(field))
             }
         }
+        // That is for whoever shows the step.
+        "asked" => true,
         "reason" => facts.reason.is_some_and(|reason| !reason.trim().is_empty()),
         "leave_allowed" => reckon::leave_problems(facts).is_empty(),
         "court_free" => facts.court_free,

@@ -320,7 +320,7 @@ fn until(side: &str) -> String {
 }
 
 /// A day that is so many days from now, at the venue.
-async fn pick_day(tablet: &Tablet, label: &str, days: i32) {
+pub async fn pick_day(tablet: &Tablet, label: &str, days: i32) {
     let now = Millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64);
     let today = now.day(SHANGHAI_MINUTES);
     tablet.field(label).pick(&Day::from_number(today.number() + days).to_string()).await;

@@ -66,10 +66,11 @@ impl Roster {
                 let mut all = replica.by_kind(kind).filter_map(|id| replica.record(id));
                 all.find(|record| record.get(field) == Some(value) && !record.is("withdrawn")).map(|record| record.id)
             };
-            let earlier = |kind: &str, card: RecordId| -> Vec<Record> {
-                let all = replica.by_kind(kind).filter_map(|id| replica.record(id)).map(Cow::into_owned);
-                let of_card = all.filter(|record| record.get("membership").and_then(Value::as_id) == Some(card));
-                of_card.filter(|record| !record.is("withdrawn")).collect()
+            let earlier = |kind: &str, of: RecordId| -> Vec<Record> {
+                let names = |record: &Record, key: &str| record.get(key).and_then(Value::as_id) == Some(of);
+                let all = replica.by_kind(kind).filter_map(|id| replica.record(id));
+                let of_it = all.filter(|record| names(record, "membership") || names(record, "person"));
+                of_it.filter(|record| !record.is("withdrawn")).map(Cow::into_owned).collect()
             };
             let is_free = |court: RecordId, from: Millis, until: Millis, but: RecordId| {
                 court::is_free(&uses_of(replica, now), court, from, until, but)

@@ -36,11 +36,21 @@ const AIM_SECONDS: i64 = 180;
 /// What to say in an appointment call. Source: W-19.
 const PROMPT: &str = "S-18";
 /// When to call again, offered one tap away.
-const AGAIN: [Again; 7] =
-    [Again::TwoHours, Again::Days(1), Again::Days(3), Again::Days(7), Again::Days(30), Again::Never, Again::Unwanted];
+const AGAIN: [Again; 8] = [
+    Again::Appointment,
+    Again::TwoHours,
+    Again::Days(1),
+    Again::Days(3),
+    Again::Days(7),
+    Again::Days(30),
+    Again::Never,
+    Again::Unwanted,
+];
 
 #[derive(Clone, Copy, PartialEq)]
 enum Again {
+    /// They agreed to come: when is asked next.
+    Appointment,
     TwoHours,
     Days(i32),
     Never,
@@ -51,6 +61,7 @@ enum Again {
 impl Again {
     fn word(self, words: Words) -> &'static str {
         match self {
+            Self::Appointment => words.call_appointment(),
             Self::TwoHours => words.call_again_today(),
             Self::Days(1) => words.call_again_tomorrow(),
             Self::Days(3) => words.call_again_three(),
@@ -154,6 +165,8 @@ fn OneCall(person: Record) -> impl IntoView {
             let next_contact_at = match again {
                 Again::TwoHours => Some(now.plus(2 * HOUR_MS)),
                 Again::Days(days) => Some(call_again_at(days, scene)),
+                // Until the time stands, they are called again as after any call.
+                Again::Appointment => Some(call_again_at(1, scene)),
                 Again::Never | Again::Unwanted => None,
             };
             let contact = Contact {
@@ -182,7 +195,10 @@ fn OneCall(person: Record) -> impl IntoView {
                     } else {
                         tell_saved(roster, toaster, w, told, who, back);
                     }
-                    route.go("/today");
+                    match again {
+                        Again::Appointment => route.go(&format!("/form/appointment?about={id}")),
+                        _ => route.go("/today"),
+                    }
                 }
                 Err(error) => drop(failed.try_set(Some(error))),
             }

@@ -4,6 +4,7 @@ mod board;
 mod calls;
 mod courts;
 mod door;
+mod expected;
 mod form;
 mod house;
 mod kept_back;

@@ -9,6 +9,7 @@ use yingke_core::{
     id::RecordId,
     journal::AppendError,
     pack::{Field as FormField, FieldType, Reference},
+    paper,
     phone::PhoneNumber,
     record::Record,
     schema::write,
@@ -18,6 +19,7 @@ use yingke_core::{
 };
 
 use super::{
+    expected::{ExpectedAtDesk, expected_today},
     form::{
         PackForm, Ready, Saved, about, begun, in_scene, leave_host_open, name_of, receive_by_owner, save_failed,
         tell_saved,
@@ -58,7 +60,9 @@ pub fn ReceptionHome() -> impl IntoView {
     let consultations = Memo::new(move |_| consultations_today(roster));
     let here = Memo::new(move |_| visits.with(|visits| in_order(visits, true)));
     let gone = Memo::new(move |_| visits.with(|visits| in_order(visits, false)));
-    let is_empty = move || visits.with(Vec::is_empty) && consultations.with(Vec::is_empty);
+    let expected = Memo::new(move |_| expected_today(roster));
+    let is_empty =
+        move || visits.with(Vec::is_empty) && consultations.with(Vec::is_empty) && expected.with(Vec::is_empty);
     let register = Callback::new(move |()| go.run("/reception/visit".into()));
     let consult = Callback::new(move |()| go.run("/reception/consultation".into()));
     let back = Callback::new(move |()| {
@@ -126,6 +130,7 @@ pub fn ReceptionHome() -> impl IntoView {
                     </EmptyState>
                 },
             )}
+            <ExpectedAtDesk expected/>
             {group(Words::reception_here_title, here)}
             {group(Words::reception_left_title, gone)}
             <Consultations consultations/>
@@ -178,10 +183,16 @@ pub fn OneVisit() -> impl IntoView {
 pub fn NewVisit() -> impl IntoView {
     let roster = use_roster();
     let edits = move |ready: Ready| {
-        in_scene(roster, |scene, ids| {
+        let mut edits = in_scene(roster, |scene, ids| {
             let known = known_person(roster, ready.person);
             visit_edits(&ready.filled, scene, known.as_ref(), ids)
-        })
+        });
+        let visit = edits.iter().find(|edit| edit.kind.as_str() == "visit").map(|edit| edit.record);
+        let kept = ready.person.zip(visit).and_then(|(person, visit)| {
+            untrack(|| roster.papers(&[], |scene, ground| paper::keep_appointments(person, visit, scene, ground)))
+        });
+        edits.extend(kept.into_iter().flatten());
+        edits
     };
     let start = person_asked_for().map(|person| (person, "visitor_name", "mobile"));
     view! {

@@ -233,6 +233,13 @@ impl Around<'_> {
                     None => self.when(words, record, today),
                 });
             }
+            "appointment" => {
+                let what = record.text("kind").map(|what| self.pack.word("appointment_kind", what, words.0).to_owned());
+                parts.extend(what);
+                let at = record.get("start_at").and_then(Value::as_at);
+                let day = self.when(words, record, today);
+                parts.push(at.map_or(day.clone(), |at| format!("{day} {}", format::clock(at, self.offset_minutes))));
+            }
             "resource" | "segment" | "course" | "campaign" => {}
             _ => parts.push(self.when(words, record, today)),
         }

@@ -12,6 +12,7 @@ use yingke_core::{
 
 use super::{
     courts::{OnNow, on_now},
+    expected::ExpectedToday,
     form::whom,
     outing::today_ring,
     papers::OneTask,
@@ -100,7 +101,7 @@ pub fn Today() -> impl IntoView {
             />
         </PageHeader>
         <div class="page page--aside">
-            <div class="today"><Overdue/> {next} <LeftHalf/> <Decisions decisions/> <OnNow uses=courts/> <Tasks tasks/> {rows} <Losing losing on_open=call/></div>
+            <div class="today"><Overdue/> {next} <LeftHalf/> <Decisions decisions/> <OnNow uses=courts/> <ExpectedToday/> <Tasks tasks/> {rows} <Losing losing on_open=call/></div>
             <aside class="today__aside">
                 {move || today_ring(roster, w.get())}
                 <Guests/>

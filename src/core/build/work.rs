@@ -454,7 +454,7 @@ fn check_guard(names: &Names, record: &str, name: &str, arguments: &[&str]) -> R
         if is_number || names.parameters.contains(key) { Ok(()) } else { Err(format!("there is no parameter `{key}`")) }
     };
     match name {
-        "filled" | "any_filled" => arguments.iter().try_for_each(|argument| field(argument)),
+        "filled" | "any_filled" | "asked" => arguments.iter().try_for_each(|argument| field(argument)),
         "reached" if arguments.len() == 2 => field(arguments[0]).and_then(|()| parameter(arguments[1])),
         "yes" => field(arguments[0]).and_then(|()| check_holds(names, record, arguments[0], &["bool"], "yes or no")),
         "future" | "reached" | "not_reached" => field(arguments[0])
@@ -467,6 +467,13 @@ fn check_guard(names: &Names, record: &str, name: &str, arguments: &[&str]) -> R
         "equals" | "differs" | "at_least_field" | "longer" => field(arguments[0]).and_then(|()| field(arguments[1])),
         "equals_parameter" | "at_least" | "below_parameter" | "hours_since" | "below_hours" | "days_since"
         | "days_within" | "elements" => field(arguments[0]).and_then(|()| parameter(arguments[1])),
+        "days_beyond" => arguments[..2]
+            .iter()
+            .try_for_each(|argument| {
+                field(argument)
+                    .and_then(|()| check_holds(names, record, argument, &["at", "day"], "a day or an instant"))
+            })
+            .and_then(|()| parameter(arguments[2])),
         "ticked" => {
             let known = names.checklists.contains(arguments[1]);
             field(arguments[0])?;

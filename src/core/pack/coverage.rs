@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 use crate::{
     schema,
-    work::{Enforce, Work},
+    work::{Enforce, Machine, Work},
 };
 
 const KINDS: [VenueKind; 2] = [VenueKind::Fitness, VenueKind::Sports];
@@ -245,7 +245,9 @@ fn every_machine_has_the_states_and_steps_of_the_catalogue() {
     assert_eq!((missing, unguarded), (Vec::<String>::new(), Vec::new()));
     // A step from where the catalogue has none would let a ticket be taken twice.
     let mut more: Vec<String> = Vec::new();
-    for machine in machines.iter().filter(|machine| !IN_CORE.contains(&base(&machine.id))) {
+    let is_numbered = |machine: &&&Machine| machine.id.starts_with("SM-") && !IN_CORE.contains(&base(&machine.id));
+    // The catalogue has appointments, and no machine of them.
+    for machine in machines.iter().filter(is_numbered) {
         for step in &machine.steps {
             let id = base(&machine.id);
             let is_listed = |from: &str| listed.contains(&(id.to_owned(), from.to_owned(), step.to.to_string()));

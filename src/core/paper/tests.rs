@@ -93,8 +93,10 @@ impl Club {
         let lookup = |id: RecordId| self.records.get(&id).map(Cow::Borrowed);
         let find =
             |kind: &str, field: &str, value: &Value| with(&self.records, kind, field, value).next().map(|it| it.id);
-        let earlier =
-            |kind: &str, card: RecordId| with(&self.records, kind, "membership", &card.into()).cloned().collect();
+        let earlier = |kind: &str, of: RecordId| -> Vec<Record> {
+            let by = |field: &str| with(&self.records, kind, field, &of.into()).cloned().collect::<Vec<_>>();
+            [by("membership"), by("person")].concat()
+        };
         let on_courts: Vec<Record> =
             self.records.values().filter(|it| court::KINDS.contains(&it.kind().as_str())).cloned().collect();
         let is_free = |court: RecordId, from: Millis, until: Millis, but: RecordId| {
@@ -1193,4 +1195,167 @@ fn what_a_later_step_fills_in_need_not_be_asked_before() {
     for field in ["opened_by", "opened_at", "card_no", "resource"] {
         assert!(!is_filled(field), "{field}");
     }
+}
+
+// ---- Appointments -------------------------------------------------------------------------------------------------
+
+const CALL: [(&str, &str); 4] = [
+    ("contact_result", "reached"),
+    ("appointment_at", "2026-11-25T15:00"),
+    ("appointment_kind", "visit"),
+    ("intent", "B"),
+];
+
+impl Club {
+    fn expected(&self, id: RecordId) -> bool {
+        self.ask(2, |scene, ground| super::missed(&self.records[&id], scene, ground).is_some())
+    }
+
+    fn arrive(&mut self, person: RecordId) -> RecordId {
+        let visit = self.new_id();
+        let edits = self.ask(2, |scene, ground| super::keep_appointments(person, visit, scene, ground));
+        if !edits.is_empty() {
+            self.save(2, edits);
+        }
+        visit
+    }
+
+    fn at(&mut self, day: u32, hour: i64) {
+        self.now = Day::from_ymd(2026, 11, day).unwrap().begins(480).plus(hour * HOUR_MS);
+    }
+}
+
+#[test]
+fn what_a_call_agrees_on_is_an_appointment_and_a_second_call_moves_it() {
+    let mut club = Club::new(VenueKind::Fitness);
+    let person = club.person(1);
+    club.begin("F-07", 1, &[person], &CALL);
+    let [appointment] = club.of_kind("appointment")[..] else { panic!("one appointment") };
+    let (id, at) = (appointment.id, appointment.get("start_at").cloned());
+    assert_eq!(at, club.records[&person].get("visit_plan_at").cloned());
+    assert_eq!((club.state(id).as_str(), appointment.text("kind")), ("booked", Some("visit")));
+
+    let mut later = CALL;
+    later[1].1 = "2026-11-27T10:00";
+    club.begin("F-07", 1, &[person], &later);
+    let [moved] = club.of_kind("appointment")[..] else { panic!("it is moved, and no second one made") };
+    assert_ne!(moved.get("start_at").cloned(), at);
+    assert_eq!(moved.get("start_at"), club.records[&person].get("visit_plan_at"));
+
+    // Another matter has a time of its own.
+    later[2].1 = "class";
+    club.begin("F-07", 1, &[person], &later);
+    assert_eq!(club.of_kind("appointment").len(), 2);
+}
+
+#[test]
+fn an_appointment_is_moved_cancelled_or_missed_and_the_guest_is_called_again() {
+    let mut club = Club::new(VenueKind::Fitness);
+    let person = club.person(1);
+    let typed = [("kind", "visit"), ("start_at", "2026-11-25T15:00")];
+    let id = club.begin("appointment", 1, &[person], &typed);
+    assert_eq!(club.records[&person].text("stage"), Some("appointed"));
+    // A new time is asked, though there is one.
+    let asks = club.ask(1, |scene, ground| {
+        let offers = super::offers(&club.records[&id], scene, ground);
+        let moved = offers.iter().find(|offer| &*offer.step.key == "move").unwrap();
+        moved.asks.iter().map(|field| field.key.to_string()).collect::<Vec<_>>()
+    });
+    assert_eq!(asks, ["start_at"]);
+    let friday = Day::from_ymd(2026, 11, 27).unwrap().begins(480).plus(10 * HOUR_MS);
+    club.step(id, "move", 2, &[("start_at", friday.into())]);
+    assert_eq!(club.records[&person].get("visit_plan_at"), Some(&friday.into()));
+    assert_eq!(club.records[&person].get("next_contact_at"), Some(&friday.into()));
+    let past = club.try_step(id, "move", 2, &[("start_at", club.now.plus(-HOUR_MS).into())], None);
+    assert!(matches!(past, Err(Refusal::Unmet(_))), "nobody is expected yesterday");
+
+    club.at(27, 13);
+    assert_eq!(club.state(id), "missed", "two hours and more after the time");
+    assert_eq!(club.offered(id, 1), ["move"]);
+    let monday = Day::from_ymd(2026, 11, 30).unwrap().begins(480).plus(10 * HOUR_MS);
+    club.step(id, "move", 1, &[("start_at", monday.into())]);
+    assert_eq!(club.state(id), "booked");
+
+    assert!(club.try_step(id, "cancel", 1, &[], None).is_err(), "with a reason");
+    club.step(id, "cancel", 1, &[]);
+    let guest = &club.records[&person];
+    assert_eq!((guest.text("stage"), guest.get("visit_plan_at")), (Some("contacted"), None));
+    assert_eq!(guest.get("next_contact_at"), Some(&club.now.into()), "to agree on another day");
+    assert!(club.offered(id, 1).is_empty());
+}
+
+#[test]
+fn whoever_comes_on_the_day_keeps_the_appointment() {
+    let mut club = Club::new(VenueKind::Fitness);
+    let person = club.person(1);
+    let id = club.begin("appointment", 1, &[person], &[("kind", "visit"), ("start_at", "2026-11-25T15:00")]);
+    club.at(24, 15);
+    club.arrive(person);
+    assert_eq!(club.state(id), "booked", "a day early is another visit");
+    club.at(25, 19);
+    assert_eq!(club.state(id), "missed");
+    assert!(club.expected(id));
+    let visit = club.arrive(person);
+    assert_eq!(club.state(id), "came", "late is better than never");
+    assert_eq!(club.records[&id].get("visit"), Some(&visit.into()));
+    assert!(!club.expected(id));
+}
+
+#[test]
+fn who_agreed_the_day_before_is_not_reminded_of_it() {
+    let mut club = Club::new(VenueKind::Fitness);
+    let person = club.person(1);
+    club.at(23, 12);
+    let mut reminders = |start_at: &str| {
+        let id = club.begin("appointment", 1, &[person], &[("kind", "visit"), ("start_at", start_at)]);
+        let lookup = |id: RecordId| club.records.get(&id).map(std::borrow::Cow::Borrowed);
+        let ground = crate::task::Ground {
+            now: club.now,
+            offset_minutes: 480,
+            work: club.work,
+            pack: club.pack,
+            numbers_on: &|key, _| {
+                club.pack.parameter(key).map(|parameter| parameter.values.to_vec()).unwrap_or_default()
+            },
+            lookup: &lookup,
+        };
+        crate::task::of_record(&club.records[&id], &ground).len()
+    };
+    assert_eq!(reminders("2026-11-24T15:00"), 0, "it would be late at once");
+    assert_eq!(reminders("2026-11-25T15:00"), 1);
+}
+
+#[test]
+fn a_trial_that_is_booked_is_an_appointment_with_its_host() {
+    let mut club = Club::new(VenueKind::Fitness);
+    let person = club.person(1);
+    let typed = [("code", "T-0001"), ("source", "outing"), ("valid_until", "2026-12-22T12:00")];
+    club.begin("trial_pass", 1, &[person], &typed);
+    let host = fixture::staff(1).to_string();
+    let typed = [
+        ("mode", "appointment"),
+        ("pass_code", "T-0001"),
+        ("pass_source", "outing"),
+        ("guest_name", "李娜"),
+        ("id_no", "11010519491231002X"),
+        ("mobile", "13800138000"),
+        ("appointment_at", "2026-11-25T15:00"),
+        ("clothes_ok", "true"),
+        ("shoes_ok", "true"),
+        ("host", &*host),
+        ("safety_told", "true"),
+    ];
+    let trial = club.begin("F-12", 1, &[person], &typed);
+    let [appointment] = club.of_kind("appointment")[..] else { panic!("one appointment") };
+    let id = appointment.id;
+    assert_eq!((appointment.text("kind"), appointment.text("staff")), (Some("trial"), Some(&*host)));
+    // Who did not come and books again is waited for at the new time.
+    club.at(26, 12);
+    assert_eq!((club.state(trial).as_str(), club.state(id).as_str()), ("no_show", "missed"));
+    let again = Day::from_ymd(2026, 11, 27).unwrap().begins(480).plus(10 * HOUR_MS);
+    club.step(trial, "book_again", 1, &[("appointment_at", again.into())]);
+    let waited: Vec<RecordId> = club.of_kind("appointment").iter().map(|record| record.id).collect();
+    let booked: Vec<RecordId> = waited.into_iter().filter(|id| club.state(*id) == "booked").collect();
+    assert_eq!(booked.len(), 1);
+    assert_eq!(club.records[&booked[0]].get("start_at"), Some(&again.into()));
 }

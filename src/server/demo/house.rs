@@ -303,6 +303,7 @@ impl Club {
             club.faults(venues[0]);
             club.requests();
             club.bookings(venues[1]);
+            club.appointments(venues[0]);
         });
     }
 
@@ -499,6 +500,46 @@ impl Club {
             );
             club.sports_members.push((guest.record, card, number, guest.name.clone()));
         });
+    }
+
+    /// Guests who were called and agreed to come: one did not, two are waited for today, one tomorrow.
+    fn appointments(&mut self, venue: VenueId) {
+        const HALF_HOUR_MS: i64 = 30 * MINUTE_MS;
+        for (minutes, kind) in [(-170, "visit"), (40, "visit"), (130, "trial"), (24 * 60, "visit")] {
+            let start = self.now.plus(minutes * MINUTE_MS);
+            let start = Millis(start.0 - start.0.rem_euclid(HALF_HOUR_MS) + HALF_HOUR_MS);
+            let called = self.now.plus(-2 * DAY_MS - 3 * HOUR_MS);
+            // A consultant waits for their own.
+            let mut guest = self.guest(venue, 0, called.plus(-DAY_MS), &[]);
+            while guest.owner.is_none() {
+                guest = self.guest(venue, 0, called.plus(-DAY_MS), &[]);
+            }
+            let Some(owner) = guest.owner else { continue };
+            let fields: Vec<(&str, Value)> = vec![
+                ("person", guest.record.into()),
+                ("kind", kind.into()),
+                ("start_at", start.into()),
+                ("staff", owner.to_string().into()),
+                ("captured_by", owner.to_string().into()),
+                ("captured_at", called.into()),
+            ];
+            let mut writes: Vec<Write> =
+                fields.into_iter().map(|(key, value)| schema::write("appointment", key, value)).collect();
+            writes.push(standing("appointment", "booked", called, owner, Vec::new()));
+            let fields: Vec<(&str, Value)> =
+                vec![("stage", "appointed".into()), ("visit_plan_at", start.into()), ("next_contact_at", start.into())];
+            let person = fields.into_iter().map(|(key, value)| schema::write("person", key, value)).collect();
+            let record = self.record(called);
+            self.save(
+                called,
+                owner,
+                "appointment",
+                vec![
+                    (record, "appointment", &guest.audience, writes),
+                    (guest.record, "person", &guest.audience, person),
+                ],
+            );
+        }
     }
 
     /// Courts of three days: what was played this morning and paid, who plays now, who comes later.

@@ -30,6 +30,7 @@ use crate::{
     roster::{MyTask, Roster, use_roster},
     route::use_route,
     screens::{
+        expected::Arrival,
         form::{save_failed, tell_saved},
         paper::FilledSheet,
         passes::PassUses,
@@ -132,6 +133,7 @@ fn Found(id: RecordId) -> impl IntoView {
     let form_key = form.filter(|_| kind.with_value(|kind| !is_written_by_others(kind))).map(|form| &*form.id);
     let is_booking = kind.with_value(|kind| kind == "booking");
     let next = kind.with_value(|kind| next_of(kind));
+    let is_appointment = kind.with_value(|kind| kind == "appointment");
     let is_card = kind.with_value(|kind| kind == "membership");
     // A step may sign it while the page is open.
     let may_fill_in = Memo::new(move |_| roster.may_fill_in(id));
@@ -160,7 +162,8 @@ fn Found(id: RecordId) -> impl IntoView {
                 <Settle id/>
                 <OtherLeave id/>
                 {next.map(|next| view! { <WriteNext id next/> })}
-                <Steps id without=if is_booking { &["arrive"] } else { &[] } second=is_booking fills_in=true/>
+                {is_appointment.then(|| view! { <Arrival id/> })}
+                <Steps id without=if is_booking { &["arrive"] } else { &[] } second=is_booking || is_appointment fills_in=true/>
                 <Tasks id/>
                 <Related id/>
                 <div class="papers__begin">

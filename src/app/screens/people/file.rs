@@ -15,6 +15,7 @@ use crate::{
     format,
     roster::{Roster, use_roster},
     screens::{
+        expected::Appointments,
         papers::{self, Cards, Choose},
         record_title,
         shell::Pill,
@@ -94,6 +95,7 @@ fn File(id: RecordId) -> impl IntoView {
             <div class="file__facts">
                 <Cards id/>
                 <Actions id go/>
+                <Appointments person=id/>
                 <SamePhone id/>
                 <Joined id go/>
                 <Section title=t!(w, person_facts) end=slot(view! { <GiveButton id/> })>
@@ -223,7 +225,7 @@ struct Happening {
 /// The tab under which a kind of record stands.
 fn tab_of(kind: &str) -> &'static str {
     match kind {
-        "visit" | "consultation" | "tour" => "visit",
+        "visit" | "consultation" | "tour" | "appointment" => "visit",
         "interaction" | "tracking" | "retention" | "followup" | "callback" => "interaction",
         "case" | "assignment" | "rating" => "case",
         _ => "papers",
