@@ -93,6 +93,22 @@ impl Route {
     }
 }
 
+/// An address of the app that carries a mark: `https://…/#4912 0835`. What stands behind `#` is sent to nobody.
+#[must_use]
+pub fn address_with(mark: &str) -> String {
+    format!("{}/#{mark}", window().location().origin().unwrap_or_default())
+}
+
+/// The mark that the page was opened with, once: the address no longer has it then.
+#[must_use]
+pub fn take_mark() -> Option<String> {
+    let location = window().location();
+    let mark = location.hash().ok()?.strip_prefix('#').filter(|mark| !mark.is_empty())?.to_owned();
+    let here = location.pathname().ok()? + &location.search().ok()?;
+    window().history().ok()?.replace_state_with_url(&JsValue::NULL, "", Some(&here)).ok()?;
+    Some(mark)
+}
+
 /// The parts of a path, empty ones left out.
 pub fn parts(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter(|part| !part.is_empty())

@@ -99,9 +99,9 @@ impl<'a> Builder<'a> {
         precache::rename_by_digest(&mut site, "yingke.js", "yingke", &[PAGE])?;
         precache::rename_by_digest(&mut site, "app.css", "app", &[PAGE])?;
         precache::rename_by_digest(&mut site, "boot.js", "boot", &[PAGE])?;
-        if let Some(binary) = self.workspace.unlock_worker() {
-            let name = self.unlock_worker(&mut site, binary)?;
-            name_worker(&mut site, "unlock", &name)?;
+        for worker in self.workspace.workers() {
+            let name = self.worker(&mut site, worker)?;
+            name_worker(&mut site, worker, &name)?;
         }
         let name = precache::rename_by_digest(&mut site, "copy.js", "copy", &[])?;
         name_worker(&mut site, "copy", &name)?;
@@ -128,28 +128,30 @@ impl<'a> Builder<'a> {
         Ok(made)
     }
 
-    /// Builds the worker that reckons a PIN's key, so that the page stays alive meanwhile. Returns its file's name.
-    fn unlock_worker(&self, site: &mut Site, binary: &str) -> Outcome<String> {
+    /// Builds a worker that does beside the page what takes long. Returns its file's name.
+    fn worker(&self, site: &mut Site, worker: &str) -> Outcome<String> {
+        let binary = &format!("{worker}-worker");
         let mut cargo = self.command(self.toolchain.cargo());
         cargo.args(["build", "--locked", "--offline", "--package", "yingke-app", "--bin", binary]);
         cargo.args(["--profile", self.finish.profile(), "--target", TARGET]);
-        shell::long(&mut cargo, "compiling the unlock worker")?;
+        shell::long(&mut cargo, &format!("compiling the {worker} worker"))?;
         let wasm = self.client_target().join(TARGET).join(self.finish.profile()).join(format!("{binary}.wasm"));
 
-        let folder = self.workspace.place("unlock");
+        let folder = self.workspace.place(worker);
         let mut bindgen = self.command(&self.tools.wasm_bindgen);
-        bindgen.args(["--target", "no-modules", "--no-typescript", "--out-name", "unlock", "--out-dir"]);
+        bindgen.args(["--target", "no-modules", "--no-typescript", "--out-name", worker, "--out-dir"]);
         bindgen.arg(&folder).arg(&wasm);
         shell::quiet(&mut bindgen)?;
 
         for (file, bytes) in read(&folder)? {
             site.insert(file, bytes);
         }
-        self.optimise(site, "unlock_bg.wasm")?;
-        let glue = precache::text_of(site, "unlock.js")? + UNLOCK_START;
-        site.insert("unlock.js".into(), glue.into_bytes());
-        precache::rename_by_digest(site, "unlock_bg.wasm", "unlock", &["unlock.js"])?;
-        precache::rename_by_digest(site, "unlock.js", "unlock", &[])
+        let (code, glue) = (format!("{worker}_bg.wasm"), format!("{worker}.js"));
+        self.optimise(site, &code)?;
+        let text = precache::text_of(site, &glue)? + &WORKER_START.replace("CODE", &code);
+        site.insert(glue.clone(), text.into_bytes());
+        precache::rename_by_digest(site, &code, worker, &[&glue])?;
+        precache::rename_by_digest(site, &glue, worker, &[])
     }
 
     /// Builds the page that `bench client` measures: the client's storage and replica without its screens, made with the
@@ -218,11 +220,11 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// Starts the worker's wasm. What the page says before it listens is kept and handed over.
-const UNLOCK_START: &str = "
+/// Starts a worker's wasm. What the page says before it listens is kept and handed over.
+const WORKER_START: &str = "
 const early = [];
 self.onmessage = (event) => early.push(event);
-wasm_bindgen({ module_or_path: \"/unlock_bg.wasm\" }).then(() => early.forEach((event) => self.onmessage(event)));
+wasm_bindgen({ module_or_path: \"/CODE\" }).then(() => early.forEach((event) => self.onmessage(event)));
 ";
 
 /// Says in the page where a worker's file is: the client asks there.

@@ -9,7 +9,8 @@ use crate::shell::{self, Outcome, Stop};
 
 /// The client's crate and the binary in it that runs in a worker, if the crate has one.
 const APP: &str = "yingke-app";
-const UNLOCK_WORKER: &str = "unlock-worker";
+/// Workers of the client that are programs of their own, by the name that the page says.
+const WORKERS: [&str; 2] = ["unlock", "scan"];
 
 pub struct Workspace {
     pub root: PathBuf,
@@ -64,9 +65,9 @@ impl Workspace {
         self.cargo_target.join("debug").join(format!("yingke-server{}", std::env::consts::EXE_SUFFIX))
     }
 
-    /// The name of the unlock worker's binary, once the client has one.
-    pub fn unlock_worker(&self) -> Option<&'static str> {
-        self.targets(APP, "bin").any(|name| name == UNLOCK_WORKER).then_some(UNLOCK_WORKER)
+    /// The client's workers that are programs of their own; the binary of `unlock` is `unlock-worker`.
+    pub fn workers(&self) -> impl Iterator<Item = &'static str> {
+        WORKERS.into_iter().filter(|worker| self.targets(APP, "bin").any(|name| name == format!("{worker}-worker")))
     }
 
     /// Names of a package's targets of one kind, such as `bin` or `test`.

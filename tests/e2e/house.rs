@@ -213,6 +213,8 @@ pub struct Tablet {
     browser: PathBuf,
     /// Whether all that it asks of any network is written down, which costs the driver and the browser some of their time.
     is_overheard: bool,
+    /// What its camera sees, as a film; the browser's own test picture where there is none.
+    film: Option<PathBuf>,
     open: Option<Open>,
 }
 
@@ -247,7 +249,16 @@ impl Tablet {
         let profile = tempfile::tempdir().unwrap();
         let browser = browser(profile.path());
         let (name, size) = (name.into(), (1180, 820));
-        Self { name, profile, address, size, browser, is_overheard: false, open: None }
+        Self { name, profile, address, size, browser, is_overheard: false, film: None, open: None }
+    }
+
+    /// Enrolled and signed in like [`Tablet::of`], with a camera before which a film will run: the file may come later.
+    pub async fn before(film: &Path, person: Person, name: &str, server: &Server) -> Self {
+        let mut tablet = Self::closed(name, server.address(), |_| driver::chrome());
+        tablet.film = Some(film.to_owned());
+        tablet.open().await;
+        tablet.work(person, server).await;
+        tablet
     }
 
     /// Out of the box, with a profile on whatever is made of its folder.
@@ -290,10 +301,15 @@ impl Tablet {
     /// The same, by way of another port.
     pub async fn through(person: Person, name: &str, server: &Server, port: u16) -> Self {
         let tablet = Self::new(name, format!("http://127.0.0.1:{port}")).await;
-        tablet.enrol(server).await;
-        tablet.unlock(person).await;
-        tablet.installed().await;
+        tablet.work(person, server).await;
         tablet
+    }
+
+    /// Enrols it; somebody signs in, and the app gets ready to go offline.
+    pub async fn work(&self, person: Person, server: &Server) {
+        self.enrol(server).await;
+        self.unlock(person).await;
+        self.installed().await;
     }
 
     pub async fn enrol(&self, server: &Server) {
@@ -332,7 +348,7 @@ impl Tablet {
         let (driver, address) = driver::start().await;
         let (width, height) = self.size;
         let performance = if self.is_overheard { "ALL" } else { "OFF" };
-        let capabilities = json!({
+        let mut capabilities = json!({
             "browserName": "chrome",
             "goog:loggingPrefs": { "browser": "ALL", "performance": performance },
             "goog:chromeOptions": {
@@ -347,6 +363,9 @@ impl Tablet {
                 "prefs": { "intl.accept_languages": "zh-CN,zh" },
             },
         });
+        if let (Some(film), Some(arguments)) = (&self.film, capabilities["goog:chromeOptions"]["args"].as_array_mut()) {
+            arguments.push(format!("--use-file-for-fake-video-capture={}", film.display()).into());
+        }
         let session = fantoccini::ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities.as_object().cloned().unwrap())
             .connect(&address)
@@ -396,6 +415,7 @@ impl Tablet {
             size: self.size,
             browser: self.browser.clone(),
             is_overheard: self.is_overheard,
+            film: self.film.clone(),
             open: None,
         }
     }

@@ -13,7 +13,7 @@
 //! pass     trial passes: signed and checked                        camera   what a code before the camera says
 //! pictures scaled down, and shown                                  copy     unsent work a second time, and healing from it
 //! opfs     the worker that writes its files                    passkey  a finger or a face before the tablet's reader
-//! reminders  the browser's push service
+//! reminders  the browser's push service                        worker   what takes long, beside the page
 //! ```
 
 pub mod camera;
@@ -41,6 +41,7 @@ pub mod trace;
 pub mod unlock;
 pub mod updates;
 pub mod vault;
+pub mod worker;
 
 #[cfg(all(test, target_arch = "wasm32"))]
 mod tests;
@@ -82,7 +83,7 @@ impl Browser {
     /// # Errors
     /// [`OpenError`]
     pub async fn open(&self) -> Result<(), OpenError> {
-        if let Some(url) = unlock::worker_url("copy") {
+        if let Some(url) = worker::worker_url("copy") {
             self.copy.start(&url);
         }
         self.database.open().await?;

@@ -42,8 +42,9 @@ use super::{
     seal::Key,
     storage::{self, Persistence},
     tabs::{self, Claim, Tabs},
-    unlock::{Hardness, WorkerError},
+    unlock::Hardness,
     vault::{Letter, Passkey, UnlockError, Vault},
+    worker::WorkerError,
 };
 
 mod copy;

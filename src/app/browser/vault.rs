@@ -36,7 +36,8 @@ use super::{
     pass::Passes,
     rows::Sealed,
     seal::{Key, Recovery, SealError, forget},
-    unlock::{self, Hardness, WorkerError},
+    unlock::{self, Hardness},
+    worker::WorkerError,
 };
 
 /// The tablet, as it was enrolled.

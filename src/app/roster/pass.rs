@@ -187,7 +187,7 @@ impl Roster {
     /// Whether this browser reads codes by the camera.
     #[must_use]
     pub fn has_code_reader(self) -> bool {
-        camera::reads_codes()
+        camera::is_there()
     }
 
     /// Shows the camera in a video element and gives the first code before it; `None` once nobody waits any more.

@@ -14,6 +14,7 @@ use super::sync::Diagnosis;
 use crate::{
     format,
     roster::{Door, DoorError, Farewell, OpenError, PasskeyTrouble, SyncState, use_roster},
+    route::take_mark,
     t,
     ui::{
         Banner, Button, ButtonKind, ButtonSize, FaceTile, Field, FieldKind, Glyph, Icon, Look, Mark, Readiness, Text,
@@ -229,11 +230,16 @@ pub fn Faces(
     view! { <div class="unlock__faces" role="radiogroup" aria-label=move || label.get()>{tiles}</div> }
 }
 
+fn is_code(mark: &str) -> bool {
+    mark.len() == CODE_DIGITS && mark.bytes().all(|digit| digit.is_ascii_digit())
+}
+
 #[component]
 fn Enrol() -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
-    let code = RwSignal::new(String::new());
+    // Whoever scanned the code of another tablet's screen has it in the address.
+    let code = RwSignal::new(take_mark().filter(|mark| is_code(mark)).unwrap_or_default());
     let name = RwSignal::new(String::new());
     let busy = RwSignal::new(false);
     let tried = RwSignal::new(false);

@@ -16,11 +16,11 @@ use super::{door::role_word, people::GiveSheet, shell::Pill};
 use crate::{
     format,
     roster::{HouseTrouble, Roster, use_roster},
-    route::use_route,
+    route::{address_with, use_route},
     t,
     ui::{
         Banner, Button, ButtonKind, Choice, ChoiceList, EmptyState, Face, FactRow, Facts, Field, Ground, Icon, ListRow,
-        Look, NumberStepper, PageHeader, Readiness, Section, Sheet, Tab, Tabs, Tag, Tone, slot,
+        Look, NumberStepper, PageHeader, QrCode, Readiness, Section, Sheet, Tab, Tabs, Tag, Tone, slot,
     },
     view::prelude::*,
     words::{Words, use_words},
@@ -221,6 +221,8 @@ struct Said {
     text: String,
     /// A PIN or code, which is on show here and never again.
     digits: Option<String>,
+    /// The same as an address for a camera.
+    link: Option<String>,
 }
 
 impl Asking {
@@ -258,9 +260,13 @@ impl Asking {
             Some(Err(trouble)) => view! {
                 <Banner tone=Tone::Late icon=Icon::Warn text=move || trouble_words(w.get(), &trouble) urgent=true/>
             },
-            Some(Ok(Said { text, digits })) => view! {
+            Some(Ok(Said { text, digits, link })) => view! {
                 <div class="house__told" role="status">
                     {digits.map(|digits| view! { <p class="house__digits">{digits}</p> })}
+                    {link.map(|link| view! {
+                        <QrCode text=link label=t!(w, house_code_qr)/>
+                        <p class="note">{t!(w, house_code_qr_text)}</p>
+                    })}
                     <p>{text}</p>
                 </div>
             },
@@ -298,6 +304,7 @@ fn NewColleague(on_close: Callback<()>) -> impl IntoView {
         asking.ask(HouseDeed::AddStaff { id, name: name.clone(), role }, move |words, done| Said {
             text: words.house_added(name),
             digits: done.pin,
+            link: None,
         });
     });
     let content = shown(
@@ -345,6 +352,7 @@ fn Colleague(staff: Staff, open: RwSignal<Option<Open>>, on_close: Callback<()>)
         asking.ask(HouseDeed::ResetPin { staff: id }, move |words, done| Said {
             text: words.house_pin_reset(name.get_value()),
             digits: done.pin,
+            link: None,
         });
     });
     let change = Callback::new(move |()| {
@@ -352,12 +360,14 @@ fn Colleague(staff: Staff, open: RwSignal<Option<Open>>, on_close: Callback<()>)
         asking.ask(HouseDeed::ChangeRole { staff: id, role }, move |words, _| Said {
             text: words.house_role_changed(name.get_value(), role_word(words, role)),
             digits: None,
+            link: None,
         });
     });
     let end = Callback::new(move |()| {
         asking.ask(HouseDeed::EndStaff { staff: id }, move |words, _| Said {
             text: words.house_ended(name.get_value()),
             digits: None,
+            link: None,
         });
     });
     let another_role = Signal::derive(move || {
@@ -437,6 +447,7 @@ fn NewCode(on_close: Callback<()>) -> impl IntoView {
             let code = done.code.filter(|code| code.len() == 8);
             Said {
                 text: words.house_code_given(count as usize, until.unwrap_or_default()),
+                link: code.as_deref().map(address_with),
                 digits: code.map(|code| format!("{} {}", &code[..4], &code[4..])),
             }
         });
@@ -479,6 +490,7 @@ fn OneTablet(tablet: KnownTablet, on_close: Callback<()>) -> impl IntoView {
         asking.ask(HouseDeed::RevokeTablet { number }, move |words, _| Said {
             text: words.house_tablet_revoked(name),
             digits: None,
+            link: None,
         });
     });
     let is_this = number == roster.device_number();
