@@ -255,7 +255,15 @@ impl App {
                     // Nobody listening is no fault.
                     let _ = self.hints.send((organisation, number));
                 }
-                self.courier.tell(organisation, looked.late);
+                let mut late = looked.late;
+                if let Round::Due = round {
+                    match clock::tell(&*self.ledger, &house, self.now()).await {
+                        Ok(gone_on) => late.extend(gone_on),
+                        // What was written is told all the same: it is not owed again.
+                        Err(error) => tracing::warn!(%error, "tasks that went to the next level have to wait: {error}"),
+                    }
+                }
+                self.courier.tell(organisation, late);
             }
             Ok::<_, LedgerError>(())
         };
