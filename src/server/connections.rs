@@ -5,6 +5,7 @@
 use std::{
     future::{Future, Ready, ready},
     io,
+    net::SocketAddr,
     pin::Pin,
     sync::{
         Arc,
@@ -15,6 +16,7 @@ use std::{
 };
 
 use axum_server::{
+    Server,
     accept::Accept,
     tls_rustls::{RustlsAcceptor, RustlsConfig},
 };
@@ -34,16 +36,36 @@ const FILES_KEPT: usize = 256;
 #[cfg(target_os = "linux")]
 const UNSENT_BYTES: u32 = 128 << 10;
 
+/// So many waits for the answer to a ping: it stands behind what is on its way to a client that is slow.
+const PONG_WAITS: u32 = 3;
+
 /// Lets so many connections in, and ends one whose client takes nothing for so long of what is written to it.
 #[must_use]
-pub fn plain(connections_max: usize, write_wait: Duration) -> Bounded<Patient> {
-    Bounded::new(Patient { write_wait }, connections_max)
+pub fn plain(server: Server<SocketAddr>, connections_max: usize, write_wait: Duration) -> Plain {
+    pinging(server, write_wait).acceptor(Bounded::new(Patient { write_wait }, connections_max))
 }
 
 /// The same by TLS.
 #[must_use]
-pub fn secured(config: RustlsConfig, connections_max: usize, write_wait: Duration) -> Bounded<RustlsAcceptor<Patient>> {
-    Bounded::new(RustlsAcceptor::new(config).acceptor(Patient { write_wait }), connections_max)
+pub fn secured(
+    server: Server<SocketAddr>,
+    config: RustlsConfig,
+    connections_max: usize,
+    write_wait: Duration,
+) -> Secured {
+    let acceptor = RustlsAcceptor::new(config).acceptor(Patient { write_wait });
+    pinging(server, write_wait).acceptor(Bounded::new(acceptor, connections_max))
+}
+
+pub type Plain = Server<SocketAddr, Bounded<Patient>>;
+pub type Secured = Server<SocketAddr, Bounded<RustlsAcceptor<Patient>>>;
+
+/// By HTTP/2 nothing more is written than the client has said that it has room for: one that has stopped is found out by
+/// asking it.
+fn pinging(mut server: Server<SocketAddr>, write_wait: Duration) -> Server<SocketAddr> {
+    let mut builder = server.http_builder().http2();
+    builder.keep_alive_interval(write_wait).keep_alive_timeout(PONG_WAITS * write_wait);
+    server
 }
 
 /// As many connections as the system's limit leaves room for, which is raised as far as it goes.
@@ -162,7 +184,7 @@ impl<S: Service<R>, R> Service<R> for Placed<S> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
+    use std::net::{IpAddr, Ipv4Addr};
 
     use axum::{Router, body::Body, routing::get};
     use axum_server::tls_rustls::RustlsConfig;
@@ -181,6 +203,7 @@ mod tests {
 
     const WRITE_WAIT: Duration = Duration::from_secs(1);
     const SOON: Duration = Duration::from_secs(20);
+    const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
     const NAME: &str = "yingke.local";
     const ASKED: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 
@@ -208,7 +231,7 @@ mod tests {
     }
 
     async fn over_http(body: Body) -> TcpStream {
-        let server = axum_server::bind("127.0.0.1:0".parse().unwrap()).acceptor(plain(1, WRITE_WAIT));
+        let server = plain(axum_server::bind(ANY), 1, WRITE_WAIT);
         let handle = axum_server::Handle::new();
         tokio::spawn(server.handle(handle.clone()).serve(router(body).into_make_service()));
         client(handle.listening().await.unwrap()).await
@@ -220,7 +243,7 @@ mod tests {
         let mut roots = RootCertStore::empty();
         roots.add(certificate.der().clone()).unwrap();
         let config = RustlsConfig::from_der(vec![certificate.der().to_vec()], key.serialize_der()).await.unwrap();
-        let server = axum_server::bind("127.0.0.1:0".parse().unwrap()).acceptor(secured(config, 1, WRITE_WAIT));
+        let server = secured(axum_server::bind(ANY), config, 1, WRITE_WAIT);
         let handle = axum_server::Handle::new();
         tokio::spawn(server.handle(handle.clone()).serve(router(body).into_make_service()));
         let trusting = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
@@ -272,5 +295,44 @@ mod tests {
             assert!(read > 0, "ended after {heard}");
             heard += std::str::from_utf8(&some[..read]).unwrap();
         }
+    }
+
+    /// By HTTP/2: the preface, settings as they are, and the first request. Source: RFC 9113, sections 3.4 and 6; RFC 7541,
+    /// appendix A.
+    const ASKED_BY_2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\
+        \x00\x00\x00\x04\x00\x00\x00\x00\x00\
+        \x00\x00\x06\x01\x05\x00\x00\x00\x01\x82\x84\x86\x41\x01x";
+    const DATA: u8 = 0;
+    const PING: u8 = 6;
+    const ACK: u8 = 1;
+
+    #[tokio::test]
+    async fn who_takes_nothing_by_http_2_is_let_go() {
+        let (body, given_up) = endless(LARGE, AT_ONCE);
+        let mut client = over_http(body).await;
+        client.write_all(ASKED_BY_2).await.unwrap();
+        assert!(timeout(SOON, given_up).await.is_ok(), "it is held for ever");
+    }
+
+    #[tokio::test]
+    async fn who_answers_pings_may_be_silent_by_http_2() {
+        let (body, _) = endless(b"something new\n", 6 * WRITE_WAIT);
+        let mut client = over_http(body).await;
+        client.write_all(ASKED_BY_2).await.unwrap();
+        let (mut heard, mut pings) = (0, 0);
+        while heard < 2 {
+            let mut head = [0; 9];
+            client.read_exact(&mut head).await.expect("it goes on");
+            let [_, high, low, kind, flags, ..] = head;
+            let mut payload = vec![0; usize::from(u16::from_be_bytes([high, low]))];
+            client.read_exact(&mut payload).await.unwrap();
+            heard += usize::from(kind == DATA);
+            if kind == PING && flags & ACK == 0 {
+                pings += 1;
+                let answer = [&[0, 0, 8, PING, ACK, 0, 0, 0, 0], &payload[..]].concat();
+                client.write_all(&answer).await.unwrap();
+            }
+        }
+        assert!(pings > 0, "nobody asked");
     }
 }

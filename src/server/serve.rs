@@ -86,13 +86,9 @@ pub async fn run(wish: Wish<'_>) -> Result<String, AdminError> {
     let server = match secure {
         Some(secure) => {
             tokio::spawn(secure.kept);
-            let acceptor = connections::secured(secure.config, connections_max, WRITE_WAIT);
-            tokio::spawn(server.acceptor(acceptor).serve(service))
+            tokio::spawn(connections::secured(server, secure.config, connections_max, WRITE_WAIT).serve(service))
         }
-        None => {
-            let acceptor = connections::plain(connections_max, WRITE_WAIT);
-            tokio::spawn(server.acceptor(acceptor).serve(service))
-        }
+        None => tokio::spawn(connections::plain(server, connections_max, WRITE_WAIT).serve(service)),
     };
     match wish.app.map(files::version) {
         None => tracing::warn!("no app is served: --app DIR names the folder with its files"),
