@@ -84,6 +84,24 @@ pub fn kinds(packs: &Packs) -> BTreeSet<&str> {
     watched.flat_map(|(_, machine)| machine.records.iter().map(|kind| &**kind)).collect()
 }
 
+/// Kinds of record with tasks that go to the next level, by any of these packs; sorted. Calls to guests are none of them:
+/// they stand in the caller's list, whoever else they would go to.
+#[must_use]
+pub fn kinds_of_tasks(packs: &Packs) -> BTreeSet<&str> {
+    let templates = KINDS.into_iter().flat_map(|kind| &packs.work(kind).tasks);
+    let passed_on = templates.filter(|template| !template.escalate.is_empty());
+    passed_on.map(|template| &*template.record).filter(|kind| !["", "person"].contains(kind)).collect()
+}
+
+/// Whether the clock has taken a step of a record since a moment.
+#[must_use]
+pub fn stepped_since(record: &Record, since: Millis) -> bool {
+    record.heads(PROGRESS).iter().filter(|head| is_clocks(head)).any(|head| {
+        let at = head.values.get("at").and_then(Value::as_at);
+        at.is_some_and(|at| at >= since)
+    })
+}
+
 fn reaches_out(work: &Work, machine: &Machine, step: &Step) -> bool {
     is_clocks_own(work, machine, step) && !step.then.is_empty()
 }

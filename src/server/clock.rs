@@ -23,7 +23,7 @@ use yingke_core::{
     stamp::Stamp,
     task,
     time::{Day, Millis},
-    wire::v1::Verdict,
+    wire::v1::{Staff, Verdict},
     work::Work,
 };
 
@@ -33,9 +33,11 @@ use crate::{
     reminders::Late,
 };
 
+mod escalating;
 mod lapsing;
 mod passing;
 
+pub use escalating::tell;
 pub use lapsing::lapse;
 
 /// How often the clock looks.
@@ -130,11 +132,15 @@ fn hearers(house: &House, record: &Record, told: &Told, known: &BTreeMap<RecordI
     let late = house.venues.get(&venue).and_then(|venue| Late::new(house.work(Some(venue)), told));
     let Some(late) = late else { return Vec::new() };
     let lookup = |id: RecordId| known.get(&id).map(Cow::Borrowed);
-    let here = house.staff.values().filter(|staff| staff.active && staff.venue == venue);
-    let hears = here.filter(|staff| {
-        may_hold(staff.id, staff.role, venue, record.audience()) && told.is_for(staff.id, staff.role, record, &lookup)
-    });
+    let hears = who_sees(house, record).filter(|staff| told.is_for(staff.id, staff.role, record, &lookup));
     hears.map(|staff| (staff.id, late.clone())).collect()
+}
+
+/// Who works at the record's venue and sees it.
+fn who_sees<'a>(house: &'a House, record: &'a Record) -> impl Iterator<Item = &'a Staff> {
+    let venue = record.audience().venue();
+    let here = house.staff.values().filter(move |staff| staff.active && staff.venue == venue);
+    here.filter(move |staff| may_hold(staff.id, staff.role, venue, record.audience()))
 }
 
 /// Gives every guest who changed hands to those whose they are, at once, and looks at nothing else.

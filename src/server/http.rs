@@ -42,7 +42,7 @@ use tower_http::{
     timeout::{RequestBodyTimeoutLayer, TimeoutError},
 };
 use yingke_core::{
-    id::{OrganisationId, StaffId},
+    id::{DeviceNumber, OrganisationId, StaffId},
     journal::count_of,
     time::{DAY_MS, Millis},
     wire::v1::{
@@ -79,7 +79,8 @@ const DEVICE_NAME_MAX: usize = 40;
 const HINTS_KEPT: usize = 16;
 /// PINs worked out at once: each takes 19 MB and a core for 25 ms.
 const PINS_AT_ONCE: usize = 2;
-/// Wrong PINs of one account, and guesses from one address (a shop's tablets share one), that cost no wait.
+/// Wrong PINs of one account, and guesses on one tablet (which people share) or from one address (which a shop's tablets
+/// share), that cost no wait.
 const FREE_PINS: u32 = 3;
 const FREE_GUESSES: u32 = 10;
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
@@ -108,8 +109,8 @@ pub struct App {
     hints: Hints,
     pins: Arc<Semaphore>,
     pin_tries: Arc<Tries<(OrganisationId, StaffId)>>,
-    address_tries: Arc<Tries<IpAddr>>,
-    /// Apart, so that somebody who can sign in is not free to guess codes.
+    /// By the tablet that another was copied from, so that copies are no tries more.
+    tablet_tries: Arc<Tries<(OrganisationId, DeviceNumber)>>,
     code_tries: Arc<Tries<IpAddr>>,
     versions: AppVersions,
     /// Turns true when the program is to end: streams of hints close.
@@ -138,7 +139,7 @@ impl App {
             hints,
             pins: Arc::new(Semaphore::new(PINS_AT_ONCE)),
             pin_tries: Arc::new(Tries::new(FREE_PINS)),
-            address_tries: Arc::new(Tries::new(FREE_GUESSES)),
+            tablet_tries: Arc::new(Tries::new(FREE_GUESSES)),
             code_tries: Arc::new(Tries::new(FREE_GUESSES)),
             versions: AppVersions::default(),
             ending,
@@ -254,7 +255,15 @@ impl App {
                     // Nobody listening is no fault.
                     let _ = self.hints.send((organisation, number));
                 }
-                self.courier.tell(organisation, looked.late);
+                let mut late = looked.late;
+                if let Round::Due = round {
+                    match clock::tell(&*self.ledger, &house, self.now()).await {
+                        Ok(gone_on) => late.extend(gone_on),
+                        // What was written is told all the same: it is not owed again.
+                        Err(error) => tracing::warn!(%error, "tasks that went to the next level have to wait: {error}"),
+                    }
+                }
+                self.courier.tell(organisation, late);
             }
             Ok::<_, LedgerError>(())
         };
@@ -565,12 +574,12 @@ async fn enrol(
     if name.is_empty() || name.chars().count() > DEVICE_NAME_MAX || name.chars().any(char::is_control) {
         return Err(Problem::malformed(format!("a name of 1 to {DEVICE_NAME_MAX} letters is expected")));
     }
-    app.code_tries.begin(&address, now).map_err(Problem::wait)?;
+    let tried = app.code_tries.begin(address, now).map_err(Problem::wait)?;
     let digits = keys::code_digits(&asked.code).ok_or_else(Problem::code)?;
     let (token, token_hash) = keys::new_token();
     let enrolled = app.register.enrol(keys::code_hash(&digits), name, token_hash, now).await?;
     let device = enrolled.ok_or_else(Problem::code)?;
-    app.code_tries.succeeded(&address);
+    app.code_tries.give_back(tried);
     tracing::info!(device = device.number.0, "enrolled device {}", device.number.0);
     let before = house_work::namesake(&*app.register, &device).await?;
     enrolled_as(&app, device, token, before, now).await
@@ -615,23 +624,21 @@ async fn enrolled_as(
 
 async fn sign_in(
     device: Device,
-    Address(address): Address,
     State(app): State<App>,
     Message(asked): Message<SignIn>,
 ) -> Result<Json<SignedIn>, Problem> {
     let house = app.register.house(device.0.organisation).await?;
-    let person = with_pin(&app, &device.0, &house, address, asked.staff, asked.pin).await?;
+    let person = with_pin(&app, &device.0, &house, asked.staff, asked.pin).await?;
     signed_in(&app, &device.0, &house, person).await.map(Json)
 }
 
 async fn change_pin(
     device: Device,
-    Address(address): Address,
     State(app): State<App>,
     Message(asked): Message<ChangePin>,
 ) -> Result<Json<SignedIn>, Problem> {
     let house = app.register.house(device.0.organisation).await?;
-    let person = with_pin(&app, &device.0, &house, address, asked.staff, asked.pin).await?;
+    let person = with_pin(&app, &device.0, &house, asked.staff, asked.pin).await?;
     if !keys::is_pin_or_passphrase(&asked.new) {
         return Err(Problem::no_pin());
     }
@@ -646,14 +653,17 @@ async fn with_pin<'a>(
     app: &App,
     device: &register::Device,
     house: &'a House,
-    address: IpAddr,
     staff: StaffId,
     pin: String,
 ) -> Result<&'a Staff, Problem> {
     let now = app.now();
     let account = (device.organisation, staff);
-    app.address_tries.begin(&address, now).map_err(Problem::wait)?;
-    app.pin_tries.begin(&account, now).map_err(Problem::wait)?;
+    let tried = app.tablet_tries.begin((device.organisation, device.origin), now).map_err(Problem::wait)?;
+    if let Err(wait_s) = app.pin_tries.begin(account, now) {
+        // No PIN was looked at, so the tablet's other people need not pay for it.
+        app.tablet_tries.give_back(tried);
+        return Err(Problem::wait(wait_s));
+    }
     let person = house.active(staff).filter(|person| person.venue == device.venue);
     let hash = match person {
         Some(person) => app.register.pin_hash(device.organisation, person.id).await?,
@@ -663,8 +673,8 @@ async fn with_pin<'a>(
         return Err(Problem::pin());
     }
     let person = person.ok_or_else(Problem::pin)?;
-    app.pin_tries.succeeded(&account);
-    app.address_tries.succeeded(&address);
+    app.pin_tries.forgive(&account);
+    app.tablet_tries.give_back(tried);
     Ok(person)
 }
 

@@ -139,6 +139,13 @@ impl Candidate {
     }
 }
 
+/// A record, and since when it was not told which of its tasks went to the next level.
+#[derive(Debug, Clone)]
+pub struct Untold {
+    pub record: Record,
+    pub since: Millis,
+}
+
 /// The device that pushes, and what it says of itself.
 #[derive(Debug, Clone, Copy)]
 pub struct Pushed {
@@ -340,6 +347,23 @@ pub trait Ledger: Send + Sync + fmt::Debug {
         organisation: OrganisationId,
         looked_at: &[(Record, Option<Millis>)],
     ) -> Result<(), LedgerError>;
+
+    /// Records of which a task may have gone to the next level by a moment, with the time since which it was not told: when
+    /// a change touched them, or what was waited for has come. The longest waiting first.
+    async fn untold(
+        &self,
+        organisation: OrganisationId,
+        until: Millis,
+        records_max: usize,
+    ) -> Result<Vec<Untold>, LedgerError>;
+
+    /// When there is next something to tell of each, or never unless something happens to it. Gives those of which nobody
+    /// else has said so meanwhile, and no change has touched: what is to be told of these is told by who is given them.
+    async fn tell_again(
+        &self,
+        organisation: OrganisationId,
+        looked_at: &[(Untold, Option<Millis>)],
+    ) -> Result<BTreeSet<RecordId>, LedgerError>;
 
     /// Gives a device the next card numbers of a series; nobody in the organisation is given any of them but this device.
     /// One that has not heard of what it was given last is given the same again. Those that the ask says are taken may lie

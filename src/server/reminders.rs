@@ -61,6 +61,12 @@ impl Late {
         let machine = work.machine(&told.machine)?;
         Some(Self { what: machine.title.clone(), state: machine.state(&told.state)?.label.clone() })
     }
+
+    /// A task that has gone to the next level.
+    #[must_use]
+    pub fn of_task(title: &Words) -> Self {
+        Self { what: title.clone(), state: words::gone_on() }
+    }
 }
 
 /// A browser's subscription, as whoever works there gave it.

@@ -2,14 +2,12 @@
 
 use std::{io::IsTerminal, net::SocketAddr, path::Path, time::Duration};
 
-use axum_server::{Handle, accept::NoDelayAcceptor, tls_rustls::RustlsAcceptor};
+use axum_server::Handle;
 use tokio::{net::TcpListener, sync::watch};
 
 use crate::{
     admin::{self, AdminError},
-    authority,
-    connections::{self, Bounded},
-    files, http,
+    authority, connections, files, http,
     reminders::post::Post,
     settings::{Data, Push, Tls},
     tls,
@@ -19,6 +17,8 @@ use crate::{
 const DRAIN: Duration = Duration::from_secs(10);
 /// How long a client may take to say what it wants. Its body may take longer, as long as it goes on.
 const HEAD_WAIT: Duration = Duration::from_secs(30);
+/// How long a client may take nothing of what is written to it. It may be as slow as it is, as long as it goes on.
+const WRITE_WAIT: Duration = Duration::from_secs(30);
 
 /// What is served, and where.
 #[derive(Debug)]
@@ -86,13 +86,9 @@ pub async fn run(wish: Wish<'_>) -> Result<String, AdminError> {
     let server = match secure {
         Some(secure) => {
             tokio::spawn(secure.kept);
-            let acceptor = RustlsAcceptor::new(secure.config).acceptor(NoDelayAcceptor::new());
-            tokio::spawn(server.acceptor(Bounded::new(acceptor, connections_max)).serve(service))
+            tokio::spawn(connections::secured(server, secure.config, connections_max, WRITE_WAIT).serve(service))
         }
-        None => {
-            let acceptor = Bounded::new(NoDelayAcceptor::new(), connections_max);
-            tokio::spawn(server.acceptor(acceptor).serve(service))
-        }
+        None => tokio::spawn(connections::plain(server, connections_max, WRITE_WAIT).serve(service)),
     };
     match wish.app.map(files::version) {
         None => tracing::warn!("no app is served: --app DIR names the folder with its files"),

@@ -1,4 +1,4 @@
-//! How often somebody may guess: each failure doubles the wait, per account and per address.
+//! How often somebody may guess: each failure doubles the wait, per account, per tablet and per address.
 
 use std::{collections::HashMap, hash::Hash, sync::Mutex};
 
@@ -9,8 +9,9 @@ const FORGET_MS: i64 = HOUR_MS;
 const WAIT_MAX_MS: i64 = 15 * MINUTE_MS;
 /// Entries kept at most; beyond that the oldest go. 64 bytes each.
 const ENTRIES_MAX: usize = 10_000;
+const UNHARMED: &str = "nobody panics while holding the tries";
 
-/// Tries by account or address.
+/// Tries by account, tablet or address.
 #[derive(Debug)]
 pub struct Tries<K> {
     /// Failures that cost no wait.
@@ -25,6 +26,16 @@ struct Tried {
     until: Millis,
 }
 
+/// A try that counts as failed until it is given back.
+#[derive(Debug)]
+#[must_use]
+pub struct Try<K> {
+    key: K,
+    at: Millis,
+    /// When the failure before it was.
+    before: Millis,
+}
+
 impl<K: Hash + Eq + Clone> Tries<K> {
     #[must_use]
     pub fn new(free: u32) -> Self {
@@ -35,8 +46,8 @@ impl<K: Hash + Eq + Clone> Tries<K> {
     ///
     /// # Errors
     /// The seconds to wait, when it is too early.
-    pub fn begin(&self, key: &K, now: Millis) -> Result<(), u64> {
-        let mut kept = self.kept.lock().expect("nobody panics while holding the tries");
+    pub fn begin(&self, key: K, now: Millis) -> Result<Try<K>, u64> {
+        let mut kept = self.kept.lock().expect(UNHARMED);
         if kept.len() >= ENTRIES_MAX {
             forget(&mut kept, now);
         }
@@ -48,14 +59,32 @@ impl<K: Hash + Eq + Clone> Tries<K> {
         if now < tried.until {
             return Err(u64::try_from(tried.until.since(now)).unwrap_or(0).div_ceil(SECOND_MS as u64));
         }
-        tried.failures = tried.failures.saturating_add(1);
-        tried.last = now;
-        tried.until = now.plus(wait_ms(tried.failures, self.free));
-        Ok(())
+        let before = std::mem::replace(&mut tried.last, now);
+        tried.count(tried.failures.saturating_add(1), self.free);
+        Ok(Try { key, at: now, before })
     }
 
-    pub fn succeeded(&self, key: &K) {
-        self.kept.lock().expect("nobody panics while holding the tries").remove(key);
+    /// What succeeded, or came to nothing, costs nothing. What failed before it still does: whoever knows one secret is not
+    /// free to guess others.
+    pub fn give_back(&self, given: Try<K>) {
+        let mut kept = self.kept.lock().expect(UNHARMED);
+        let Some(tried) = kept.get_mut(&given.key) else { return };
+        if tried.last == given.at {
+            tried.last = given.before;
+        }
+        tried.count(tried.failures.saturating_sub(1), self.free);
+    }
+
+    /// Forgets every failure.
+    pub fn forgive(&self, key: &K) {
+        self.kept.lock().expect(UNHARMED).remove(key);
+    }
+}
+
+impl Tried {
+    fn count(&mut self, failures: u32, free: u32) {
+        self.failures = failures;
+        self.until = self.last.plus(wait_ms(failures, free));
     }
 }
 
@@ -80,19 +109,59 @@ fn forget<K: Hash + Eq + Clone>(kept: &mut HashMap<K, Tried>, now: Millis) {
 mod tests {
     use super::*;
 
+    const fn at(s: i64) -> Millis {
+        Millis(s * 1_000)
+    }
+
+    /// The seconds that a try has to wait; one that need not fails.
+    fn wait_s(tries: &Tries<u32>, key: u32, now: Millis) -> u64 {
+        tries.begin(key, now).err().unwrap_or(0)
+    }
+
     #[test]
-    fn each_failure_doubles_the_wait_and_a_success_ends_it() {
+    fn each_failure_doubles_the_wait_until_it_is_forgiven() {
         let tries = Tries::new(2);
-        let at = |s: i64| Millis(s * 1_000);
-        assert_eq!(tries.begin(&1, at(0)), Ok(()));
-        assert_eq!(tries.begin(&1, at(0)), Ok(()));
-        assert_eq!(tries.begin(&1, at(0)), Ok(()));
-        assert_eq!(tries.begin(&1, at(0)), Err(2));
-        assert_eq!(tries.begin(&2, at(0)), Ok(()), "another account does not wait");
-        assert_eq!(tries.begin(&1, at(2)), Ok(()));
-        assert_eq!(tries.begin(&1, at(3)), Err(3));
-        tries.succeeded(&1);
-        assert_eq!(tries.begin(&1, at(3)), Ok(()));
+        for _ in 0..3 {
+            assert_eq!(wait_s(&tries, 1, at(0)), 0);
+        }
+        assert_eq!(wait_s(&tries, 1, at(0)), 2);
+        assert_eq!(wait_s(&tries, 2, at(0)), 0, "another account does not wait");
+        assert_eq!(wait_s(&tries, 1, at(2)), 0);
+        assert_eq!(wait_s(&tries, 1, at(3)), 3);
+        tries.forgive(&1);
+        assert_eq!(wait_s(&tries, 1, at(3)), 0);
+    }
+
+    #[test]
+    fn a_try_that_is_given_back_leaves_all_as_it_was() {
+        let tries = Tries::new(2);
+        assert_eq!(wait_s(&tries, 1, at(0)), 0);
+        assert_eq!(wait_s(&tries, 1, at(1)), 0);
+        for s in 2..10 {
+            tries.give_back(tries.begin(1, at(s)).unwrap());
+        }
+        assert_eq!(wait_s(&tries, 1, at(10)), 0, "the third failure");
+        assert_eq!(wait_s(&tries, 1, at(10)), 2);
+        assert_eq!(wait_s(&tries, 1, at(12)), 0, "the fourth");
+        // They count from the last failure on, however many successes came in between.
+        let later = at(12).plus(FORGET_MS);
+        tries.give_back(tries.begin(1, later).unwrap());
+        for _ in 0..3 {
+            assert_eq!(wait_s(&tries, 1, later.plus(1)), 0);
+        }
+        assert_eq!(wait_s(&tries, 1, later.plus(1)), 2);
+    }
+
+    #[test]
+    fn of_tries_side_by_side_each_gives_back_its_own() {
+        let tries = Tries::new(2);
+        let (one, other) = (tries.begin(1, at(0)).unwrap(), tries.begin(1, at(1)).unwrap());
+        assert_eq!(wait_s(&tries, 1, at(2)), 0, "the third fails");
+        tries.give_back(one);
+        assert_eq!(wait_s(&tries, 1, at(2)), 0, "as the second");
+        tries.give_back(other);
+        assert_eq!(wait_s(&tries, 1, at(2)), 0, "and as the second again");
+        assert_eq!(wait_s(&tries, 1, at(2)), 2);
     }
 
     #[test]
@@ -100,19 +169,19 @@ mod tests {
         let tries = Tries::new(0);
         let mut now = Millis(0);
         for _ in 0..100 {
-            let wait = tries.begin(&1, now).err().unwrap_or(0);
+            let wait = wait_s(&tries, 1, now);
             assert!(wait <= WAIT_MAX_MS as u64 / 1_000);
             now = now.plus(wait as i64 * 1_000);
         }
-        assert_eq!(tries.begin(&1, now.plus(FORGET_MS + 1)), Ok(()));
-        assert_eq!(tries.begin(&1, now.plus(FORGET_MS + 1)), Err(2));
+        assert_eq!(wait_s(&tries, 1, now.plus(FORGET_MS + 1)), 0);
+        assert_eq!(wait_s(&tries, 1, now.plus(FORGET_MS + 1)), 2);
     }
 
     #[test]
     fn many_addresses_take_bounded_room() {
         let tries = Tries::new(0);
         for address in 0..3 * ENTRIES_MAX {
-            let _ = tries.begin(&address, Millis(address as i64));
+            let _ = tries.begin(address, Millis(address as i64));
         }
         assert!(tries.kept.lock().unwrap().len() <= ENTRIES_MAX);
     }

@@ -11,7 +11,7 @@ use yingke_core::{
 };
 use yingke_server::register::DEVICE_COPIES_MAX;
 
-use crate::world::{Tablet, World};
+use crate::world::{PIN, Tablet, World};
 
 /// A tablet with somebody signed in, and the disk that its profile lies on.
 async fn tablet(world: &World) -> (Tablet, Arc<Disk>) {
@@ -117,4 +117,19 @@ async fn only_a_tablet_that_fell_back_gets_another_number_and_not_without_end() 
     assert_eq!(two.try_renumber().await.problem(), (401, "device_revoked".into()));
     let devices = world.ledger.devices(world.organisation()).await.unwrap();
     assert_eq!(devices.len(), 1 + DEVICE_COPIES_MAX as usize);
+}
+
+#[tokio::test]
+async fn a_copy_is_not_a_tablet_more_to_guess_pins_on() {
+    let world = World::new().await;
+    let (one, disk) = tablet(&world).await;
+    let mut two = one.cloned(&disk.copy());
+    save(&world, &one, 1).await;
+    one.settle().await;
+    two.renumber().await;
+    let mut account = 100;
+    while one.try_sign_in(fixture::staff(account), "000001").await.status == 403 {
+        account += 1;
+    }
+    assert_eq!(two.try_sign_in(fixture::staff(1), PIN).await.status, 429);
 }

@@ -4,12 +4,12 @@ use yingke_core::{
     filter::Filter,
     fixture,
     phone::PhoneNumber,
-    time::{DAY_MS, MINUTE_MS},
+    time::{DAY_MS, HOUR_MS, MINUTE_MS},
     wire::v1::{ChangePin, Directory, Enrol, Me, SignedIn, VERSION, base64_bytes},
 };
 use yingke_server::keys;
 
-use crate::world::{self, Hints, PIN, Tablet, World};
+use crate::world::{self, CODE, Hints, PIN, Tablet, World};
 
 #[tokio::test]
 async fn a_code_enrols_as_many_tablets_as_it_says_until_it_ends() {
@@ -61,38 +61,79 @@ async fn guesses_wait_longer_and_longer() {
     assert_eq!(tablet.try_sign_in(fixture::staff(1), "000003").await.status, 403, "a success forgives");
 }
 
-/// Whoever tries one PIN on many accounts is one address.
+/// Whoever tries one PIN on many accounts does it on a tablet, and one who knows a PIN there is no freer than others.
 #[tokio::test]
-async fn pins_cannot_be_guessed_from_one_address() {
+async fn pins_cannot_be_guessed_on_one_tablet_with_sign_ins_in_between() {
     let world = World::new().await;
     let tablet = world.tablet().await;
     let mut tried = 0;
-    loop {
+    let wait = loop {
+        let own = tablet.try_sign_in(fixture::staff(1), PIN).await;
         // Each is another account, of which none has been tried before.
-        let reply = tablet.try_sign_in(fixture::staff(100 + tried), "260712").await;
+        let reply =
+            if own.status == 200 { tablet.try_sign_in(fixture::staff(100 + tried), "260712").await } else { own };
         match reply.problem() {
             (403, code) if code == "pin" => tried += 1,
-            (429, code) if code == "wait" => break,
+            (429, code) if code == "wait" => break reply.headers["retry-after"].parse::<i64>().unwrap(),
             other => panic!("{other:?}"),
         }
-        assert!(tried < 50);
-    }
+        assert!(tried < 50, "guesses cost nothing");
+    };
+    assert_eq!((tried, wait), (11, 2));
     assert_eq!(tablet.try_sign_in(fixture::staff(1), PIN).await.status, 429, "the right one waits as well");
+    assert_eq!(world.tablet().await.try_sign_in(fixture::staff(1), PIN).await.status, 200, "and on no other tablet");
+    world.pass(wait * 1_000);
+    assert_eq!(tablet.try_sign_in(fixture::staff(1), PIN).await.status, 200);
+    assert_eq!(tablet.try_sign_in(fixture::staff(200), "260712").await.status, 403);
+    assert_eq!(tablet.try_sign_in(fixture::staff(1), PIN).await.headers["retry-after"], "4", "twice as long");
+}
+
+/// Who mistypes now and then, and is right in the end, makes nobody wait.
+#[tokio::test]
+async fn people_who_share_a_tablet_mistype_without_a_wait() {
+    let world = World::new().await;
+    let tablet = world.tablet().await;
+    for hour in 0..6 {
+        for staff in 1..=3 {
+            for pin in ["260712", "260713", PIN] {
+                let status = tablet.try_sign_in(fixture::staff(staff), pin).await.status;
+                assert_eq!(status, if pin == PIN { 200 } else { 403 }, "{staff} in hour {hour}");
+            }
+        }
+        world.pass(HOUR_MS + 1);
+    }
+}
+
+/// One account that has to wait is no guess on the tablet: somebody who presses again and again holds up nobody else.
+#[tokio::test]
+async fn who_has_to_wait_holds_up_nobody_else_on_the_tablet() {
+    let world = World::new().await;
+    let tablet = world.tablet().await;
+    while tablet.try_sign_in(fixture::staff(1), "260712").await.status == 403 {}
+    for _ in 0..20 {
+        assert_eq!(tablet.try_sign_in(fixture::staff(1), "260712").await.status, 429);
+    }
+    assert_eq!(tablet.try_sign_in(fixture::staff(2), PIN).await.status, 200);
 }
 
 #[tokio::test]
-async fn codes_cannot_be_guessed_from_one_address() {
+async fn codes_cannot_be_guessed_from_one_address_with_good_ones_in_between() {
     let world = World::new().await;
     let mut tried = 0;
     loop {
-        let asked = Enrol { version: VERSION, code: format!("{tried:08}"), name: "x".into() };
-        let reply = world::post(world.address, "/v1/enrol", &[], &asked).await.unwrap();
+        let enrol = async |code: String| {
+            let asked = Enrol { version: VERSION, code, name: "x".into() };
+            world::post(world.address, "/v1/enrol", &[], &asked).await.unwrap()
+        };
+        let good = enrol(CODE.into()).await;
+        let reply = if good.status == 200 { enrol(format!("{tried:08}")).await } else { good };
         if reply.problem().0 == 429 {
             break;
         }
         tried += 1;
-        assert!(tried < 50);
+        assert!(tried < 50, "guesses cost nothing");
     }
+    assert_eq!(tried, 11);
 }
 
 /// Nothing is given away about who there is, or why it failed.

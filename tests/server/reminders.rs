@@ -40,6 +40,7 @@ use yingke_server::{
 };
 
 use crate::{
+    clock::promised,
     steps::Step,
     world::{self, JSON, PIN, Reply, Tablet, World},
 };
@@ -544,4 +545,23 @@ async fn no_other_machine_is_written_to() {
     service.next().await;
     service.is_silent().await;
     assert_eq!(*elsewhere.connections.lock().unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_task_that_is_a_supervisors_now_is_told_by_its_name() {
+    let mut service = PushService::start().await;
+    let world = world(&service).await;
+    let (desk, supervisor) = (world.tablet_of(DESK).await, world.tablet_of(SUPERVISOR).await);
+    let browser = Browser::of(&service, "of-the-supervisor");
+    reminded(&supervisor, &browser).await;
+    promised(&world, &desk, world.now()).await;
+    world.app.look().await;
+    service.is_silent().await;
+    world.pass(16 * MINUTE_MS);
+    world.app.look().await;
+    let said = browser.opens(&service.next().await.body);
+    assert_eq!(said, json!({ "title": "有1件事超时了", "body": "十分钟内回话：已升级 1件", "lang": "zh-Hans" }));
+    world.pass(16 * MINUTE_MS);
+    world.app.look().await;
+    service.is_silent().await;
 }

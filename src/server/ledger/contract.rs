@@ -105,6 +105,7 @@ macro_rules! ledger_contract {
             a_stream_tells_where_it_stood
             what_was_erased_is_empty_everywhere_and_does_not_come_back
             what_the_clock_watches_is_looked_at_once_it_was_touched_and_when_its_time_has_come
+            what_went_to_the_next_level_is_told_by_one_and_since_it_was_not
             card_numbers_are_given_once
             records_are_found_by_their_audience_and_changes_by_their_ids
         );
@@ -283,6 +284,43 @@ async fn what_the_clock_watches_is_looked_at_once_it_was_touched_and_when_its_ti
     assert_eq!(found.iter().map(|record| record.id).collect::<std::collections::BTreeSet<_>>(), ids);
     ledger.erase(organisation, &ids, "e3", fixture::NOW).await.unwrap();
     assert_eq!(watched(50, 9).await, [0_u8; 0]);
+}
+
+async fn what_went_to_the_next_level_is_told_by_one_and_since_it_was_not(tested: Tested) {
+    let organisation = fixture::organisation();
+    let callback = |number, key| of_kind("callback", number, key);
+    append(&tested, batch([callback(1, "question"), callback(2, "question"), named(3, own(), now_stamp(3))])).await;
+    let ledger = &*tested.ledger;
+    let after = |ms: i64| fixture::NOW.plus(ms);
+    let untold = async |ms: i64| {
+        let found = ledger.untold(organisation, after(ms), 9).await.unwrap();
+        found.iter().map(|untold| (untold.record.id.bytes()[0], untold.since.since(fixture::NOW))).collect::<Vec<_>>()
+    };
+    assert_eq!(untold(-1).await, []);
+    assert_eq!(untold(0).await, [(1, 0), (2, 0)], "calls to a guest are told to nobody");
+    assert_eq!(ledger.untold(organisation, after(0), 1).await.unwrap().len(), 1);
+    let all = ledger.untold(organisation, after(0), 9).await.unwrap();
+    let next = [(all[0].clone(), Some(after(50))), (all[1].clone(), None)];
+    let ids: BTreeSet<RecordId> = all.iter().map(|untold| untold.record.id).collect();
+    assert_eq!(ledger.tell_again(organisation, &next).await.unwrap(), ids);
+    assert_eq!(
+        ledger.tell_again(organisation, &next).await.unwrap(),
+        BTreeSet::new(),
+        "whoever was later tells nothing"
+    );
+    assert_eq!((untold(49).await, untold(50).await), (vec![], vec![(1, 50)]));
+    // Touched before its time, and again before anybody looked: what went on since the first time is still to be told.
+    let seen = ledger.untold(organisation, after(50), 9).await.unwrap();
+    for (ms, key) in [(20, "note"), (90, "staff")] {
+        let mut again = callback(1, key);
+        again.change.header.id = named(9_000 + ms, own(), now_stamp(0)).change.id();
+        append(&tested, Batch { now: after(i64::from(ms)), ..batch([again]) }).await;
+    }
+    assert_eq!((untold(19).await, untold(90).await), (vec![], vec![(1, 20)]));
+    let stale = [(seen[0].clone(), None)];
+    assert_eq!(ledger.tell_again(organisation, &stale).await.unwrap(), BTreeSet::new(), "it has been touched since");
+    ledger.erase(organisation, &ids, "e3", fixture::NOW).await.unwrap();
+    assert_eq!(untold(100).await, []);
 }
 
 async fn records_are_found_by_their_audience_and_changes_by_their_ids(tested: Tested) {
@@ -775,6 +813,10 @@ mod copies {
         let kinds: Vec<&str> = clockwork::kinds(Packs::shipped()).into_iter().collect();
         let watched = kinds.iter().zip(200..).map(|(kind, number)| of_kind(kind, number, "note"));
         from.append(organisation, batch(watched)).await.unwrap();
+        let told = clockwork::kinds_of_tasks(Packs::shipped());
+        let others: Vec<&str> = told.iter().copied().filter(|kind| !kinds.contains(kind)).collect();
+        let of_others = others.iter().zip(210..).map(|(kind, number)| of_kind(kind, number, "note"));
+        from.append(organisation, batch(of_others)).await.unwrap();
         // Two guests whose records say whose they are, and to which other one they were joined.
         for (record, group, member) in [(240, "merging", "merged_into"), (241, "ruling", "reason")] {
             let mut ruled = of_kind("person", record, "note");
@@ -869,7 +911,7 @@ mod copies {
         to.replace_all(&mut again.into_iter().map(Ok), "e2", fixture::NOW).await.unwrap();
         assert!(give(50).await.first > given.last);
         let next = to.append(organisation, batch([named(9_000, own(), now_stamp(1))])).await.unwrap();
-        assert_eq!(number_of(&next[0]), 1_007 + kinds.len() as u64);
+        assert_eq!(number_of(&next[0]), 1_007 + (kinds.len() + others.len()) as u64);
         // The clock looks at all that it may owe something, and at nothing else.
         let watched = to.watched(organisation, fixture::NOW, 1_000).await.unwrap();
         let expected = kinds.iter().copied().chain(["person"; 2]);
@@ -877,6 +919,10 @@ mod copies {
             watched.iter().map(|record| record.kind().as_str()).collect::<Vec<_>>(),
             expected.collect::<Vec<_>>()
         );
+        // What went to the next level by now is told no more; all that may go there from now on is looked at.
+        let untold = to.untold(organisation, fixture::NOW, 1_000).await.unwrap();
+        assert!(untold.iter().all(|untold| untold.since == fixture::NOW));
+        assert_eq!(untold.iter().map(|untold| untold.record.kind().as_str()).collect::<BTreeSet<_>>(), told);
         // Something that fails on the way leaves all as it was.
         let before = all(to).await;
         let half = before[..before.len() / 2].iter().cloned().map(Ok);
@@ -924,7 +970,7 @@ mod copies {
             "select tables.name, columns.name from sqlite_schema as tables, pragma_table_info(tables.name) as columns \
              where tables.type = 'table' and tables.name not like 'sqlite_%' \
              and tables.name not in ('erasure', 'blob_erasure') \
-             and columns.name <> 'look_at' order by 1, 2",
+             and columns.name not in ('look_at', 'tell_at') order by 1, 2",
         )
         .fetch_all(&mut connection)
         .await

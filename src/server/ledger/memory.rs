@@ -20,9 +20,9 @@ use yingke_core::{
 };
 
 use super::{
-    Batch, EPOCH_MS_MIN, Ledger, LedgerError, LedgerPage, LedgerRow, Pushed, Receipt, emptied,
+    Batch, EPOCH_MS_MIN, Ledger, LedgerError, LedgerPage, LedgerRow, Pushed, Receipt, Untold, emptied,
     numbers::{Ask, Block, SKIPPED, next_block},
-    settle::{Found, is_watched, settle, touched},
+    settle::{Found, is_told, is_watched, settle, touched},
 };
 
 /// One organisation's ledger.
@@ -47,6 +47,7 @@ struct Kept {
     latest: Stamp,
     erased: BTreeSet<RecordId>,
     look_at: BTreeMap<RecordId, Millis>,
+    tell_at: BTreeMap<RecordId, Millis>,
     /// The highest card number given of each series.
     given: BTreeMap<String, u64>,
     /// The same of a series of which none was given, as far as this copy knows.
@@ -160,6 +161,7 @@ impl Ledger for MemoryLedger {
         }
         let beside = found.beside_wanted(&batch.candidates);
         found.beside = beside.iter().filter_map(|id| Some((*id, kept.records.get(id)?.clone()))).collect();
+        let now = batch.now;
         let settled = settle(found, batch);
         for (receipt, ranked) in settled.rows {
             kept.known.insert(ranked.change.id(), receipt);
@@ -170,6 +172,10 @@ impl Ledger for MemoryLedger {
         }
         let watched = settled.records.iter().filter(|(_, record)| is_watched(record));
         kept.look_at.extend(watched.map(|(id, _)| (*id, Millis(0))));
+        for (id, _) in settled.records.iter().filter(|(_, record)| is_told(record)) {
+            let since = kept.tell_at.entry(*id).or_insert(now);
+            *since = now.min(*since);
+        }
         kept.records.extend(settled.records);
         kept.corrected.extend(settled.corrected);
         kept.refused.extend(settled.refused);
@@ -284,6 +290,36 @@ impl Ledger for MemoryLedger {
         Ok(())
     }
 
+    async fn untold(&self, _: OrganisationId, until: Millis, records_max: usize) -> Result<Vec<Untold>, LedgerError> {
+        let kept = self.kept();
+        let mut due: Vec<_> = kept.tell_at.iter().filter(|(_, at)| **at <= until).map(|(id, at)| (*at, *id)).collect();
+        due.sort();
+        due.truncate(records_max);
+        let untold =
+            |(since, id): &(Millis, RecordId)| Some(Untold { record: kept.records.get(id)?.clone(), since: *since });
+        Ok(due.iter().filter_map(untold).collect())
+    }
+
+    async fn tell_again(
+        &self,
+        _: OrganisationId,
+        looked_at: &[(Untold, Option<Millis>)],
+    ) -> Result<BTreeSet<RecordId>, LedgerError> {
+        let mut kept = self.kept();
+        let mut ours = BTreeSet::new();
+        for (Untold { record, since }, at) in looked_at {
+            let is_same = |now: &Record| codec::record_bytes(now) == codec::record_bytes(record);
+            if kept.tell_at.get(&record.id) == Some(since) && kept.records.get(&record.id).is_some_and(is_same) {
+                match at {
+                    Some(at) => drop(kept.tell_at.insert(record.id, *at)),
+                    None => drop(kept.tell_at.remove(&record.id)),
+                }
+                ours.insert(record.id);
+            }
+        }
+        Ok(ours)
+    }
+
     async fn give_numbers(&self, _: OrganisationId, device: DeviceNumber, ask: &Ask<'_>) -> Result<Block, LedgerError> {
         let mut kept = self.kept();
         let given = kept.given.get(ask.series).copied().unwrap_or(kept.given_of_none);
@@ -325,6 +361,7 @@ impl Ledger for MemoryLedger {
         streams.retain(|_, stream| !stream.is_empty());
         kept.records.retain(|id, _| !records.contains(id));
         kept.look_at.retain(|id, _| !records.contains(id));
+        kept.tell_at.retain(|id, _| !records.contains(id));
         kept.erased.extend(records);
         (kept.epoch, kept.epoch_at) = (epoch.into(), now);
         Ok(count)

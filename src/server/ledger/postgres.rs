@@ -16,7 +16,7 @@ use yingke_core::{audience::Audience, codec, id::OrganisationId, wire::v1::hex_t
 use self::rows::bits;
 use super::{
     Database, Hints, LedgerError, OpenError,
-    settle::{Settled, is_watched},
+    settle::{Settled, is_told, is_watched},
 };
 use crate::{keys, packs::PacksRead};
 
@@ -63,6 +63,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/postgres/011_packs.sql"),
     include_str!("migrations/postgres/012_staff_before.sql"),
     include_str!("migrations/postgres/013_unsent.sql"),
+    include_str!("migrations/postgres/014_tell_at.sql"),
 ];
 /// Connections of one process: batches of one organisation wait for each other in any case.
 const CONNECTIONS_MAX: u32 = 16;
@@ -268,6 +269,7 @@ pub fn is_damage(error: &PgDatabaseError) -> bool {
 // ---- What is PostgreSQL's own -------------------------------------------------------------------------------
 
 const LOOK_AT_ALL: &str = include_str!("migrations/look_at_all.sql");
+const TELL_AT_ALL: &str = include_str!("migrations/tell_at_all.sql");
 /// A guest's record that somebody ruled on, or joined to another, has these words in it.
 const LOOK_AT_RULED: &str = "update record set look_at = 0 where kind = 'person' \
      and (position('\\x72756c696e67'::bytea in body) > 0 or position('\\x6d657267696e67'::bytea in body) > 0)";
@@ -381,17 +383,20 @@ async fn keep(
     .await?;
     let records = settled.records.values();
     sqlx::query(
-        "insert into record (organisation, id, kind, audience, body, look_at) \
-         select $1, rows.* from unnest($2::bytea[], $3::text[], $4::text[], $5::bytea[], $6::bigint[]) as rows \
+        "insert into record (organisation, id, kind, audience, body, look_at, tell_at) \
+         select $1, rows.* \
+         from unnest($2::bytea[], $3::text[], $4::text[], $5::bytea[], $6::bigint[], $7::bigint[]) as rows \
          on conflict (organisation, id) do update set \
-         kind = excluded.kind, audience = excluded.audience, body = excluded.body, look_at = excluded.look_at",
+         kind = excluded.kind, audience = excluded.audience, body = excluded.body, look_at = excluded.look_at, \
+         tell_at = least(coalesce(record.tell_at, excluded.tell_at), excluded.tell_at)",
     )
     .bind(&key[..])
     .bind(id_list(settled.records.keys().map(|id| id.bytes())))
     .bind(records.clone().map(|record| record.kind().to_string()).collect::<Vec<_>>())
     .bind(audience_list(records.clone().map(|record| record.audience().clone())))
     .bind(records.clone().map(codec::record_bytes).collect::<Vec<_>>())
-    .bind(records.map(|record| is_watched(record).then_some(0_i64)).collect::<Vec<_>>())
+    .bind(records.clone().map(|record| is_watched(record).then_some(0_i64)).collect::<Vec<_>>())
+    .bind(records.map(|record| is_told(record).then_some(now)).collect::<Vec<_>>())
     .execute(&mut *tx)
     .await?;
     sqlx::query("update counter set number = $1, stamp = $2 where organisation = $3")

@@ -142,6 +142,13 @@ pub fn is_watched(record: &Record) -> bool {
     KINDS.contains(record.kind().as_str()) || lead::is_ruled(record)
 }
 
+/// Whether there are tasks about a record that go to the next level, so that somebody has to be told once they do.
+#[must_use]
+pub fn is_told(record: &Record) -> bool {
+    static KINDS: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| clockwork::kinds_of_tasks(Packs::shipped()));
+    KINDS.contains(record.kind().as_str())
+}
+
 /// The audiences and records that candidates name, and their ids: what has to be found first.
 #[derive(Debug, Default)]
 pub struct Touched {

@@ -15,7 +15,7 @@ use yingke_core::{audience::Audience, codec, id::OrganisationId, wire::v1::hex_t
 use self::rows::bits;
 use super::{
     Database, Hints, LedgerError, OpenError,
-    settle::{Settled, is_watched},
+    settle::{Settled, is_told, is_watched},
 };
 use crate::packs::PacksRead;
 
@@ -58,6 +58,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/sqlite/012_packs.sql"),
     include_str!("migrations/sqlite/013_staff_before.sql"),
     include_str!("migrations/sqlite/014_unsent.sql"),
+    include_str!("migrations/sqlite/015_tell_at.sql"),
 ];
 /// The name of the file in the data folder.
 pub const FILE: &str = "yingke.db";
@@ -253,6 +254,7 @@ pub fn is_damage(error: &SqliteError) -> bool {
 // ---- What is SQLite's own -----------------------------------------------------------------------------------
 
 const LOOK_AT_ALL: &str = include_str!("migrations/look_at_all.sql");
+const TELL_AT_ALL: &str = include_str!("migrations/tell_at_all.sql");
 /// A guest's record that somebody ruled on, or joined to another, has these words in it.
 const LOOK_AT_RULED: &str = "update record set look_at = 0 \
      where kind = 'person' and (instr(body, x'72756c696e67') > 0 or instr(body, x'6d657267696e67') > 0)";
@@ -346,11 +348,12 @@ async fn keep(
     })
     .await?;
     let anew = " on conflict (organisation, id) do update set \
-         kind = excluded.kind, audience = excluded.audience, body = excluded.body, look_at = excluded.look_at";
+         kind = excluded.kind, audience = excluded.audience, body = excluded.body, look_at = excluded.look_at, \
+         tell_at = min(coalesce(record.tell_at, excluded.tell_at), excluded.tell_at)";
     insert(tx, ("record", anew), &settled.records, |mut row, (id, record)| {
         row.push_bind(key.clone()).push_bind(id.bytes().to_vec()).push_bind(record.kind().to_string());
         row.push_bind(record.audience().to_string()).push_bind(codec::record_bytes(record));
-        row.push_bind(is_watched(record).then_some(0_i64));
+        row.push_bind(is_watched(record).then_some(0_i64)).push_bind(is_told(record).then_some(now));
     })
     .await?;
     sqlx::query("update counter set number = $1, stamp = $2 where organisation = $3")

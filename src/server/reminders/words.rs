@@ -3,12 +3,17 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use yingke_core::pack::Language;
+use yingke_core::pack::{Language, Words};
 
 use super::Late;
 
 /// Kinds that are named; what is more is in the count.
 const KINDS_MAX: usize = 6;
+
+/// What is said of a task that has gone to the next level.
+pub fn gone_on() -> Words {
+    Words { zh_hans: "已升级".into(), zh_hant: "已升級".into(), en: "Escalated".into() }
+}
 
 /// The message as the service worker reads it.
 pub fn text(language: Language, late: &BTreeMap<Late, u32>) -> String {

@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, QueryBuilder, Row};
 use tokio_stream::StreamExt;
 use yingke_core::time::Millis;
 
-use super::{Db, DbRow, LOCK_COUNTERS, LOOK_AT_ALL, LOOK_AT_RULED, ThisLedger, rows::bits};
+use super::{Db, DbRow, LOCK_COUNTERS, LOOK_AT_ALL, LOOK_AT_RULED, TELL_AT_ALL, ThisLedger, rows::bits};
 use crate::ledger::{
     Copies, LedgerError,
     numbers::SKIPPED,
@@ -82,6 +82,7 @@ impl Copies for ThisLedger {
         // What the clock has to look at is in no copy: it looks at everything that it may owe something.
         sqlx::query(LOOK_AT_ALL).execute(&mut *tx).await?;
         sqlx::query(LOOK_AT_RULED).execute(&mut *tx).await?;
+        sqlx::query(TELL_AT_ALL).bind(now.0).execute(&mut *tx).await?;
         sqlx::query("update organisation set epoch = $1, epoch_at = $2, devices = devices + $3")
             .bind(epoch)
             .bind(now.0)

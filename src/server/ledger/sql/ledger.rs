@@ -16,14 +16,14 @@ use yingke_core::{
 };
 
 use super::{
-    BODIES_BY_CHANGE, BODIES_BY_NUMBER, CORRECTED_BY_DEVICE, Db, DbConnection, ERASED_BY_ID, HEADS_BY_AUDIENCE,
+    BODIES_BY_CHANGE, BODIES_BY_NUMBER, CORRECTED_BY_DEVICE, Db, DbConnection, DbRow, ERASED_BY_ID, HEADS_BY_AUDIENCE,
     LEDGER_BY_CHANGE, LOCK_COUNTER, RECORDS_BY_AUDIENCE, RECORDS_BY_ID, REFUSED_BY_CHANGE, ThisLedger, audience_list,
     blobs::{forget_pictures, keep_names},
     forget_what_was_deleted, id_list, keep, number_list,
     rows::{array, audience, bits, device, mark, number, one_record, ranked, receipt},
 };
 use crate::ledger::{
-    Batch, EPOCH_MS_MIN, Ledger, LedgerError, LedgerPage, LedgerRow, Pushed, emptied,
+    Batch, EPOCH_MS_MIN, Ledger, LedgerError, LedgerPage, LedgerRow, Pushed, Untold, emptied,
     numbers::{Ask, Block, SKIPPED, next_block},
     settle::{Found, Settled, settle, touched},
 };
@@ -321,6 +321,57 @@ impl Ledger for ThisLedger {
                 .await?;
         }
         Ok(tx.commit().await?)
+    }
+
+    async fn untold(
+        &self,
+        organisation: OrganisationId,
+        until: Millis,
+        records_max: usize,
+    ) -> Result<Vec<Untold>, LedgerError> {
+        let rows = sqlx::query(
+            "select body, tell_at from record where organisation = $1 and tell_at <= $2 order by tell_at, id limit $3",
+        )
+        .bind(&organisation.bytes()[..])
+        .bind(until.0)
+        .bind(records_max as i64)
+        .fetch_all(&self.readers)
+        .await?;
+        let untold = |row: &DbRow| {
+            Ok(Untold { record: one_record(row.try_get("body")?)?, since: Millis(row.try_get("tell_at")?) })
+        };
+        rows.iter().map(untold).collect()
+    }
+
+    async fn tell_again(
+        &self,
+        organisation: OrganisationId,
+        looked_at: &[(Untold, Option<Millis>)],
+    ) -> Result<BTreeSet<RecordId>, LedgerError> {
+        let mut ours = BTreeSet::new();
+        if looked_at.is_empty() {
+            return Ok(ours);
+        }
+        let mut tx = self.write().await?;
+        // As for `look_again`.
+        sqlx::query(LOCK_COUNTER).bind(&organisation.bytes()[..]).fetch_optional(&mut *tx).await?;
+        for (Untold { record, since }, at) in looked_at {
+            let moved = sqlx::query(
+                "update record set tell_at = $1 where organisation = $2 and id = $3 and tell_at = $4 and body = $5",
+            )
+            .bind(at.map(|at| at.0))
+            .bind(&organisation.bytes()[..])
+            .bind(&record.id.bytes()[..])
+            .bind(since.0)
+            .bind(codec::record_bytes(record))
+            .execute(&mut *tx)
+            .await?;
+            if moved.rows_affected() > 0 {
+                ours.insert(record.id);
+            }
+        }
+        tx.commit().await?;
+        Ok(ours)
     }
 
     async fn give_numbers(

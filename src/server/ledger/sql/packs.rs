@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sqlx::{AssertSqlSafe, Row};
 use yingke_core::{id::OrganisationId, time::Millis, wire::v1::PublishedPack};
 
-use super::{DbConnection, DbRow, LOCK_COUNTER, LOOK_AT_ALL, rows::small};
+use super::{DbConnection, DbRow, LOCK_COUNTER, LOOK_AT_ALL, TELL_AT_ALL, rows::small};
 use crate::{
     ledger::LedgerError,
     pack_check::Written,
@@ -88,5 +88,7 @@ pub async fn publish(
         .await?;
     let look_at_all = format!("{} and organisation = $1", LOOK_AT_ALL.trim_end().trim_end_matches(';'));
     sqlx::query(AssertSqlSafe(look_at_all)).bind(&key[..]).execute(&mut *tx).await?;
+    let tell_at_all = format!("{} and organisation = $2", TELL_AT_ALL.trim_end().trim_end_matches(';'));
+    sqlx::query(AssertSqlSafe(tell_at_all)).bind(now.0).bind(&key[..]).execute(&mut *tx).await?;
     Ok(true)
 }
