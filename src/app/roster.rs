@@ -1469,6 +1469,7 @@ impl Roster {
             && inner.session.get() == session
         {
             inner.signed_out.set(Some(me.id));
+            self.send_alone().await;
         }
         let news = news?;
         self.heard(news.server_time);
@@ -1497,6 +1498,22 @@ impl Roster {
             self.fill(&news, session).await?;
         }
         Ok(news.more | new_keys)
+    }
+
+    /// Sends what waits, under its authors' names, though the credential of whoever is unlocked has run out.
+    async fn send_alone(self) {
+        let inner = self.inner();
+        let browser = &inner.browser;
+        let _alone = browser.http().alone();
+        while let Ok(news) = turn(browser.journal(), browser.http()).await {
+            self.let_in(&news).await;
+            self.count_unsent().await;
+            self.keep_copy_up();
+            if news.accepted.is_empty() && news.refused.is_empty() {
+                break;
+            }
+            browser.tabs().tell_written();
+        }
     }
 
     /// The endpoint says which audiences whoever is unlocked may read. Keys of new ones are fetched, and what others of

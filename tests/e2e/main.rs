@@ -39,6 +39,7 @@ mod pins;
 mod reminders;
 mod room;
 mod same;
+mod signed_out;
 mod signup;
 mod supervisor;
 mod tabs;

@@ -42,6 +42,19 @@ pub struct HttpEndpoint {
     takes_cuts: Rc<Cell<bool>>,
     /// Whether a turn only sends, since whoever is unlocked wants nothing fetched now.
     only_sends: Rc<Cell<bool>>,
+    /// Whether it goes by the tablet's credential alone.
+    is_alone: Rc<Cell<bool>>,
+}
+
+/// As long as this lives, turns go by the tablet's credential alone: they send what waits and bring nothing.
+#[must_use]
+#[derive(Debug)]
+pub struct Alone(Rc<Cell<bool>>);
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
 }
 
 /// How the last exchange with the endpoint went, as far as the clock tells.
@@ -110,7 +123,7 @@ impl Endpoint for HttpEndpoint {
 
     async fn sync(&self, push: Push) -> Result<Answer, Trouble> {
         let started_ms = clock::since_opening_ms();
-        let who = if self.only_sends.get() { As::Tablet } else { As::Whoever };
+        let who = if self.only_sends.get() || self.is_alone.get() { As::Tablet } else { As::Whoever };
         let answer = self.post("/v1/sync", &push, who).await;
         let ms = clock::since_opening_ms() - started_ms;
         let timed_out = ms >= ANSWER_WAIT_MS && matches!(answer, Err(Trouble::OutOfReach));
@@ -152,7 +165,14 @@ impl Blocks for HttpBlocks {
 impl HttpEndpoint {
     #[must_use]
     pub fn new(vault: Vault) -> Self {
-        Self { vault, pace: Rc::default(), takes_cuts: Rc::default(), only_sends: Rc::default() }
+        let (pace, takes_cuts, only_sends) = (Rc::default(), Rc::default(), Rc::default());
+        Self { vault, pace, takes_cuts, only_sends, is_alone: Rc::default() }
+    }
+
+    /// Leaves out whoever is unlocked.
+    pub fn alone(&self) -> Alone {
+        self.is_alone.set(true);
+        Alone(self.is_alone.clone())
     }
 
     /// How the last exchange went.
