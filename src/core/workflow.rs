@@ -159,8 +159,18 @@ fn check_as<'m>(
     if actor.is_some_and(|actor| !may(step, actor, facts.read)) {
         return Err(Refusal::NotYours { by: step.by.clone() });
     }
-    let unmet: Vec<Call> = step.needs.iter().filter(|guard| !holds(guard, facts)).cloned().collect();
+    let unmet: Vec<Call> =
+        step.needs.iter().filter(|guard| !holds(guard, facts)).map(|guard| lacks(guard, facts)).collect();
     if unmet.is_empty() { Ok(step) } else { Err(Refusal::Unmet(unmet)) }
+}
+
+/// What a guard wants that is not there: of several fields those that are empty.
+fn lacks(guard: &Call, facts: &Facts<'_>) -> Call {
+    let mut lacked = guard.clone();
+    if &*guard.name == "filled" {
+        lacked.arguments.retain(|field| (facts.read)(field).is_none());
+    }
+    lacked
 }
 
 /// The steps that somebody may take from a state, with what each still needs: what is impossible is not offered.

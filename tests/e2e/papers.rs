@@ -44,8 +44,8 @@ async fn papers_are_signed_taken_and_renewed_offline_and_reach_the_centre() {
     tablet.text("下一步").shown().await;
     tablet.button("首次响应").tap().await;
     tablet.status("首次响应：已存在本机").shown().await;
-    tablet.button("上报下一级").tap().await;
-    tablet.status("上报下一级：已存在本机").shown().await;
+    tablet.button("上报上一级").tap().await;
+    tablet.status("上报上一级：已存在本机").shown().await;
 
     server.start().await;
     tablet.button("全部已送达").shown_in_minutes(3).await;

@@ -30,7 +30,7 @@ async fn a_supervisor_settles_a_refund_a_complaint_and_a_conflict() {
     tablet.button("主管接手").tap().await;
     tablet.text("主管调解").shown().await;
     tablet.button("填写四级调解").tap().await;
-    tablet.group("客服主管").tap_inside("[role=radio]", "上报下一级").await;
+    tablet.group("客服主管").tap_inside("[role=radio]", "上报上一级").await;
     tablet.button("加一条").tap().await;
     tablet.field("第2条").fill("愿意留，只差一个停卡的办法").await;
     eye.look("70-level").await;
@@ -47,7 +47,7 @@ async fn a_supervisor_settles_a_refund_a_complaint_and_a_conflict() {
 
     // A complaint that is not hers to end goes up, and is taken over where it stands.
     open_case(&tablet, CLIMBS).await;
-    tablet.button("上报下一级").tap().await;
+    tablet.button("上报上一级").tap().await;
     tablet.text("已升级").shown().await;
     lent(&tablet, "接手处理", LI_WEI).await;
     tablet.text("处理中").shown().await;
@@ -59,7 +59,7 @@ async fn a_supervisor_settles_a_refund_a_complaint_and_a_conflict() {
     tablet.button("办好").tap().await;
     tablet.text("已交办").shown().await;
     open_case(&other, BOTH).await;
-    other.button("上报下一级").tap().await;
+    other.button("上报上一级").tap().await;
     other.text("已升级").shown().await;
     eye.found_all_in_order();
 

@@ -1281,7 +1281,7 @@ fn an_appointment_is_moved_cancelled_or_missed_and_the_guest_is_called_again() {
     let guest = &club.records[&person];
     assert_eq!((guest.text("stage"), guest.get("visit_plan_at")), (Some("contacted"), None));
     assert_eq!(guest.get("next_contact_at"), Some(&club.now.into()), "to agree on another day");
-    assert!(club.offered(id, 1).is_empty());
+    assert_eq!(club.offered(id, 1), ["move"], "another day may be agreed on");
 }
 
 #[test]
@@ -1345,7 +1345,21 @@ fn a_trial_that_is_booked_is_an_appointment_with_its_host() {
         ("host", &*host),
         ("safety_told", "true"),
     ];
-    let trial = club.begin("F-12", 1, &[person], &typed);
+    // A number that is no card's is what is wrong, and not the papers that were shown.
+    let mut unknown = typed;
+    unknown[1].1 = "T-0002";
+    let filled = club.filled("F-12", 2, &[person], &unknown);
+    let refused = club.ask(2, |scene, ground| {
+        super::begin(&filled, &[&club.records[&person]], scene, ground, &mut || club.new_id()).unwrap_err()
+    });
+    let lacks = |name: &str, fields: &[&str]| Call {
+        name: name.into(),
+        arguments: fields.iter().map(|field| Box::from(*field)).collect(),
+    };
+    assert!(matches!(&refused, Refusal::Unmet(unmet) if unmet.contains(&lacks("filled", &["pass"]))), "{refused:?}");
+    // The desk books as well, and nobody has come by that.
+    let trial = club.begin("F-12", 2, &[person], &typed);
+    assert_eq!(club.state(trial), "booked");
     let [appointment] = club.of_kind("appointment")[..] else { panic!("one appointment") };
     let id = appointment.id;
     assert_eq!((appointment.text("kind"), appointment.text("staff")), (Some("trial"), Some(&*host)));

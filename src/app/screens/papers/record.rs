@@ -427,8 +427,8 @@ pub fn Steps(
                     };
                 }
                 // What leads out, such as a withdrawal, or not on, is never what is pressed without a thought.
-                let leads_on =
-                    !offer.needs_reason && !matches!(&*offer.step.key, "cancel" | "withdraw" | "void" | "wait");
+                let leads_out = matches!(&*offer.step.to, "cancelled" | "withdrawn" | "void" | "escalated" | "waiting");
+                let leads_on = !offer.needs_reason && !leads_out;
                 let (kind, size) = if place == 0 && !second && leads_on {
                     (ButtonKind::Primary, ButtonSize::Next)
                 } else {

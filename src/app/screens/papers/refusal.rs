@@ -87,8 +87,13 @@ fn one(roster: Roster, words: Words, of: Of<'_>, call: &Call) -> String {
     let first = call.argument(0);
     match &*call.name {
         "filled" | "any_filled" => {
-            let labels: Vec<String> = call.arguments.iter().map(|path| label(path)).collect();
-            words.unmet_filled(labels.join(words.list_comma()))
+            // A card is named by the number that was typed: there is none with it.
+            let (passes, others): (Vec<_>, Vec<_>) = call.arguments.iter().partition(|path| &***path == "pass");
+            let labels: Vec<String> = others.into_iter().map(|path| label(path)).collect();
+            let typed = Some(labels).filter(|labels| !labels.is_empty());
+            let typed = typed.map(|labels| words.unmet_filled(labels.join(words.list_comma())));
+            let no_pass = (!passes.is_empty()).then(|| words.unmet_pass().to_owned());
+            typed.into_iter().chain(no_pass).collect::<Vec<_>>().join(words.list_comma())
         }
         "if" | "unless" => words.unmet_filled(label(call.argument(2))),
         "yes" => words.unmet_yes(label(first)),
