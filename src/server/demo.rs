@@ -47,7 +47,7 @@ const GUESTS_LET_GO: usize = 16;
 const BATCH: usize = 1_000;
 
 /// Name, role, venue (0 or 1) and PIN.
-const STAFF: [(&str, Role, usize, &str); 15] = [
+const STAFF: [(&str, Role, usize, &str); 16] = [
     ("林悦", Role::Consultant, 0, "260711"),
     ("周凯", Role::Consultant, 0, "518203"),
     ("吴珊", Role::CsSupervisor, 0, "730416"),
@@ -63,6 +63,7 @@ const STAFF: [(&str, Role, usize, &str); 15] = [
     ("钱程", Role::StoreManager, 1, "906138"),
     ("唐峰", Role::CourtStaff, 1, "415926"),
     ("许敏", Role::CallOut, 1, "637480"),
+    ("顾岚", Role::Hq, 0, "358207"),
 ];
 const VENUES: [(&str, &str); 2] = [("未来店", "fitness"), ("望江店", "sports")];
 /// Where clocks are ahead of UTC in Shanghai.

@@ -64,6 +64,13 @@ async fn a_guest_who_agreed_to_come_is_expected_moved_cancelled_and_received() {
     tablet.button(COMES).shown().await;
     let mut eye = Eye::on(&tablet);
     eye.look("81-today-expected").await;
+    // Who is to be called first comes by themselves.
+    let first = tablet.heading("给").reads().await;
+    tablet.button("拨打").tap().await;
+    tablet.radio("已接通").shown().await;
+    let called = tablet.run("return location.pathname.split('/')[2]", vec![]).await;
+    tablet.link("今日").tap().await;
+    tablet.heading(&first).shown().await;
 
     server.start().await;
     tablet.button("全部已送达").shown_in_minutes(3).await;
@@ -91,11 +98,19 @@ async fn a_guest_who_agreed_to_come_is_expected_moved_cancelled_and_received() {
     desk.button("保存").tap().await;
     desk.status(&format!("已存在本机：{COMES}")).shown().await;
 
+    desk.place(&format!("/reception/visit?person={}", called.as_str().unwrap())).await;
+    desk.group("来访事由").tap_inside("[role=radio]", "参观咨询").await;
+    desk.checkbox("已告知个人信息的用途").tap().await;
+    desk.button("保存").tap().await;
+    desk.status("已存在本机").shown().await;
+
     server.start().await;
     desk.button("全部已送达").shown_in_minutes(3).await;
     tablet.link("今日").tap().await;
     tablet.text("约了今天来").shown().await;
+    // Nor is anybody called who stands before them.
     tablet.button(COMES).gone().await;
+    tablet.heading(&first).gone().await;
     eye.found_all_in_order();
     desk_eye.found_all_in_order();
 }

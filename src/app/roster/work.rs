@@ -17,7 +17,7 @@ use yingke_core::{
     record::Record,
     replica::Replica,
     task::{self, Task, TaskState},
-    time::{DAY_MS, Day, Millis},
+    time::{DAY_MS, Day, HOUR_MS, Millis},
     value::Value,
     work::Machine,
     workflow::{Actor, PROGRESS, is_actor},
@@ -27,6 +27,8 @@ use super::Roster;
 
 /// Kinds that a person's own lists show already: their calls stand there.
 const SHOWN_ELSEWHERE: &str = "person";
+/// The house opens then, at the earliest: milliseconds after midnight.
+const OPENS_MS: i64 = 9 * HOUR_MS;
 /// How long a task stays on the list after it was due. What is older is on the record's own page.
 const LISTED_FOR_DAYS: i64 = 120;
 
@@ -170,7 +172,8 @@ impl Roster {
         let Some(me) = self.me_now() else { return Vec::new() };
         let (pack, work, offset_minutes) = (self.pack(), self.work(), me.venue.utc_offset_minutes);
         let now = self.minute();
-        let until = Day::from_number(self.today().number() + 1).begins(offset_minutes).plus(-1);
+        // What runs out before the house opens tomorrow is for today.
+        let until = Day::from_number(self.today().number() + 1).begins(offset_minutes).plus(OPENS_MS - 1);
         let mut kinds: Vec<&'static str> = work
             .tasks
             .iter()

@@ -238,16 +238,22 @@ fn OneCall(person: Record) -> impl IntoView {
     };
     let again = move || {
         result.get().is_some().then(|| {
-            let choices = AGAIN.map(|again| {
-                view! {
-                    <button type="button" class="call__choice" on:click=move |_| save(again)>
-                        {move || again.word(w.get())}
-                    </button>
-                }
-            });
+            // Only who was reached can have agreed to anything.
+            let reached = result.with(|result| result.as_deref() == Some("reached"));
+            let choices: View = AGAIN
+                .into_iter()
+                .filter(move |again| reached || *again != Again::Appointment)
+                .map(|again| {
+                    view! {
+                        <button type="button" class="call__choice" on:click=move |_| save(again)>
+                            {move || again.word(w.get())}
+                        </button>
+                    }
+                })
+                .collect();
             view! {
                 <Section title=t!(w, call_next) aside=t!(w, call_next_text) ruled=false>
-                    <div class="call__choices">{choices.into_iter().collect::<View>()}</div>
+                    <div class="call__choices">{choices}</div>
                 </Section>
             }
         })

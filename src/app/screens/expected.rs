@@ -57,6 +57,12 @@ pub fn expected_today(roster: Roster) -> Vec<Expected> {
     expected(roster, |_, at| at.day(offset) == today)
 }
 
+/// What a guest comes for today, by their appointment.
+#[must_use]
+pub fn appointed_for(roster: Roster, person: RecordId) -> Option<String> {
+    expected_today(roster).into_iter().find(|one| one.person == person)?.what
+}
+
 impl Expected {
     fn name(&self, roster: Roster, words: Words) -> String {
         let person = roster.record(self.person);

@@ -1,5 +1,7 @@
 //! Reception: who is here today, registering a visit or a consultation, and how a visit ended.
 
+use std::collections::BTreeSet;
+
 use crate::route::use_route;
 use crate::view::prelude::*;
 use leptos::{ev, wasm_bindgen::JsCast, web_sys};
@@ -19,7 +21,7 @@ use yingke_core::{
 };
 
 use super::{
-    expected::{ExpectedAtDesk, expected_today},
+    expected::{ExpectedAtDesk, appointed_for, expected_today},
     form::{
         PackForm, Ready, Saved, about, begun, in_scene, leave_host_open, name_of, receive_by_owner, save_failed,
         tell_saved,
@@ -250,7 +252,13 @@ fn Register(
         let record = untrack(|| roster.record(person));
         let text = |key| record.as_ref().and_then(|record| record.text(key)).unwrap_or_default().to_owned();
         let phone = PhoneNumber::from_e164(&text("phone")).map(|phone| phone.shown()).unwrap_or_default();
-        let draft = about(begun(roster, form_key, &[(name_key, text("name")), (phone_key, phone)]), person);
+        let mut typed = vec![(name_key, text("name")), (phone_key, phone)];
+        if form_key == "F-01"
+            && let Some(record) = &record
+        {
+            typed.extend(untrack(|| known_of_visit(roster, record)));
+        }
+        let draft = about(begun(roster, form_key, &typed), person);
         (draft, record)
     });
     let (mut start, record) = known.unwrap_or_else(|| (begun(roster, form_key, &[]), None));
@@ -279,6 +287,18 @@ fn Register(
             />
         </div>
     }
+}
+
+/// What a guest's file says of a visit before anybody asks: whether they were here before, and what they come for.
+fn known_of_visit(roster: Roster, person: &Record) -> Vec<(&'static str, String)> {
+    let first = person.get("first_visit").is_none().to_string();
+    let purpose = appointed_for(roster, person.id).and_then(|kind| match &*kind {
+        "visit" => Some("tour"),
+        "trial" => Some("trial"),
+        _ => None,
+    });
+    let purpose = purpose.map(|purpose| ("visit_purpose", purpose.to_owned()));
+    [("is_first_visit", first)].into_iter().chain(purpose).collect()
 }
 
 // ---- The list -------------------------------------------------------------------------------------------------------
@@ -320,6 +340,17 @@ fn visits_today(roster: Roster) -> Vec<Visit> {
             .filter(|record| !record.is("withdrawn") && roster.may_see(record))
             .map(|record| Visit::of(&record))
             .collect()
+    })
+}
+
+/// Whom nobody has to call: they are here. Subscribes to visits.
+#[must_use]
+pub fn people_here(roster: Roster) -> BTreeSet<RecordId> {
+    let today = roster.today();
+    roster.ask(&["visit"], |replica| {
+        let ids = replica.visits_on(today, today, roster.utc_offset_minutes());
+        let here = ids.filter_map(|id| replica.record(id)).filter(|visit| !visit.is("withdrawn") && is_here(visit));
+        here.filter_map(|visit| visit.get("person").and_then(Value::as_id)).collect()
     })
 }
 

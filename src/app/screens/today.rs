@@ -17,7 +17,7 @@ use super::{
     outing::today_ring,
     papers::OneTask,
     people::{likes_of, name_of, protected, stage_of},
-    reception::guests_today,
+    reception::{guests_today, people_here},
     record_title::{second_of, title_of},
     shell::Pill,
     sync::Overdue,
@@ -218,11 +218,15 @@ pub fn some_rows(
     )
 }
 
-/// Whom I am to call by the end of today, the longest overdue first.
+/// Whom I am to call by the end of today, the longest overdue first; nobody calls who stands before them.
 fn due_today(roster: Roster) -> Vec<RecordId> {
     let Some(me) = roster.me() else { return Vec::new() };
     let tomorrow = Day::from_number(roster.today().number() + 1).begins(roster.utc_offset_minutes());
-    roster.ask(&["person"], |replica| replica.due(&me.id.to_string(), Millis(tomorrow.0 - 1)).collect())
+    let mut due: Vec<RecordId> =
+        roster.ask(&["person"], |replica| replica.due(&me.id.to_string(), Millis(tomorrow.0 - 1)).collect());
+    let here = people_here(roster);
+    due.retain(|person| !here.contains(person));
+    due
 }
 
 fn due_of(roster: Roster, words: Words, person: &Record) -> Due {

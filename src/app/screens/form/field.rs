@@ -1,7 +1,8 @@
 //! One field of a form: the part of `ui` that takes what it holds.
 
 use crate::view::prelude::*;
-use leptos::{ev, wasm_bindgen::JsCast, web_sys};
+use leptos::{ev, prelude::set_timeout, wasm_bindgen::JsCast, web_sys};
+use std::time::Duration;
 use yingke_core::{
     change::Key,
     pack::{DefaultValue, Field as FormField, FieldType, ListOf, Reference, Required, Rule},
@@ -43,6 +44,9 @@ pub(super) struct Labelled {
     pub(super) id: String,
 }
 
+/// A press takes no longer.
+const LEFT_FOR: Duration = Duration::from_millis(250);
+
 /// One field in its place; there while its condition holds. It was left when the focus goes elsewhere.
 pub(super) fn field_view(sheet: Sheet, field: FormField, person_of: PersonOf) -> impl IntoView {
     let field = StoredValue::new(field);
@@ -56,9 +60,13 @@ pub(super) fn field_view(sheet: Sheet, field: FormField, person_of: PersonOf) ->
         if !event.related_target().and_then(inside).unwrap_or(false) {
             // A form that is taken away with the focus in it, after a save by Enter, has nothing left to check.
             let Some(key) = field.try_with_value(|field| field.key.clone()) else { return };
-            sheet.left.try_update(|left| {
-                left.insert(key);
-            });
+            // A press elsewhere ends where it began: what is wrong here moves the page only then.
+            let tell = move || {
+                sheet.left.try_update(|left| {
+                    left.insert(key);
+                });
+            };
+            set_timeout(tell, LEFT_FOR);
         }
     };
     move || {
