@@ -3,6 +3,8 @@
 //!
 //! In: `{ width, height, pixels }`, four bytes a pixel. Out: what the code says, or `null` where none is to be read.
 
+mod worker_port;
+
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
@@ -14,28 +16,13 @@ extern "C" {
     fn height(this: &Asked) -> u32;
     #[wasm_bindgen(method, getter)]
     fn pixels(this: &Asked) -> Vec<u8>;
-
-    type Message;
-    #[wasm_bindgen(method, getter)]
-    fn data(this: &Message) -> Asked;
-
-    type Worker;
-    #[wasm_bindgen(thread_local_v2, js_name = self)]
-    static SELF: Worker;
-    #[wasm_bindgen(method, setter, js_name = onmessage)]
-    fn set_onmessage(this: &Worker, listener: &JsValue);
-    #[wasm_bindgen(method, js_name = postMessage)]
-    fn post(this: &Worker, answer: &JsValue);
 }
 
 fn main() {
-    let listener = Closure::<dyn FnMut(Message)>::new(|message: Message| {
-        let asked = message.data();
+    worker_port::answers(|asked: Asked| {
         let found = read(asked.width() as usize, asked.height() as usize, &asked.pixels());
-        let answer = found.map_or(JsValue::NULL, JsValue::from);
-        SELF.with(|worker| worker.post(&answer));
+        found.map_or(JsValue::NULL, JsValue::from)
     });
-    SELF.with(|worker| worker.set_onmessage(&listener.into_js_value()));
 }
 
 /// The first code of a picture that can be read.

@@ -3,6 +3,8 @@
 //! In: `{ salt, pin, memory, passes, lanes }`. Out: 32 bytes, or a text that says what was wrong. The page ends the
 //! worker after each answer (`browser/unlock.rs`).
 
+mod worker_port;
+
 use argon2::{Algorithm, Argon2, Params, Version};
 use wasm_bindgen::prelude::*;
 
@@ -20,18 +22,6 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     fn lanes(this: &Asked) -> u32;
 
-    type Message;
-    #[wasm_bindgen(method, getter)]
-    fn data(this: &Message) -> Asked;
-
-    type Worker;
-    #[wasm_bindgen(thread_local_v2, js_name = self)]
-    static SELF: Worker;
-    #[wasm_bindgen(method, setter, js_name = onmessage)]
-    fn set_onmessage(this: &Worker, listener: &JsValue);
-    #[wasm_bindgen(method, js_name = postMessage)]
-    fn post(this: &Worker, answer: &JsValue);
-
     #[wasm_bindgen(js_name = Uint8Array)]
     type Bytes;
     #[wasm_bindgen(constructor, js_class = "Uint8Array")]
@@ -39,19 +29,16 @@ extern "C" {
 }
 
 fn main() {
-    let listener = Closure::<dyn FnMut(Message)>::new(|message: Message| {
-        let asked = message.data();
+    worker_port::answers(|asked: Asked| {
         let mut pin = asked.pin();
         let key = derive(&asked.salt(), &pin, asked.memory(), asked.passes(), asked.lanes());
         pin.fill(0);
         std::hint::black_box(&pin);
-        let answer: JsValue = match key {
+        match key {
             Ok(key) => Bytes::copy_of(&key).into(),
             Err(_) => "parameters out of range".into(),
-        };
-        SELF.with(|worker| worker.post(&answer));
+        }
     });
-    SELF.with(|worker| worker.set_onmessage(&listener.into_js_value()));
 }
 
 fn derive(salt: &[u8], pin: &[u8], memory_kib: u32, passes: u32, lanes: u32) -> argon2::Result<[u8; 32]> {

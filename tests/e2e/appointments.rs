@@ -5,6 +5,7 @@ use crate::{
     house::{CHEN_XIAOTONG, LIN_YUE, Server, Tablet},
     looks::Eye,
     outage::pick_day,
+    signed_out::take_in,
 };
 
 const COMES: &str = "程若水";
@@ -21,13 +22,7 @@ async fn a_guest_who_agreed_to_come_is_expected_moved_cancelled_and_received() {
 
     // They will come tomorrow, they say.
     for (name, number) in [(COMES, "13655550161"), (CANCELS, "13655550162")] {
-        tablet.link("客户").tap().await;
-        tablet.button("新客户").tap().await;
-        tablet.field("联系电话").fill(number).await;
-        tablet.field("姓名").fill(name).await;
-        tablet.checkbox("同意电话联系").tap().await;
-        tablet.button("保存").tap().await;
-        tablet.status("已存在本机").shown().await;
+        take_in(&tablet, name, number).await;
         tablet.link("拨打").tap().await;
         tablet.radio("已接通").tap().await;
         tablet.button("约好来店").tap().await;
@@ -80,23 +75,11 @@ async fn a_guest_who_agreed_to_come_is_expected_moved_cancelled_and_received() {
     server.kill().await;
     let mut desk_eye = Eye::on(&desk);
     desk_eye.look("82-reception-expected").await;
-    desk.button(COMES).tap().await;
-    desk.field("姓名").holds(COMES).await;
-    desk.group("来访事由").tap_inside("[role=radio]", "参观咨询").await;
-    desk.group("第一次来吗").tap_inside("[role=radio]", "是").await;
-    desk.checkbox("已告知个人信息的用途").tap().await;
-    desk.button("保存").tap().await;
-    desk.status(&format!("已存在本机：{COMES}")).shown().await;
+    receive(&desk).await;
     // Taken back, they are still to come.
     desk.button("撤销").tap().await;
     desk.text("这次来访的登记已撤销").shown().await;
-    desk.button(COMES).tap().await;
-    desk.field("姓名").holds(COMES).await;
-    desk.group("来访事由").tap_inside("[role=radio]", "参观咨询").await;
-    desk.group("第一次来吗").tap_inside("[role=radio]", "是").await;
-    desk.checkbox("已告知个人信息的用途").tap().await;
-    desk.button("保存").tap().await;
-    desk.status(&format!("已存在本机：{COMES}")).shown().await;
+    receive(&desk).await;
 
     desk.place(&format!("/reception/visit?person={}", called.as_str().unwrap())).await;
     desk.group("来访事由").tap_inside("[role=radio]", "参观咨询").await;
@@ -113,4 +96,13 @@ async fn a_guest_who_agreed_to_come_is_expected_moved_cancelled_and_received() {
     tablet.heading(&first).gone().await;
     eye.found_all_in_order();
     desk_eye.found_all_in_order();
+}
+
+/// Registers that the guest has come: why they do, and whether it is the first time, the tablet knows.
+async fn receive(desk: &Tablet) {
+    desk.button(COMES).tap().await;
+    desk.field("姓名").holds(COMES).await;
+    desk.checkbox("已告知个人信息的用途").tap().await;
+    desk.button("保存").tap().await;
+    desk.status(&format!("已存在本机：{COMES}")).shown().await;
 }

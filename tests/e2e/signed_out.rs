@@ -13,7 +13,7 @@ async fn time_passes(server: &Server) {
     database.close().await.unwrap();
 }
 
-async fn take_in(tablet: &Tablet, name: &str, number: &str) {
+pub async fn take_in(tablet: &Tablet, name: &str, number: &str) {
     tablet.link("客户").tap().await;
     tablet.button("新客户").tap().await;
     tablet.field("联系电话").fill(number).await;
