@@ -259,6 +259,10 @@ pub enum ProblemCode {
     FullNameNeeded,
     /// It must be agreed to.
     AgreementNeeded,
+    /// It says yes, and what it says is not given is filled in.
+    NotBoth {
+        field: Key,
+    },
     /// This or that field.
     OneOfTwoNeeded {
         field: Key,
@@ -707,6 +711,10 @@ fn check_rule(
         (Rule::YesWith(other), value) => {
             let agreed = value.and_then(Value::as_bool) == Some(true);
             breaks(values.contains_key(other) && !agreed, ProblemCode::ConsentNeeded { field: other.clone() })
+        }
+        (Rule::NoWith(other), value) => {
+            let is_yes = value.and_then(Value::as_bool) == Some(true);
+            breaks(is_yes && values.contains_key(other), ProblemCode::NotBoth { field: other.clone() })
         }
         (Rule::Past, Some(Value::Day(day))) => breaks(*day > today, ProblemCode::DateInFuture),
         (Rule::Past, Some(Value::At(at))) => breaks(minute(*at) > minute(context.now), ProblemCode::DateInFuture),

@@ -561,6 +561,8 @@ pub enum Rule {
     AtMost(Key),
     /// Yes, if this field is filled in: consent where a phone number is kept.
     YesWith(Key),
+    /// No, if this field is filled in: who gives no number has none on the form.
+    NoWith(Key),
     /// Yes, if this field says yes.
     YesIf(Key),
     /// This field or that one.

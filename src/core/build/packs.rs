@@ -751,7 +751,7 @@ fn compile_rule<'a>(
             let fits = match (name.as_str(), &types[..]) {
                 ("not_before" | "after", [other]) => kind == *other && is_time(other),
                 ("at_most", [other]) => is_number(kind) && is_number(other),
-                ("yes_with", [_]) => kind == "bool",
+                ("yes_with" | "no_with", [_]) => kind == "bool",
                 ("yes_if", ["bool"]) => kind == "bool",
                 ("or", [_]) => true,
                 ("id_number_of", [other]) => kind.starts_with("text(") && other.starts_with("enum("),

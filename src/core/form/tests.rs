@@ -112,6 +112,9 @@ fn a_visit_needs_a_number_unless_it_is_declined() {
     assert_eq!(problem("F-01", &without), ("mobile".into(), ProblemCode::Required));
     assert!(checked("F-01", &with(&without, &[("mobile_refused", "true"), ("privacy_ack", "false")])).is_ok());
     assert!(checked("F-01", &with(&without, &[("visit_purpose", "resident_visit")])).is_ok());
+    // One who gives no number has none there: which of the two is meant only they can say.
+    let both = problem("F-01", &with(&VISIT, &[("mobile_refused", "true")]));
+    assert_eq!(both, ("mobile_refused".into(), ProblemCode::NotBoth { field: Key::of("mobile") }));
     assert_eq!(problem("F-01", &with(&VISIT, &[("privacy_ack", "false")])).0, "privacy_ack");
     assert_eq!(
         problem("F-01", &with(&VISIT, &[("party_size", "201")])).1,

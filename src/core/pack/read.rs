@@ -302,6 +302,7 @@ fn rule(text: &str) -> Option<Rule> {
         "after" => Rule::After(key(parts.next())?),
         "at_most" => Rule::AtMost(key(parts.next())?),
         "yes_with" => Rule::YesWith(key(parts.next())?),
+        "no_with" => Rule::NoWith(key(parts.next())?),
         "yes_if" => Rule::YesIf(key(parts.next())?),
         "or" => Rule::OneOf(key(parts.next())?),
         "at_most_rest" => Rule::AtMostRest(key(parts.next())?, key(parts.next())?),

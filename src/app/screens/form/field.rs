@@ -118,7 +118,7 @@ fn is_wide(sheet: Sheet, field: &FormField) -> bool {
 
 /// Whether a yes or no is a statement that has to be agreed to, with words for what is wrong while it is not.
 fn is_statement(field: &FormField) -> bool {
-    field.rules().any(|rule| matches!(rule, Rule::YesWith(_) | Rule::Agreed))
+    field.rules().any(|rule| matches!(rule, Rule::YesWith(_) | Rule::NoWith(_) | Rule::Agreed))
 }
 
 /// The part that takes what a field holds.

@@ -82,6 +82,7 @@ pub(super) fn problem_words(
         ProblemCode::NotTicked { missing } => w.problem_not_ticked(*missing),
         ProblemCode::ConsentNeeded { .. } => w.problem_needs_yes().into(),
         ProblemCode::AgreementNeeded => w.problem_must_agree().into(),
+        ProblemCode::NotBoth { field } => w.problem_not_both(label(field)),
         ProblemCode::FullNameNeeded => w.problem_full_name().into(),
         ProblemCode::OneOfTwoNeeded { field } => w.problem_one_of_two(label(field)),
         ProblemCode::NotAfterField { field } => w.problem_not_after_other(label(field)),
