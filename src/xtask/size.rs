@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 /// What all of it should come to, as brotli: some seconds on the slowest network that a venue has. Not reached yet.
 const BROTLI_BYTES_AIM: u64 = 250_000;
 /// What it may not grow beyond until then.
-const BROTLI_BYTES_MAX: u64 = 1_162_000;
+const BROTLI_BYTES_MAX: u64 = 1_164_000;
 
 /// Builds the client, prints the table, and succeeds if it is within the bound.
 pub fn report(workspace: &Workspace) -> Outcome<ExitCode> {
