@@ -1373,3 +1373,20 @@ fn a_trial_that_is_booked_is_an_appointment_with_its_host() {
     assert_eq!(booked.len(), 1);
     assert_eq!(club.records[&booked[0]].get("start_at"), Some(&again.into()));
 }
+
+#[test]
+fn a_fitness_test_that_the_coach_books_is_an_appointment_with_the_coach() {
+    let mut club = Club::new(VenueKind::Fitness);
+    let person = club.person(1);
+    let card = member(&mut club, person);
+    let typed = [("pt_card_code", "PT-1"), ("pt_manager_sign", INK), ("member_told", "true")];
+    let grant = club.begin("F-13", 1, &[club.records[&card].id, person], &typed);
+    club.step(grant, "hand_over", 7, &[]);
+    let coach = fixture::staff(7).to_string();
+    club.step(grant, "contact", 7, &[]);
+    let tuesday = Day::from_ymd(2026, 11, 24).unwrap().begins(480).plus(18 * HOUR_MS);
+    club.step(grant, "book", 7, &[("test_at", tuesday.into()), ("coach", coach.as_str().into())]);
+    let [appointment] = club.of_kind("appointment")[..] else { panic!("one appointment") };
+    assert_eq!((appointment.text("kind"), appointment.text("staff")), (Some("pt_test"), Some(coach.as_str())));
+    assert_eq!(appointment.get("start_at"), Some(&tuesday.into()));
+}
