@@ -1460,16 +1460,22 @@ impl Roster {
                 status.sync = SyncState::Sending;
             }
         });
-        let news = turn(browser.journal(), browser.http()).await;
+        let mut news = turn(browser.journal(), browser.http()).await;
+        let signed_out = match &news {
+            Err(TurnError::Endpoint(Trouble::SignIn)) => self.me_now().filter(|_| inner.session.get() == session),
+            _ => None,
+        };
+        // What waits does not wait for them: the tablet's own credential sends it, under its authors' names.
+        let alone = signed_out.map(|me| {
+            inner.signed_out.set(Some(me.id));
+            browser.http().alone()
+        });
+        if alone.is_some() {
+            news = turn(browser.journal(), browser.http()).await;
+        }
         let pace = browser.http().pace();
         if self.status.with_untracked(|status| status.pace != pace) {
             self.status.update(|status| status.pace = pace);
-        }
-        if let (Err(TurnError::Endpoint(Trouble::SignIn)), Some(me)) = (&news, self.me_now())
-            && inner.session.get() == session
-        {
-            inner.signed_out.set(Some(me.id));
-            self.send_alone().await;
         }
         let news = news?;
         self.heard(news.server_time);
@@ -1497,23 +1503,9 @@ impl Roster {
         if news.behind && reads && !new_keys {
             self.fill(&news, session).await?;
         }
-        Ok(news.more | new_keys)
-    }
-
-    /// Sends what waits, under its authors' names, though the credential of whoever is unlocked has run out.
-    async fn send_alone(self) {
-        let inner = self.inner();
-        let browser = &inner.browser;
-        let _alone = browser.http().alone();
-        while let Ok(news) = turn(browser.journal(), browser.http()).await {
-            self.let_in(&news).await;
-            self.count_unsent().await;
-            self.keep_copy_up();
-            if news.accepted.is_empty() && news.refused.is_empty() {
-                break;
-            }
-            browser.tabs().tell_written();
-        }
+        let more = news.more | new_keys;
+        // All is sent, and nothing comes until they sign in again.
+        if alone.is_some() && !more { Err(Trouble::SignIn.into()) } else { Ok(more) }
     }
 
     /// The endpoint says which audiences whoever is unlocked may read. Keys of new ones are fetched, and what others of

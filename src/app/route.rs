@@ -93,7 +93,7 @@ impl Route {
     }
 }
 
-/// An address of the app that carries a mark: `https://…/#4912 0835`. What stands behind `#` is sent to nobody.
+/// An address of the app that carries a mark: `https://…/#49120835`. What stands behind `#` is sent to nobody.
 #[must_use]
 pub fn address_with(mark: &str) -> String {
     format!("{}/#{mark}", window().location().origin().unwrap_or_default())

@@ -42,11 +42,11 @@ pub struct HttpEndpoint {
     takes_cuts: Rc<Cell<bool>>,
     /// Whether a turn only sends, since whoever is unlocked wants nothing fetched now.
     only_sends: Rc<Cell<bool>>,
-    /// Whether it goes by the tablet's credential alone.
+    /// Whether all is asked by the tablet's credential alone.
     is_alone: Rc<Cell<bool>>,
 }
 
-/// As long as this lives, turns go by the tablet's credential alone: they send what waits and bring nothing.
+/// As long as this lives, all is asked by the tablet's credential alone: what waits is sent, and nothing comes for anybody.
 #[must_use]
 #[derive(Debug)]
 pub struct Alone(Rc<Cell<bool>>);
@@ -123,7 +123,7 @@ impl Endpoint for HttpEndpoint {
 
     async fn sync(&self, push: Push) -> Result<Answer, Trouble> {
         let started_ms = clock::since_opening_ms();
-        let who = if self.only_sends.get() || self.is_alone.get() { As::Tablet } else { As::Whoever };
+        let who = if self.only_sends.get() { As::Tablet } else { As::Whoever };
         let answer = self.post("/v1/sync", &push, who).await;
         let ms = clock::since_opening_ms() - started_ms;
         let timed_out = ms >= ANSWER_WAIT_MS && matches!(answer, Err(Trouble::OutOfReach));
@@ -415,6 +415,7 @@ impl HttpEndpoint {
             headers.set("Authorization", &format!("Bearer {token}")).map_err(wrong)?;
         }
         if who == As::Whoever
+            && !self.is_alone.get()
             && let Some((token, _)) = self.vault.person_token()
         {
             headers.set("Yingke-Person", &token).map_err(wrong)?;
