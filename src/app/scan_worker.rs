@@ -50,7 +50,7 @@ mod tests {
 
     /// A code of so many pixels held askew, in a light that falls from the left.
     fn picture(text: &str, side: usize, degrees: f64) -> Vec<u8> {
-        let code = QRBuilder::new(text).ecl(ECL::M).build().unwrap();
+        let code = QRBuilder::new(text).ecl(ECL::M).build().expect("a pass has room in a code");
         let squares = (code.size + 8) as f64;
         let (sin, cos) = degrees.to_radians().sin_cos();
         let mut pixels = Vec::new();

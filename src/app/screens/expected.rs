@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// An appointment whose guest has not come.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Hash)]
 pub struct Expected {
     id: RecordId,
     person: RecordId,
@@ -69,16 +69,12 @@ impl Expected {
         person.map_or_else(|| words.form_no_name().to_owned(), |person| name_of(words, &person))
     }
 
-    /// What for and with whom.
+    /// When, what for and with whom.
     fn facts(&self, roster: Roster, words: Words) -> Vec<String> {
+        let when = format::moment(words, self.at, roster.minute(), roster.utc_offset_minutes());
         let what = self.what.as_deref().map(|what| roster.pack().word("appointment_kind", what, words.0).to_owned());
         let with = self.with.as_deref().map(|with| roster.staff_name(with)).filter(|name| !name.is_empty());
-        what.into_iter().chain(with.map(|with| words.reception_host(with))).collect()
-    }
-
-    fn late_tag(&self, words: Words) -> View {
-        let tag = || view! { <Tag tone=Tone::Late icon=Icon::Late text=words.expected_missed()/> };
-        self.is_missed.then(tag).unwrap_or(View::Nothing)
+        [Some(when), what, with.map(|with| words.reception_host(with))].into_iter().flatten().collect()
     }
 }
 
@@ -89,35 +85,36 @@ pub fn arrival_of(person: RecordId) -> String {
 }
 
 /// Appointments in a list: whose, when, what for, with whom, and whether they are late. A press leads to `place`.
-fn rows(expected: Memo<Vec<Expected>>, place: fn(&Expected) -> String) -> impl Fn() -> View + Copy {
+fn rows(expected: Memo<Vec<Expected>>, place: fn(&Expected) -> String) -> View {
     let w = use_words();
     let roster = use_roster();
     let route = use_route();
     let row = move |one: Expected| {
-        let words = w.get();
-        let name = one.name(roster, words);
-        let mut facts = one.facts(roster, words);
-        facts.insert(0, format::moment(words, one.at, roster.minute(), roster.utc_offset_minutes()));
-        let place = place(&one);
+        let (place, is_missed) = (place(&one), one.is_missed);
         let open = Callback::new(move |()| route.go(&place));
-        let face = slot(view! { <Face look=Look::letter_of(&name)/> });
-        let (second, end) = (slot(view! { <Facts items=facts/> }), slot(one.late_tag(words)));
+        let one = StoredValue::new(one);
+        let name = Signal::derive(move || one.with_value(|one| one.name(roster, w.get())));
+        let facts = Signal::derive(move || one.with_value(|one| one.facts(roster, w.get())));
+        let face = slot(view! { <Face look=Signal::derive(move || Look::letter_of(&name.get()))/> });
+        let late = || view! { <Tag tone=Tone::Late icon=Icon::Late text=t!(w, expected_missed)/> };
+        let (second, end) = (slot(view! { <Facts items=facts/> }), slot(is_missed.then(late)));
         view! { <div role="listitem"><ListRow title=name second face end on_open=open/></div> }
     };
-    move || expected.get().into_iter().map(row).collect::<View>()
+    // A row stays while nothing but the minute is another: whoever is on it with the keys stays there.
+    keyed(move || expected.get(), Expected::clone, row)
 }
 
 /// The guests whom the desk waits for, each one press away from being registered.
 #[component]
 pub fn ExpectedAtDesk(expected: Memo<Vec<Expected>>) -> impl IntoView {
     let w = use_words();
-    let rows = rows(expected, |one| arrival_of(one.person));
+    let rows = move || rows(expected, |one| arrival_of(one.person));
     shown(
         move || !expected.with(Vec::is_empty),
         move || {
             view! {
                 <Section title=t!(w, reception_expected_title) aside=t!(w, reception_expected_text) list=true>
-                    {rows}
+                    {rows()}
                 </Section>
             }
         },
@@ -130,11 +127,11 @@ pub fn ExpectedToday() -> impl IntoView {
     let w = use_words();
     let roster = use_roster();
     let expected = Memo::new(move |_| expected_today(roster));
-    let rows = rows(expected, |one| format!("/record/{}", one.id));
+    let rows = move || rows(expected, |one| format!("/record/{}", one.id));
     let count = move || w.get().today_count(expected.with(Vec::len));
     shown(
         move || !expected.with(Vec::is_empty),
-        move || view! { <Section title=t!(w, reception_expected_title) aside=count list=true>{rows}</Section> },
+        move || view! { <Section title=t!(w, reception_expected_title) aside=count list=true>{rows()}</Section> },
     )
 }
 
@@ -147,10 +144,10 @@ pub fn Appointments(person: RecordId) -> impl IntoView {
         let from = roster.today().begins(roster.utc_offset_minutes());
         expected(roster, |of, at| of == person && at >= from)
     });
-    let rows = rows(expected, |one| format!("/record/{}", one.id));
+    let rows = move || rows(expected, |one| format!("/record/{}", one.id));
     shown(
         move || !expected.with(Vec::is_empty),
-        move || view! { <Section title=t!(w, person_appointments) list=true>{rows}</Section> },
+        move || view! { <Section title=t!(w, person_appointments) list=true>{rows()}</Section> },
     )
 }
 
